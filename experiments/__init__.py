@@ -1,0 +1,1 @@
+"""One file a question, each run as `python -m experiments.NAME`."""

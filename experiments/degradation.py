@@ -1,0 +1,95 @@
+"""Do deeper plain networks train worse, and do shortcuts cure it? `python -m experiments.degradation --help`."""
+
+import sys
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import tyro
+
+from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
+from plainres.errors import BadInput
+from plainres.sweep.plan import Sweep, plan_sweep
+from plainres.tracking.store import check_store, run_exists, tracking_uri
+
+PROGRAM = "python -m experiments.degradation"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Train plain and residual networks of equal depth alike and state whether depth degrades the plain ones.
+
+    Runs are tracked in MLflow (MLFLOW_TRACKING_URI, or mlflow.db in this folder); finished ones aren't trained again.
+    Exit code: 0 finished, 1 a run failed, 2 bad input, 130 interrupted.
+    """
+
+    depths: tuple[int, ...] = (18, 34, 50)
+    """Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage)."""
+    variants: tuple[str, ...] = ("plain", "residual")
+    """plain (no shortcut), residual, or both."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Of initial weights and order of the images; a run each, and a verdict needs two."""
+    jobs: Annotated[int | None, with_default("one a core on the CPU, 1 on a GPU", "INT")] = None
+    """Runs trained side by side."""
+    experiment_name: str = "degradation"
+    """MLflow experiment that the runs belong to."""
+    fresh: bool = False
+    """Train every run anew, finished ones too."""
+    report: Annotated[str | None, with_default("none", "RUN_ID")] = None
+    """Train nothing: rebuild the report of this parent run from the tracking store."""
+    run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
+
+
+def main(flags: Flags) -> int:
+    """Check what can be checked in an instant, then train and report."""
+    uri = tracking_uri()
+    if flags.report is not None:
+        check_store(uri)
+        if not run_exists(uri, flags.report):
+            raise BadInput(f"the tracking store has no run {flags.report!r}")
+        return report(flags.report, uri, rebuild=True)
+    sweep = plan_sweep(flags.variants, flags.depths, flags.seeds, **flags.run.settings)
+    if flags.jobs is not None and flags.jobs < 1:
+        raise BadInput(f"jobs {flags.jobs} is below 1")
+    if not flags.experiment_name.strip():
+        raise BadInput("the experiment's name is empty")
+    check_store(uri)
+    return train_and_report(sweep, flags, uri)
+
+
+def train_and_report(sweep: Sweep, flags: Flags, uri: str) -> int:
+    """Train what the store lacks, then report."""
+    from rich.console import Console
+
+    from plainres.sweep.run import run_sweep
+    from plainres.sweep.workers import default_jobs
+    from plainres.tracking.runs import open_experiment
+
+    jobs = flags.jobs or default_jobs(sweep.configs[0].device, flags.run.threads)
+    experiment = open_experiment(uri, flags.experiment_name)
+    outcome = run_sweep(sweep, experiment, jobs=jobs, fresh=flags.fresh, console=Console())
+    return report(outcome.parent_run_id, uri, rebuild=outcome.is_news)
+
+
+def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
+    """Print the table and the verdict of a sweep and where to look further; with `rebuild` store its report anew."""
+    from rich.console import Console
+
+    from plainres.analysis import judge, load_sweep
+    from plainres.analysis.report import report_location, store_report
+    from plainres.analysis.summary import terminal_table
+    from plainres.tracking.store import browse_hint
+
+    results = load_sweep(parent_run_id, uri)
+    verdict = judge(results)
+    if rebuild:
+        store_report(results, verdict)
+    console = Console()
+    console.print(terminal_table(results.runs))
+    console.print(verdict.sentence, highlight=False, soft_wrap=True)
+    console.print(f"\nReport: {report_location(results)}", highlight=False, soft_wrap=True)
+    console.print(f"Browse: {browse_hint(uri, results.experiment_id)}", highlight=False, soft_wrap=True)
+    return RUN_FAILED if results.missing else FINISHED
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(Flags, main, PROGRAM))

@@ -1,0 +1,101 @@
+"""What every command shares: parsing flags, one-line errors and exit codes."""
+
+import inspect
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from dataclasses import dataclass, fields
+from io import StringIO
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+from plainres.errors import BadInput
+from plainres.recipes import RECIPES
+
+FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+Flags = TypeVar("Flags")
+
+
+def from_recipe(field: str, metavar: str) -> Any:
+    """Marks a flag that's None unless given; its help shows what each recipe has."""
+    values = ", ".join(f"{getattr(recipe, field)} for {name}" for name, recipe in RECIPES.items())
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: the recipe's, {values})")
+
+
+def with_default(default: str, metavar: str) -> Any:
+    """Marks a flag that's None unless given, with what its help shows as the default."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """How each run is trained: the settings of `plainres.config.configure`."""
+
+    dataset: str = "digits"
+    """Data set, whose recipe gives the defaults below."""
+    epochs: Annotated[int | None, from_recipe("epochs", "INT")] = None
+    """Passes over the training images."""
+    batch_size: Annotated[int | None, from_recipe("batch_size", "INT")] = None
+    """Images a step."""
+    lr: Annotated[float | None, from_recipe("lr", "FLOAT")] = None
+    """Peak learning rate of SGD."""
+    momentum: Annotated[float | None, from_recipe("momentum", "FLOAT")] = None
+    """Momentum of SGD."""
+    weight_decay: Annotated[float | None, from_recipe("weight_decay", "FLOAT")] = None
+    """Weight decay of SGD."""
+    schedule: Annotated[str | None, from_recipe("schedule", "STR")] = None
+    """Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant."""
+    warmup_epochs: Annotated[int | None, from_recipe("warmup_epochs", "INT")] = None
+    """Epochs in which the learning rate first rises linearly."""
+    width: Annotated[int | None, from_recipe("width", "INT")] = None
+    """Channels of the first stage."""
+    stem: Annotated[str | None, from_recipe("stem", "STR")] = None
+    """imagenet (7x7/2 convolution and max-pool) or small (3x3 convolution)."""
+    family: Annotated[str | None, with_default("the one that has the depths, four-stage first", "STR")] = None
+    """four-stage or three-stage; depths 50 and 152 exist in both."""
+    shortcut: Annotated[str | None, with_default("B for four-stage, A for three-stage", "STR")] = None
+    """Of the residual networks: A (zero padding), B (projection where the shape changes), C (projection everywhere)."""
+    device: str = "auto"
+    """auto (CUDA where it is, else the CPU), cpu, cuda or mps."""
+    precision: str = "auto"
+    """auto (bf16 where the device supports it), fp32 or bf16."""
+    threads: int = 1
+    """CPU threads of each run."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The flags as arguments of `plainres.config.configure`."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def run_command(flags: type[Flags], command: Callable[[Flags], int], program: str) -> int:
+    """Parse the flags, run the command and return its exit code; bad input becomes one line on stderr."""
+    try:
+        return command(_parse(flags, program))
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        again = shlex.join(argument for argument in sys.argv[1:] if argument != "--fresh")
+        print(f"\ninterrupted; to go on: {program} {again}".rstrip(), file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parse(flags: type[Flags], program: str) -> Flags:
+    """tyro's parser, with the first statement of the box that it draws around an error as the error's line."""
+    box = StringIO()
+    try:
+        with redirect_stderr(box):
+            return tyro.cli(
+                flags, prog=program, description=inspect.getdoc(flags), config=(tyro.conf.FlagCreatePairsOff,)
+            )
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise
+        statement = re.split(r"^│ ─+ │$", box.getvalue(), flags=re.MULTILINE)[0]
+        words = re.findall(r"^│ (.*?) *│$", statement, flags=re.MULTILINE)
+        raise BadInput(f"{' '.join(words)} (--help lists the flags)") from None

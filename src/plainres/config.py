@@ -1,0 +1,161 @@
+"""The configuration of one run: made at the command line, trained, logged as parameters, and read back from there."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from plainres.architecture import VARIANTS, check_choice, resolve_architecture
+from plainres.errors import BadInput
+from plainres.hardware import resolve_device
+from plainres.recipes import recipe_of
+
+SCHEDULES = ("cosine", "step", "constant")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that a run's result depends on, with every default resolved; `configure` fills the defaults in."""
+
+    variant: str
+    depth: int
+    seed: int
+    dataset: str
+    family: str
+    stem: str
+    shortcut: str
+    width: int
+    epochs: int
+    batch_size: int
+    lr: float
+    momentum: float
+    weight_decay: float
+    schedule: str
+    warmup_epochs: int
+    device: str
+    precision: str
+    threads: int
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for a value that no run can be trained with."""
+        check_choice("variant", self.variant, VARIANTS)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        training_images = recipe_of(self.dataset).training_images
+        if self.seed < 0 or self.seed >= 2**63:
+            raise BadInput(f"seed {self.seed} is outside 0 to 2**63 - 1")
+        if self.epochs < 1:
+            raise BadInput(f"epochs {self.epochs} is below 1")
+        if self.batch_size < 2:
+            raise BadInput(f"batch size {self.batch_size} is below 2, the fewest that batch norm can normalise")
+        if self.batch_size > training_images:
+            raise BadInput(
+                f"batch size {self.batch_size} is above the {training_images} training images of {self.dataset}"
+            )
+        if not (self.lr > 0 and math.isfinite(self.lr)):
+            raise BadInput(f"learning rate {self.lr} is not a positive, finite number")
+        if not 0 <= self.momentum < 1:
+            raise BadInput(f"momentum {self.momentum} is outside [0, 1)")
+        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+            raise BadInput(f"weight decay {self.weight_decay} is not a finite number of at least 0")
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise BadInput(f"warm-up of {self.warmup_epochs} epochs is outside 0 to {self.epochs - 1}")
+        if self.threads < 1:
+            raise BadInput(f"threads {self.threads} is below 1")
+
+    @property
+    def name(self) -> str:
+        """The run's name, as `plain-34-seed0`."""
+        return f"{self.variant}-{self.depth}-seed{self.seed}"
+
+    @property
+    def config_hash(self) -> str:
+        """Twelve hex digits that two runs share exactly when their configurations are equal."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, str]) -> "RunConfig":
+        """The configuration back from the parameters of its MLflow run, which are text."""
+        return cls(**{field.name: field.type(params[field.name]) for field in fields(cls)})  # type: ignore[operator]
+
+
+def configure(
+    variant: str,
+    depth: int,
+    seed: int = 0,
+    *,
+    dataset: str = "digits",
+    family: str | None = None,
+    stem: str | None = None,
+    shortcut: str | None = None,
+    width: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    warmup_epochs: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 1,
+) -> RunConfig:
+    """A run's configuration: what is None is taken from the data set's recipe or the paper's defaults.
+
+    Args:
+        variant: `plain` or `residual`.
+        depth: weighted layers on the main path.
+        seed: of the initial weights and of the order of the images.
+        dataset: name of a recipe.
+        family, stem, shortcut, width: the network, as in `plainres.models.build_network`.
+        epochs: passes over the training images.
+        batch_size: images a step.
+        lr: peak learning rate of SGD.
+        momentum, weight_decay: of SGD.
+        schedule: `cosine`, `step` (a tenth after 1/2 and again after 3/4 of all steps) or `constant`.
+        warmup_epochs: epochs in which the learning rate first rises linearly.
+        device: `auto` (CUDA where it is, else CPU), `cpu`, `cuda` or `mps`.
+        precision: `auto` (bf16 where the device supports it), `fp32` or `bf16`.
+        threads: CPU threads of the run.
+
+    Raises:
+        BadInput: a value that no run can be trained with.
+    """
+    overrides: dict[str, Any] = {
+        "width": width,
+        "stem": stem,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
+        "warmup_epochs": warmup_epochs,
+    }
+    recipe = replace(recipe_of(dataset), **{name: value for name, value in overrides.items() if value is not None})
+    architecture = resolve_architecture(
+        variant, depth, width=recipe.width, stem=recipe.stem, shortcut=shortcut, family=family
+    )
+    device, precision = resolve_device(device, precision)
+    return RunConfig(
+        variant=variant,
+        depth=depth,
+        seed=seed,
+        dataset=dataset,
+        family=architecture.family,
+        stem=architecture.stem,
+        shortcut=architecture.shortcut,
+        width=architecture.width,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        schedule=recipe.schedule,
+        warmup_epochs=recipe.warmup_epochs,
+        device=device,
+        precision=precision,
+        threads=threads,
+    )

@@ -1,0 +1,40 @@
+"""Batches of normalised images, made on the device from splits that live there."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from plainres.data.splits import Split
+
+
+class Normalise:
+    """uint8 pixels (N, C, H, W) to float32 of mean 0 and deviation 1 a channel over the training split."""
+
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+        # A channel that never varies is only shifted.
+        self.scale = (1 / torch.where(deviation > 0, deviation, 1)).view(-1, 1, 1)
+        self.shift = (-mean).view(-1, 1, 1) * self.scale
+
+    def __call__(self, images: Tensor) -> Tensor:
+        normalised = torch.addcmul(self.shift, images.float(), self.scale)
+        return normalised.contiguous(memory_format=torch.channels_last)
+
+
+def shuffled_batches(
+    split: Split, batch_size: int, normalise: Normalise, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch in an order drawn from a CPU generator, so that it's the same on every device.
+
+    The last images that don't fill a batch are left out of this epoch: a batch of one can't be normalised.
+    """
+    order = torch.randperm(len(split), generator=generator).to(split.labels.device)
+    for start in range(0, len(split) - batch_size + 1, batch_size):
+        chosen = order[start : start + batch_size]
+        yield normalise(split.images[chosen]), split.labels[chosen]
+
+
+def ordered_batches(split: Split, batch_size: int, normalise: Normalise) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every image once, in the split's own order."""
+    for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
+        yield normalise(images), labels

@@ -1,0 +1,67 @@
+"""A data set in memory: three splits of uint8 images, and how validation and test images are carved out."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+
+# Every seed and both variants see the same splits: only weights and the order of the images differ between seeds.
+SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, C, H, W), uint8, and their labels (N,), int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> "Split":
+        """The split with both tensors on the device."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class ImageDataset:
+    """The three splits of a data set; `validation_hash` tells two validation splits of the same images apart."""
+
+    name: str
+    num_classes: int
+    train: Split
+    validation: Split
+    test: Split
+    validation_hash: str
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Images in each split."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+    def channel_statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each channel over the training split, in pixel values, each (C,)."""
+        # Integer sums: no rounding, and nothing larger than the images themselves is made.
+        values = torch.arange(256, dtype=torch.float64)
+        means, deviations = [], []
+        for channel in self.train.images.unbind(1):
+            counts = torch.bincount(channel.flatten(), minlength=256).double()
+            mean = (counts * values).sum() / counts.sum()
+            means.append(mean)
+            deviations.append(((counts * (values - mean) ** 2).sum() / counts.sum()).sqrt())
+        return torch.stack(means).float(), torch.stack(deviations).float()
+
+
+def carve(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the images that stay and of `count` that are taken out, each class in its share, always the same."""
+    stay, taken = train_test_split(np.arange(len(labels)), test_size=count, stratify=labels, random_state=SPLIT_SEED)
+    return np.sort(stay), np.sort(taken)
+
+
+def index_hash(indices: np.ndarray) -> str:
+    """Sixteen hex digits that stand for a set of image indices."""
+    return hashlib.sha256(indices.astype("<i8").tobytes()).hexdigest()[:16]

@@ -1,0 +1,71 @@
+"""Which device and precision a run gets here. Importing torch takes seconds, so it waits until there may be a GPU."""
+
+import ctypes
+import sys
+
+from plainres.architecture import check_choice
+from plainres.errors import BadInput
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def resolve_device(device: str, precision: str) -> tuple[str, str]:
+    """The device (`cpu`, `cuda` or `mps`) and precision (`fp32` or `bf16`) that are asked for or best here.
+
+    `auto` takes CUDA where it is, and bf16 where that device supports it.
+
+    Raises:
+        BadInput: an unknown name, or a device or precision that this machine doesn't have.
+    """
+    check_choice("device", device, DEVICES)
+    check_choice("precision", precision, PRECISIONS)
+    if device == "auto":
+        device = "cuda" if cuda_is_available() else "cpu"
+    elif device == "cuda" and not cuda_is_available():
+        raise BadInput("device cuda: no CUDA GPU that torch can use was found; --device cpu runs without one")
+    elif device == "mps" and not mps_is_available():
+        raise BadInput("device mps: no Apple GPU that torch can use was found; --device cpu runs without one")
+    if precision == "auto":
+        precision = "bf16" if supports_bf16(device) else "fp32"
+    elif precision == "bf16" and not supports_bf16(device):
+        raise BadInput(f"precision bf16 needs a CUDA GPU of compute capability 8.0 or later; {device} runs fp32")
+    return device, precision
+
+
+def cuda_is_available() -> bool:
+    """Whether the driver reports a GPU and torch can use it."""
+    if not _driver_reports_gpu():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def mps_is_available() -> bool:
+    """Whether torch can use an Apple GPU."""
+    if sys.platform != "darwin":
+        return False
+    import torch
+
+    return torch.backends.mps.is_available()
+
+
+def supports_bf16(device: str) -> bool:
+    """Whether bf16 arithmetic is native on the device: CUDA of compute capability 8.0 or later."""
+    if device != "cuda":
+        return False
+    import torch
+
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _driver_reports_gpu() -> bool:
+    """Ask the CUDA driver, not torch: answers in milliseconds where there is none."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    succeeded = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return succeeded and count.value > 0

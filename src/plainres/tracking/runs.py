@@ -1,0 +1,137 @@
+"""Writing a run, and the parent run of a sweep, to MLflow."""
+
+import logging
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+
+from plainres.config import RunConfig
+from plainres.tracking.source import Source
+
+if TYPE_CHECKING:  # it would import torch, which reading a store does without
+    from plainres.data import ImageDataset
+
+METRICS_A_BATCH = 1000  # the most that MLflow takes in one log_batch
+MEMBER_TAG = "run."  # `run.plain-34-seed0` on a parent run holds that run's id
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Where a sweep's runs are written; small enough to be handed to a worker."""
+
+    tracking_uri: str
+    experiment_id: str
+
+    @property
+    def client(self) -> MlflowClient:
+        """A client of this store."""
+        return MlflowClient(tracking_uri=self.tracking_uri)
+
+
+def open_experiment(tracking_uri: str, name: str) -> Experiment:
+    """The experiment of this name, made where it's missing, the database too (several seconds)."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    client = MlflowClient(tracking_uri=tracking_uri)
+    found = client.get_experiment_by_name(name)
+    return Experiment(tracking_uri, found.experiment_id if found else client.create_experiment(name))
+
+
+def finished_run(experiment: Experiment, config: RunConfig) -> str | None:
+    """The id of the newest finished run of exactly this configuration."""
+    found = experiment.client.search_runs(
+        [experiment.experiment_id],
+        f"attributes.status = 'FINISHED' AND tags.config_hash = '{config.config_hash}'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    return found[0].info.run_id if found else None
+
+
+@contextmanager
+def tracked_run(
+    experiment: Experiment, config: RunConfig, dataset: "ImageDataset", parent_run_id: str | None, source: Source
+) -> Iterator[str]:
+    """A new MLflow run around the training of one configuration, yielding its id.
+
+    It ends as FINISHED, or as FAILED with the traceback among its artifacts.
+    """
+    client = experiment.client
+    tags = {
+        MLFLOW_RUN_NAME: config.name,
+        "variant": config.variant,
+        "depth": str(config.depth),
+        "seed": str(config.seed),
+        "dataset": config.dataset,
+        "config_hash": config.config_hash,
+        "validation_hash": dataset.validation_hash,
+        **{f"{split}_images": str(size) for split, size in dataset.sizes.items()},
+        **({MLFLOW_PARENT_RUN_ID: parent_run_id} if parent_run_id else {}),
+        **({"commit": source.commit, MLFLOW_GIT_COMMIT: source.commit} if source.commit else {}),
+    }
+    run_id = client.create_run(experiment.experiment_id, tags=tags).info.run_id
+    client.log_batch(run_id, params=[Param(name, str(value)) for name, value in asdict(config).items()])
+    if source.diff:
+        client.log_text(run_id, source.diff, "uncommitted.diff")
+    try:
+        yield run_id
+    except BaseException:
+        client.log_text(run_id, traceback.format_exc(), "traceback.txt")
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id)
+
+
+def log_metrics(client: MlflowClient, run_id: str, metrics: Mapping[str, float], step: int) -> None:
+    """Log the metrics of one step together."""
+    now = round(time.time() * 1000)
+    entries = [Metric(name, value, now, step) for name, value in metrics.items()]
+    for start in range(0, len(entries), METRICS_A_BATCH):
+        client.log_batch(run_id, metrics=entries[start : start + METRICS_A_BATCH])
+
+
+def open_parent(
+    experiment: Experiment, sweep_hash: str, params: Mapping[str, str], source: Source, *, fresh: bool
+) -> tuple[str, bool]:
+    """The id of a sweep's parent run and whether it's new: otherwise the newest of the same sweep is taken up again."""
+    client = experiment.client
+    if not fresh:
+        found = client.search_runs(
+            [experiment.experiment_id], f"tags.sweep_hash = '{sweep_hash}'", order_by=["attributes.start_time DESC"]
+        )
+        if found:
+            return found[0].info.run_id, False
+    tags = [RunTag("sweep_hash", sweep_hash), RunTag("commit", source.commit)]
+    run = client.create_run(experiment.experiment_id, run_name="sweep-" + sweep_hash[:6])
+    client.log_batch(run.info.run_id, tags=tags, params=[Param(name, value) for name, value in params.items()])
+    return run.info.run_id, True
+
+
+def add_member(experiment: Experiment, parent_run_id: str, config: RunConfig, run_id: str) -> None:
+    """Note on the parent run that this finished run, its child or an earlier sweep's, belongs to its sweep."""
+    experiment.client.set_tag(parent_run_id, MEMBER_TAG + config.name, run_id)
+
+
+def set_status(experiment: Experiment, run_id: str, status: str) -> None:
+    """Set a run's status; every one but RUNNING ends it."""
+    if status == "RUNNING":
+        experiment.client.update_run(run_id, status)
+    else:
+        experiment.client.set_terminated(run_id, status)
+
+
+def end_open_children(experiment: Experiment, parent_run_id: str, status: str) -> None:
+    """End the children that are still RUNNING: their workers are gone."""
+    client = experiment.client
+    for run in client.search_runs(
+        [experiment.experiment_id],
+        f"attributes.status = 'RUNNING' AND tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent_run_id}'",
+    ):
+        client.set_terminated(run.info.run_id, status)

@@ -1,0 +1,157 @@
+"""Train one run: SGD over epochs, yielding a record of each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.optim import SGD
+from torch.optim.lr_scheduler import LambdaLR
+
+from plainres.config import RunConfig
+from plainres.data import Split, load_dataset
+from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
+from plainres.models import build_network
+from plainres.training.gradients import GradientNorms
+from plainres.training.schedule import learning_rate_factor
+
+EVALUATION_BATCH = 512
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What is known after an epoch, by metric name; epoch 0 stands for the network at initialisation."""
+
+    epoch: int
+    metrics: dict[str, float]
+
+
+def train(config: RunConfig) -> Iterator[EpochRecord]:
+    """Train a run from scratch, yielding what is known at initialisation (epoch 0) and after each epoch.
+
+    Errors are in [0, 1], losses in nats (mean cross-entropy). `loss/train` and `accuracy/train` are means over the
+    epoch's steps in training mode; the `final/` metrics, which the last record holds, are over whole splits in
+    evaluation mode. The test split is read for the last record only.
+    """
+    return iter(Trainer(config))
+
+
+class Trainer:
+    """A run in training: iterate over it once; `network` is the network as far as it is trained."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.device = torch.device(config.device)
+        torch.set_num_threads(config.threads)  # of the process: sums over threads differ in their last bits
+        self.dataset = load_dataset(config.dataset)
+        self.train_split = self.dataset.train.to(self.device)
+        mean, deviation = self.dataset.channel_statistics()
+        self.normalise = Normalise(mean.to(self.device), deviation.to(self.device))
+
+        torch.manual_seed(config.seed)
+        self.network = build_network(
+            config.variant,
+            config.depth,
+            num_classes=self.dataset.num_classes,
+            in_channels=self.train_split.images.shape[1],
+            width=config.width,
+            stem=config.stem,
+            shortcut=None if config.shortcut == "none" else config.shortcut,
+            family=config.family,
+        ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.gradient_norms = GradientNorms(self.network)
+        self.order = torch.Generator().manual_seed(config.seed)
+
+        self.steps = len(self.train_split) // config.batch_size
+        self.optimizer = SGD(
+            self.network.parameters(),
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            fused=config.device != "mps",
+        )
+        self.scheduler = LambdaLR(
+            self.optimizer,
+            lambda step: learning_rate_factor(
+                config.schedule, step, config.epochs * self.steps, config.warmup_epochs * self.steps
+            ),
+        )
+
+    def __iter__(self) -> Iterator[EpochRecord]:
+        for epoch in range(1, self.config.epochs + 1):
+            first_norms, metrics = self._train_epoch()
+            if epoch == 1:
+                yield EpochRecord(0, first_norms)
+            if epoch == self.config.epochs:
+                metrics |= self._final_metrics()
+            yield EpochRecord(epoch, metrics)
+
+    def _train_epoch(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Train for an epoch; the gradient norms of its first step, and the epoch's metrics.
+
+        Everything is summed on the device and read once.
+        """
+        started = perf_counter()
+        learning_rate = self.scheduler.get_last_lr()[0]
+        self.network.train()
+        loss_sum = torch.zeros((), device=self.device)
+        correct = torch.zeros((), device=self.device)
+        norm_sum = torch.zeros(len(self.gradient_norms.names), device=self.device)
+        first_norms = None
+        batches = shuffled_batches(self.train_split, self.config.batch_size, self.normalise, self.order)
+        for images, labels in batches:
+            with self._autocast():
+                logits = self.network(images)
+                loss = cross_entropy(logits, labels)
+            self.optimizer.zero_grad()
+            loss.backward()
+            norms = self.gradient_norms.measure()
+            self.optimizer.step()
+            self.scheduler.step()
+            norm_sum += norms
+            first_norms = norms if first_norms is None else first_norms
+            loss_sum += loss.detach()
+            correct += (logits.argmax(1) == labels).sum()
+        assert first_norms is not None
+        trained = torch.cat([torch.stack([loss_sum, correct / self.config.batch_size]), norm_sum]) / self.steps
+        values = torch.cat([trained, first_norms]).tolist()
+        seconds = perf_counter() - started
+
+        names = [f"grad_norm/{name}" for name in self.gradient_norms.names]
+        validation_loss, validation_accuracy = self.evaluate(self.dataset.validation)
+        return dict(zip(names, values[2 + len(names) :], strict=True)), {
+            "loss/train": values[0],
+            "accuracy/train": values[1],
+            "loss/validation": validation_loss,
+            "accuracy/validation": validation_accuracy,
+            "learning_rate": learning_rate,
+            "images_per_second": self.steps * self.config.batch_size / seconds,
+            **dict(zip(names, values[2 : 2 + len(names)], strict=True)),
+        }
+
+    def _final_metrics(self) -> dict[str, float]:
+        train_loss, train_accuracy = self.evaluate(self.dataset.train)
+        test_loss, test_accuracy = self.evaluate(self.dataset.test)
+        return {
+            "final/train_loss": train_loss,
+            "final/train_error": 1 - train_accuracy,
+            "final/test_loss": test_loss,
+            "final/test_error": 1 - test_accuracy,
+        }
+
+    @torch.no_grad()
+    def evaluate(self, split: Split) -> tuple[float, float]:
+        """Mean loss and accuracy over a whole split in evaluation mode."""
+        self.network.eval()
+        totals = torch.zeros(2, device=self.device)
+        for images, labels in ordered_batches(split.to(self.device), EVALUATION_BATCH, self.normalise):
+            with self._autocast():
+                logits = self.network(images)
+                loss_sum = cross_entropy(logits, labels, reduction="sum")
+            totals += torch.stack([loss_sum, (logits.argmax(1) == labels).sum()])
+        loss, correct = totals.tolist()
+        return loss / len(split), correct / len(split)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")

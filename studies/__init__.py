@@ -1,0 +1,1 @@
+"""Optuna studies, each run as `python -m studies.NAME`."""
