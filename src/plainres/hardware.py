@@ -57,7 +57,8 @@ def supports_bf16(device: str) -> bool:
         return False
     import torch
 
-    return torch.cuda.is_bf16_supported(including_emulation=False)
+    native: bool = torch.cuda.is_bf16_supported(including_emulation=False)
+    return native
 
 
 def _driver_reports_gpu() -> bool:
@@ -67,5 +68,5 @@ def _driver_reports_gpu() -> bool:
     except OSError:
         return False
     count = ctypes.c_int(0)
-    succeeded = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    succeeded: bool = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
     return succeeded and count.value > 0

@@ -81,7 +81,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.body(x)
         if self.downsample is not None:
-            out = out + self.downsample(x)
+            out += self.downsample(x)
         return self.relu(out)  # type: ignore[no-any-return]
 
 

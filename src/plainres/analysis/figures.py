@@ -56,7 +56,8 @@ def draw_degradation(runs: pd.DataFrame) -> Figure:
         axes = figure.subplots()
         shared: dict[str, Any] = {
             "data": data, "x": "depth", "y": "error", "hue": "variant", "hue_order": VARIANTS, "style": "variant",
-            "style_order": VARIANTS, "palette": sns.color_palette("colorblind", 2), "ax": axes,
+            "style_order": VARIANTS,
+            "markers": ["o", "s"], "palette": sns.color_palette("colorblind", 2), "ax": axes,
         }  # fmt: skip
         sns.lineplot(**shared, errorbar=None, dashes=False, linewidth=1.6, legend=False)
         sns.scatterplot(**shared, s=45, alpha=0.8)
@@ -92,7 +93,7 @@ def draw_gradients(gradients: pd.DataFrame) -> Figure:
             **_panels(data),
         )
         grid.set(yscale="log").set_titles("{col_name}, {row_name}")
-        grid.set_axis_labels("layer position (0 first convolution, 1 classifier)", "L2 norm of the gradient")
+        grid.set_axis_labels("layer position (0 input, 1 classifier)", "gradient norm (L2)")
     return cast(Figure, grid.figure)
 
 

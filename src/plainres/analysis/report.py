@@ -11,8 +11,8 @@ from plainres.analysis.verdict import CONFIDENCE, Verdict
 
 DOTS_PER_INCH = 200
 GAPS_EXPLAINED = (
-    f"Change of the final training error with depth, paired by seed, with its {CONFIDENCE:.0%} t interval. A variant "
-    "degrades when the interval at its deepest depth lies above 0."
+    f"Change of the final training error with depth in percentage points, paired by seed: mean and {CONFIDENCE:.0%} t "
+    "interval over seeds. A variant degrades when the interval at its deepest depth lies above 0."
 )
 CAPTIONS = {
     "degradation.png": "Final training error against depth: every seed a point, a line through the means.",

@@ -31,7 +31,7 @@ def summary_rows(runs: pd.DataFrame) -> list[tuple[str, ...]]:
 
 def terminal_table(runs: pd.DataFrame) -> Table:
     """The table for a terminal."""
-    table = Table(*COLUMNS, box=box.SIMPLE_HEAD, caption=EXPLANATION, caption_justify="left")
+    table = Table(*COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=EXPLANATION, caption_justify="left")
     for column in table.columns:
         column.no_wrap = True
         column.justify = "left" if column.header == "variant" else "right"

@@ -15,6 +15,8 @@ from plainres.analysis.results import SweepResults
 
 CONFIDENCE = 0.95
 
+Outcome = Literal["reproduced", "not reproduced", "inconclusive"]
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -30,8 +32,8 @@ class Interval:
         return self.low > 0
 
     def __str__(self) -> str:
-        """In percentage points, as `+45.2 points [+38.0, +52.4]`."""
-        return f"{self.mean * 100:+.1f} points [{self.low * 100:+.1f}, {self.high * 100:+.1f}]"
+        """In percentage points, as `+45.2 [+38.0, +52.4]`."""
+        return f"{self.mean * 100:+.1f} [{self.low * 100:+.1f}, {self.high * 100:+.1f}]"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Verdict:
         difference: plain less residual of the deepest gap, paired by seed.
     """
 
-    outcome: Literal["reproduced", "not reproduced", "inconclusive"]
+    outcome: Outcome
     sentence: str
     gaps: dict[str, dict[int, Interval]]
     difference: Interval | None
@@ -51,8 +53,7 @@ class Verdict:
 
 def judge(results: SweepResults) -> Verdict:
     """The verdict on a sweep."""
-    errors = results.runs.pivot_table(index="seed", columns=["variant", "depth"], values="train_error")
-    gaps = {str(variant): paired_gaps(errors.xs(variant, axis=1)) for variant in errors.columns.unique("variant")}
+    gaps = {str(variant): paired_gaps(group) for variant, group in results.runs.groupby("variant")}
     intervals = {
         variant: {depth: t_interval(table[depth]) for depth in map(int, table.columns) if table[depth].count() >= 2}
         for variant, table in gaps.items()
@@ -65,26 +66,24 @@ def judge(results: SweepResults) -> Verdict:
     shallowest, deepest = depths[0], depths[-1]
     plain, residual = intervals["plain"][deepest], intervals["residual"][deepest]
     difference = t_interval(gaps["plain"][deepest] - gaps["residual"][deepest])
-    span = f"from depth {shallowest} to {deepest}"
-    plain_text = f"plain's training error changes by {plain} {span}"
-    residual_text = f"residual's by {residual}"
-    if not plain.above_zero:
-        sentence = f"Not reproduced: {plain_text}, an interval that doesn't lie above 0; {residual_text}."
-    elif not difference.above_zero:
-        sentence = (
-            f"Not reproduced: {plain_text} and {residual_text}; "
-            f"their difference, {difference}, has an interval that doesn't lie above 0."
-        )
-    else:
-        sentence = f"Reproduced: {plain_text}, {residual_text}; the difference is {difference}."
-    outcome: Literal["reproduced", "not reproduced"] = (
-        "reproduced" if plain.above_zero and difference.above_zero else "not reproduced"
+    reproduced = plain.above_zero and difference.above_zero
+    outcome: Outcome = "reproduced" if reproduced else "not reproduced"
+    sentence = (
+        f"{outcome.capitalize()}: from depth {shallowest} to {deepest} the final training error changes by {plain} for "
+        f"plain networks ({_what_it_does(plain)}) and by {residual} for residual ones ({_what_it_does(residual)}); "
+        f"the difference is {difference}. (Mean and {CONFIDENCE:.0%} t interval over {len(results.asked('seeds'))} "
+        "seeds, in percentage points.)"
     )
     return Verdict(outcome, sentence, intervals, difference)
 
 
-def paired_gaps(errors: pd.DataFrame) -> pd.DataFrame:
-    """Errors by seed (rows) and depth (columns) to gaps over the shallowest depth, without its column."""
+def _what_it_does(gap: Interval) -> str:
+    return "degrades" if gap.above_zero else "does not degrade"
+
+
+def paired_gaps(runs: pd.DataFrame) -> pd.DataFrame:
+    """Gaps over the shallowest depth of one variant's runs, by seed (rows) and deeper depth (columns)."""
+    errors = runs.pivot(index="seed", columns="depth", values="train_error")
     shallowest = min(errors.columns)
     return errors.drop(columns=shallowest).sub(errors[shallowest], axis=0)
 

@@ -84,7 +84,7 @@ def train_side_by_side(
                     waiting -= 1
                     yield _outcome(configs[event], futures[event])
         finally:
-            pool.stop()
+            pool.stop()  # type: ignore[no-untyped-call]
             pool.join()
 
 

@@ -105,7 +105,7 @@ class Trainer:
                 logits = self.network(images)
                 loss = cross_entropy(logits, labels)
             self.optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             norms = self.gradient_norms.measure()
             self.optimizer.step()
             self.scheduler.step()

@@ -1,0 +1,38 @@
+"""What several tests need: a tracking store of their own, and the smallest real configuration."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from plainres.config import RunConfig, configure
+
+
+@pytest.fixture(scope="session")
+def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database; making one takes seconds, copying it none."""
+    from plainres.tracking.runs import open_experiment
+
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    open_experiment(f"sqlite:///{path}", "Default")
+    return path
+
+
+@pytest.fixture
+def project(template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, with the stock layout: mlflow.db and mlruns."""
+    shutil.copy(template_database, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., RunConfig]:
+    """Configurations of nets that train in a second."""
+
+    def make(variant: str = "plain", depth: int = 8, seed: int = 0, **settings: object) -> RunConfig:
+        return configure(variant, depth, seed, **{"width": 4, "epochs": 2, "device": "cpu", **settings})  # type: ignore[arg-type]
+
+    return make

@@ -1,0 +1,76 @@
+from collections.abc import Callable
+from dataclasses import asdict
+
+import pytest
+
+from plainres.config import RunConfig, configure
+from plainres.errors import BadInput
+from plainres.recipes import RECIPES
+
+
+def test_what_is_not_given_comes_from_the_recipe_and_the_paper() -> None:
+    config = configure("residual", 34, epochs=9, device="cpu")
+    assert (config.epochs, config.lr, config.shortcut) == (9, RECIPES["digits"].lr, "B")
+    assert configure("plain", 34, device="cpu").shortcut == "none"
+
+
+def test_a_configuration_survives_becoming_text(tiny: Callable[..., RunConfig]) -> None:
+    config = tiny("residual", 14, 5, lr=1e-3, weight_decay=0.0)
+    assert RunConfig.from_params({name: str(value) for name, value in asdict(config).items()}) == config
+
+
+def test_configurations_that_differ_anywhere_differ_in_their_hash(tiny: Callable[..., RunConfig]) -> None:
+    changes: list[dict[str, object]] = [
+        {},
+        {"variant": "residual"},
+        {"depth": 14},
+        {"seed": 1},
+        {"width": 8},
+        {"stem": "imagenet"},
+        {"epochs": 3},
+        {"batch_size": 8},
+        {"lr": 0.3},
+        {"momentum": 0.1},
+        {"weight_decay": 0.5},
+        {"schedule": "step"},
+        {"warmup_epochs": 1},
+        {"threads": 2},
+    ]
+    assert len({tiny(**change).config_hash for change in changes}) == len(changes)
+    assert tiny().config_hash == tiny().config_hash
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"epochs": 0}, "epochs 0"),
+        ({"batch_size": 0}, "batch size 0"),
+        ({"batch_size": -4}, "batch size -4"),
+        ({"batch_size": 1}, "batch size 1 is below 2"),
+        ({"batch_size": 1294}, "above the 1293 training images of digits"),
+        ({"lr": 0.0}, "learning rate 0.0"),
+        ({"lr": -0.1}, "learning rate -0.1"),
+        ({"lr": float("nan")}, "learning rate nan"),
+        ({"lr": float("inf")}, "learning rate inf"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"weight_decay": float("nan")}, "weight decay"),
+        ({"schedule": "linear"}, "cosine, step, constant"),
+        ({"epochs": 2, "warmup_epochs": 2}, "warm-up"),
+        ({"threads": 0}, "threads 0"),
+        ({"seed": -1}, "seed -1"),
+        ({"dataset": "imagenet"}, "digits"),
+        ({"device": "tpu"}, "auto, cpu, cuda, mps"),
+        ({"precision": "fp16"}, "auto, fp32, bf16"),
+        ({"device": "cpu", "precision": "bf16"}, "bf16 needs a CUDA GPU"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        configure("plain", 18, **settings)  # type: ignore[arg-type]
+
+
+def test_the_recipe_knows_how_many_images_are_left_for_training() -> None:
+    from plainres.data import load_dataset
+
+    for name, recipe in RECIPES.items():
+        assert recipe.training_images == load_dataset(name).sizes["train"]

@@ -1,0 +1,130 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from plainres.config import RunConfig
+from plainres.data import load_dataset
+from plainres.training import EpochRecord, Trainer, train
+
+
+def comparable(records: list[EpochRecord]) -> list[dict[str, float]]:
+    """The metrics that don't measure time."""
+    return [{name: value for name, value in r.metrics.items() if name != "images_per_second"} for r in records]
+
+
+@pytest.fixture(scope="module")
+def trained(tiny: Callable[..., RunConfig]) -> tuple[Trainer, list[EpochRecord]]:
+    trainer = Trainer(tiny("residual", depth=8, shortcut="B"))
+    return trainer, list(trainer)
+
+
+def test_records_hold_what_the_contract_names(trained: tuple[Trainer, list[EpochRecord]]) -> None:
+    trainer, records = trained
+    layers = [name for name, module in trainer.network.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    assert "layer2.0.downsample.0" in layers
+    norms = {f"grad_norm/{layer}" for layer in ["total", *layers]}
+    each = {f"{what}/{split}" for what in ("loss", "accuracy") for split in ("train", "validation")}
+    each |= {"learning_rate", "images_per_second", *norms}
+    final = {f"final/{split}_{what}" for split in ("train", "test") for what in ("loss", "error")}
+    assert [record.epoch for record in records] == [0, 1, 2]
+    assert set(records[0].metrics) == norms
+    assert set(records[1].metrics) == each
+    assert set(records[2].metrics) == each | final
+
+
+def test_final_metrics_are_over_whole_splits_in_evaluation_mode(trained: tuple[Trainer, list[EpochRecord]]) -> None:
+    trainer, records = trained
+    digits = load_dataset("digits")
+    pixels = digits.train.images.float()
+    network = trainer.network.eval()
+    for name, split in (("train", digits.train), ("test", digits.test)):
+        with torch.no_grad():
+            logits = network((split.images.float() - pixels.mean()) / pixels.std())
+        wrong = (logits.argmax(1) != split.labels).sum().item() / len(split)
+        assert records[-1].metrics[f"final/{name}_error"] == pytest.approx(wrong, abs=1e-9)
+        loss = cross_entropy(logits, split.labels).item()
+        assert records[-1].metrics[f"final/{name}_loss"] == pytest.approx(loss, rel=1e-3)
+
+
+def test_step_0_holds_the_gradient_norms_of_the_first_backward_pass(tiny: Callable[..., RunConfig]) -> None:
+    config = tiny(epochs=1, batch_size=32)
+    trainer = Trainer(config)
+    split = load_dataset("digits").train
+    chosen = torch.randperm(len(split), generator=torch.Generator().manual_seed(config.seed))[:32]
+    images = trainer.normalise(split.images[chosen])
+    parameters = dict(trainer.network.named_parameters())
+    loss = cross_entropy(trainer.network.train()(images), split.labels[chosen])
+    gradients = dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))
+
+    norms = next(iter(Trainer(config))).metrics
+    assert norms["grad_norm/layer2.0.conv1"] == pytest.approx(gradients["layer2.0.conv1.weight"].norm().item())
+    assert norms["grad_norm/fc"] == pytest.approx(gradients["fc.weight"].norm().item())
+    total = torch.cat([gradient.flatten() for gradient in gradients.values()]).norm().item()
+    assert norms["grad_norm/total"] == pytest.approx(total)
+
+
+def test_an_epochs_gradient_norms_are_means_over_its_steps(tiny: Callable[..., RunConfig]) -> None:
+    config = tiny(epochs=1, batch_size=256)
+    trainer = Trainer(config)
+    measured = []
+    measure = trainer.gradient_norms.measure
+    trainer.gradient_norms.measure = lambda: measured.append(measure()) or measured[-1]  # type: ignore[method-assign,func-returns-value]
+    metrics = list(trainer)[1].metrics
+    assert len(measured) == 1293 // 256
+    expected = torch.stack(measured).mean(0).tolist()
+    assert [metrics[f"grad_norm/{name}"] for name in trainer.gradient_norms.names] == pytest.approx(expected)
+
+
+def test_training_is_the_same_to_the_bit_when_repeated(
+    trained: tuple[Trainer, list[EpochRecord]], tiny: Callable[..., RunConfig]
+) -> None:
+    trainer, records = trained
+    again = Trainer(trainer.config)
+    assert comparable(list(again)) == comparable(records)
+    weights = trainer.network.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in again.network.state_dict().items())
+    assert comparable(list(train(tiny("residual", shortcut="B", seed=1)))) != comparable(records)
+
+
+def test_both_variants_see_the_same_images_in_the_same_order(tiny: Callable[..., RunConfig]) -> None:
+    seen = {}
+    for variant in ("plain", "residual"):
+        trainer = Trainer(tiny(variant, epochs=1, shortcut="C"))
+        batches: list[torch.Tensor] = []
+        trainer.network.register_forward_pre_hook(lambda _, inputs, batches=batches: batches.append(inputs[0].clone()))
+        list(trainer)
+        seen[variant] = batches
+    assert all(torch.equal(a, b) for a, b in zip(seen["plain"], seen["residual"], strict=True))
+
+
+def test_training_lowers_the_loss(tiny: Callable[..., RunConfig]) -> None:
+    records = list(train(tiny(width=8, epochs=4)))
+    assert records[-1].metrics["loss/train"] < 0.5 * records[1].metrics["loss/train"]
+    assert records[-1].metrics["final/train_error"] < 0.2
+    rates = [record.metrics["learning_rate"] for record in records[1:]]
+    # Half a cosine from 0.02, read at the start of each of four epochs.
+    assert rates == pytest.approx([0.02, 0.0170711, 0.01, 0.0029289], rel=1e-4)
+
+
+def test_the_test_split_is_read_only_at_the_end(
+    tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(tiny(epochs=2))
+    read: list[object] = []
+    evaluate = trainer.evaluate
+    monkeypatch.setattr(trainer, "evaluate", lambda split: read.append(split) or evaluate(split))
+    for record in trainer:
+        assert (trainer.dataset.test in read) == (record.epoch == 2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_cuda_trains_close_to_the_cpu(tiny: Callable[..., RunConfig]) -> None:
+    on_cpu = list(train(tiny(epochs=1)))
+    on_gpu = list(train(tiny(epochs=1, device="cuda", precision="fp32")))
+    assert on_gpu[0].metrics["grad_norm/total"] == pytest.approx(on_cpu[0].metrics["grad_norm/total"], rel=1e-2)
+    assert on_gpu[1].metrics["loss/train"] == pytest.approx(on_cpu[1].metrics["loss/train"], rel=5e-2)
+    in_bf16 = list(train(tiny(epochs=1, device="cuda", precision="bf16")))
+    assert in_bf16[1].metrics["loss/train"] == pytest.approx(on_cpu[1].metrics["loss/train"], rel=1e-1)
