@@ -4,14 +4,16 @@
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from plainres.command_line import FINISHED, run_command
+import tyro
+
+from plainres.command_line import FINISHED, RunFlags, run_command
 from plainres.config import RunConfig, configure
 from plainres.errors import BadInput
 
@@ -30,15 +32,14 @@ class Flags:
     """Depths of the residual networks that are trained."""
     repeats: int = 5
     """Trainings of each kind; the median counts."""
-    epochs: int = 2
-    """Epochs of each training."""
+    run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
 
 
 def main(flags: Flags) -> int:
     """Print, for each depth, the median seconds of both kinds and the median of their ratios pair by pair."""
     if flags.repeats < 1:
         raise BadInput(f"repeats {flags.repeats} is below 1")
-    configs = [configure("residual", depth, epochs=flags.epochs) for depth in flags.depths]
+    configs = [configure("residual", depth, **flags.run.settings) for depth in flags.depths]
 
     from rich.console import Console
 

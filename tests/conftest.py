@@ -20,12 +20,14 @@ def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, with the stock layout: mlflow.db and mlruns."""
+def store(template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URI of an empty store, with mlflow.db and mlruns in an otherwise empty working folder.
+
+    The path is absolute, since MLflow keeps one store for each URI, whatever the working folder.
+    """
     shutil.copy(template_database, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,6 @@ def tiny() -> Callable[..., RunConfig]:
     """Configurations of nets that train in a second."""
 
     def make(variant: str = "plain", depth: int = 8, seed: int = 0, **settings: object) -> RunConfig:
-        return configure(variant, depth, seed, **{"width": 4, "epochs": 2, "device": "cpu", **settings})  # type: ignore[arg-type]
+        return configure(variant, depth, seed, **{"width": 8, "epochs": 2, "device": "cpu", **settings})  # type: ignore[arg-type]
 
     return make

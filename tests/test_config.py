@@ -25,7 +25,7 @@ def test_configurations_that_differ_anywhere_differ_in_their_hash(tiny: Callable
         {"variant": "residual"},
         {"depth": 14},
         {"seed": 1},
-        {"width": 8},
+        {"width": 16},
         {"stem": "imagenet"},
         {"epochs": 3},
         {"batch_size": 8},

@@ -28,7 +28,9 @@ def test_each_class_has_its_share_of_each_split(digits: ImageDataset) -> None:
 
 def test_images_keep_their_labels(digits: ImageDataset) -> None:
     source = load_digits()
-    label_of = {image.astype(np.uint8).tobytes(): label for image, label in zip(source.images, source.target)}
+    label_of = {
+        image.astype(np.uint8).tobytes(): label for image, label in zip(source.images, source.target, strict=True)
+    }
     pairs = zip(digits.test.images, digits.test.labels, strict=True)
     assert all(label_of[image.numpy().tobytes()] == label for image, label in pairs)
 

@@ -17,6 +17,8 @@ from plainres.training.gradients import GradientNorms
 from plainres.training.schedule import learning_rate_factor
 
 EVALUATION_BATCH = 512
+# Below 8 channels, oneDNN's strided 1x1 convolution in channels_last writes past its buffers (torch 2.15, AVX2).
+ONEDNN_FROM_WIDTH = 8
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Trainer:
         self.config = config
         self.device = torch.device(config.device)
         torch.set_num_threads(config.threads)  # of the process: sums over threads differ in their last bits
+        torch.backends.mkldnn.set_flags(config.width >= ONEDNN_FROM_WIDTH)  # type: ignore[no-untyped-call]
         self.dataset = load_dataset(config.dataset)
         self.train_split = self.dataset.train.to(self.device)
         mean, deviation = self.dataset.channel_statistics()

@@ -1,0 +1,238 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from experiments.degradation import PROGRAM, Flags, main
+from plainres.command_line import run_command
+
+Here = Callable[..., tuple[int, str]]
+ROOT = Path(__file__).parents[2]
+TINY = ["--width", "8", "--epochs", "2", "--seeds", "0", "1", "--jobs", "2"]
+ARTIFACTS = ["curves.png", "degradation.png", "gradients.png", "report.md", "results.csv"]
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The experiment as a user runs it, in a folder of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.degradation", *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+@pytest.fixture
+def here(swept: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Runs the experiment in this process, which has imported everything, in the folder of the tiny sweep."""
+    folder, _ = swept
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", [PROGRAM, *arguments])
+        code = run_command(Flags, main, PROGRAM)
+        return code, capsys.readouterr().out
+
+    return run
+
+
+def environment() -> dict[str, str]:
+    without_uri = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    return {**without_uri, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+
+
+def run_count(folder: Path) -> int:
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("degradation")
+    return len(client.search_runs([experiment.experiment_id]))
+
+
+def metrics(folder: Path) -> dict[str, dict[str, float]]:
+    """Everything that isn't a time, by run name."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("degradation")
+    return {
+        run.info.run_name: {name: value for name, value in run.data.metrics.items() if name != "images_per_second"}
+        for run in client.search_runs(
+            [experiment.experiment_id], "tags.config_hash LIKE '%'", order_by=["attributes.start_time ASC"]
+        )
+    }
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder in which a tiny sweep has been run from nothing, and what it printed."""
+    folder = tmp_path_factory.mktemp("swept")
+    done = command(folder, "--depths", "8", "14", *TINY)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def parent_id(output: str) -> str:
+    return Path(report_path(output)).parents[1].name
+
+
+def report_path(output: str) -> str:
+    return next(line.split(maxsplit=1)[1] for line in output.splitlines() if line.startswith("Report:"))
+
+
+def test_the_first_run_leaves_a_table_a_verdict_and_a_report(swept: tuple[Path, str]) -> None:
+    folder, output = swept
+    assert "[8/8]" in output
+    for words in ("training error", "residual", "eproduced: from depth 8 to 14", "mlflow ui"):
+        assert words in output
+    artifacts = Path(report_path(output)).parent
+    assert artifacts.is_relative_to(folder / "mlruns")
+    assert sorted(path.name for path in artifacts.iterdir()) == ARTIFACTS
+    with (artifacts / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["variant"], row["depth"], row["seed"]) for row in rows} == {
+        (variant, depth, seed) for variant in ("plain", "residual") for depth in ("8", "14") for seed in "01"
+    }
+    assert sorted(path.name for path in folder.iterdir()) == ["mlflow.db", "mlruns"]
+
+
+def test_runs_are_children_of_one_parent_that_names_them(swept: tuple[Path, str]) -> None:
+    folder, output = swept
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    parent = client.get_run(parent_id(output))
+    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    assert parent.info.status == "FINISHED"
+    assert {child.info.run_name: child.info.run_id for child in children} == {
+        tag.removeprefix("run."): value for tag, value in parent.data.tags.items() if tag.startswith("run.")
+    }
+
+
+def test_the_same_command_again_trains_nothing(swept: tuple[Path, str], here: Here) -> None:
+    folder, output = swept
+    before = run_count(folder)
+    code, again = here("--depths", "14", "8", *TINY)
+    assert code == 0
+    assert again.splitlines()[:-1] == output.splitlines()[8:-1]  # all but the progress and the way to browse
+    assert run_count(folder) == before
+
+
+def test_the_report_is_rebuilt_from_the_store_alone(swept: tuple[Path, str], here: Here) -> None:
+    _, output = swept
+    artifacts = Path(report_path(output)).parent
+    before = {path.name: path.read_bytes() for path in artifacts.iterdir()}
+    for path in artifacts.iterdir():
+        path.unlink()
+    assert here("--report", parent_id(output))[0] == 0
+    after = {path.name: path.read_bytes() for path in artifacts.iterdir()}
+    assert after.keys() == before.keys()
+    assert after["report.md"] == before["report.md"]
+    assert after["results.csv"] == before["results.csv"]
+
+
+def test_a_part_of_a_sweep_takes_its_runs_from_it(swept: tuple[Path, str], here: Here) -> None:
+    folder, output = swept
+    before = run_count(folder)
+    code, part = here("--depths", "8", *TINY)
+    assert code == 0
+    assert "a verdict needs at least two depths" in part
+    assert parent_id(part) != parent_id(output)
+    assert run_count(folder) == before + 1  # the new parent
+
+
+def test_metrics_do_not_depend_on_jobs_and_fresh_trains_anew(swept: tuple[Path, str], here: Here) -> None:
+    folder, _ = swept
+    together = metrics(folder)
+    before = run_count(folder)
+    assert here("--depths", "8", "--variants", "residual", *TINY[:-1], "1", "--fresh")[0] == 0
+    assert run_count(folder) == before + 3
+    assert metrics(folder) == together  # which now has the two new runs in place of the old ones
+
+
+def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments.degradation", "--depths", "8", "--epochs", "500", "--jobs", "1"],
+        cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    (experiment,) = client.search_experiments(filter_string="name = 'degradation'")
+    deadline = time.monotonic() + 60
+    while not client.search_runs([experiment.experiment_id], "metrics.`loss/train` < 99 AND status = 'RUNNING'"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "python -m experiments.degradation --depths 8 --epochs 500 --jobs 1" in errors
+    assert "Traceback" not in errors
+    assert not client.search_runs([experiment.experiment_id], "status = 'RUNNING'")
+    assert len(client.search_runs([experiment.experiment_id], "status = 'KILLED'")) == 2
+
+
+BAD_INPUT = {
+    "--depths 19": "depth 19 does not exist (four-stage: 18, 34, 50, 101, 152;",
+    "--depths 18 18": "depth 18 is given twice",
+    "--dataset imagenet": "unknown data set 'imagenet'; choose from digits",
+    "--variants dense": "unknown variant 'dense'; choose from plain, residual",
+    "--epochs 0": "epochs 0 is below 1",
+    "--epochs many": "--epochs",
+    "--batch-size 0": "batch size 0",
+    "--batch-size 5000": "above the 1293 training images",
+    "--lr 0": "learning rate 0.0",
+    "--lr -1": "learning rate -1.0",
+    "--lr nan": "learning rate nan",
+    "--lr inf": "learning rate inf",
+    "--precision bf16 --device cpu": "bf16 needs a CUDA GPU",
+    "--jobs 0": "jobs 0 is below 1",
+    "--threads 0": "threads 0 is below 1",
+    "--report 0123456789abcdef0123456789abcdef": "no run '0123456789abcdef0123456789abcdef'",
+    "--nonsense 3": "--nonsense",
+}
+if not Path("/dev/nvidia0").exists():
+    BAD_INPUT["--device cuda"] = "no CUDA GPU"
+
+ONE_BY_ONE = """
+import contextlib, io, json, sys
+from experiments.degradation import PROGRAM, Flags, main
+from plainres.command_line import run_command
+answers = []
+for arguments in json.loads(sys.argv[1]):
+    sys.argv[1:] = arguments.split()
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors):
+        code = run_command(Flags, main, PROGRAM)
+    answers.append((code, errors.getvalue()))
+heavy = sorted({"torch", "mlflow", "pandas", "scipy", "seaborn", "sklearn"} & set(sys.modules))
+print(json.dumps([answers, heavy]))
+"""
+
+
+def test_bad_input_gets_one_line_before_anything_heavy_is_imported_or_written(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE, json.dumps(list(BAD_INPUT))],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answers, heavy = json.loads(done.stdout)
+    for (arguments, words), (code, errors) in zip(BAD_INPUT.items(), answers, strict=True):
+        assert code == 2, arguments
+        assert words in errors, arguments
+        assert errors.startswith("error: "), arguments
+        assert errors.count("\n") == 1, arguments
+    assert heavy == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_input_ends_with_exit_code_2(tmp_path: Path) -> None:
+    done = command(tmp_path, "--depths", "19")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from plainres.errors import BadInput
+from plainres.tracking.store import DEFAULT_URI, browse_hint, check_store, run_exists, without_credentials
+
+
+def test_an_empty_folder_is_a_store_to_be_and_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_store(DEFAULT_URI)
+    assert not run_exists(DEFAULT_URI, "0" * 32)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_is_found_by_its_id(store: str) -> None:
+    client = MlflowClient(store)
+    run_id = client.create_run(client.create_experiment("somewhere")).info.run_id
+    check_store(store)
+    assert run_exists(store, run_id)
+    assert not run_exists(store, "0" * 32)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("sqlite:///missing/folder/mlflow.db", "folder is missing"),
+        ("sqlite:///not-a-database.db", "not a database"),
+        ("http://127.0.0.1:9", "can't be reached"),
+        ("postgresql://someone:secret@127.0.0.1:9/mlflow", "can't be reached"),
+        ("./mlruns", "neither a database"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_refused(
+    uri: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("not-a-database.db").write_text("plain text " * 100)
+    with pytest.raises(BadInput, match=words) as refusal:
+        check_store(uri)
+    assert "secret" not in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+
+
+def test_credentials_are_not_shown() -> None:
+    assert without_credentials("http://me:secret@host:5000/path") == "http://host:5000/path"
+    assert "secret" not in browse_hint("postgresql://me:secret@host/mlflow", "1")
+    assert browse_hint(DEFAULT_URI, "1").startswith("`uv run mlflow ui`, then http://127.0.0.1:5000/#/experiments/1")
