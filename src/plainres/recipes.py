@@ -25,10 +25,11 @@ class Recipe:
 
 
 RECIPES = {
-    # Measured on two CPU cores; at lr 0.1 even the residual 50 fails in so few steps.
+    # Nine epochs are the fewest tried (6 and 9) in which every residual net fits its training images; at lr 0.1 the
+    # residual 50 fails as well.
     "digits": Recipe(
         training_images=1293,
-        epochs=6,
+        epochs=9,
         batch_size=64,
         lr=0.02,
         momentum=0.9,

@@ -31,12 +31,13 @@ class Clock:
     """The time to completion, from the share of the work done: an epoch's work grows with the depth."""
 
     def __init__(self, configs: list[RunConfig]) -> None:
-        self.started = time.monotonic()
+        self.started: float | None = None
         self.epochs_left = {config: config.epochs for config in configs}
         self.total = self._work_left()
 
     def count(self, event: Event) -> None:
         """Take in one event."""
+        self.started = self.started or time.monotonic()  # the first run's start: imports come before it
         trained = event.epoch if isinstance(event, RunProgress) else event.config.epochs
         self.epochs_left[event.config] = event.config.epochs - trained
 
@@ -44,7 +45,7 @@ class Clock:
     def remaining(self) -> str:
         """As `1:30 left`, empty before the first epoch."""
         left = self._work_left()
-        if left == self.total:
+        if self.started is None or left == self.total:
             return ""
         elapsed = time.monotonic() - self.started
         return f"{_clock_time(elapsed * left / (self.total - left))} left"
