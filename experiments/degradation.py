@@ -85,7 +85,7 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
         store_report(results, verdict)
     console = Console()
     console.print(terminal_table(results.runs))
-    console.print(verdict.sentence, highlight=False, soft_wrap=True)
+    console.print(verdict.sentence, highlight=False, soft_wrap=not console.is_terminal)
     console.print(f"\nReport: {report_location(results)}", highlight=False, soft_wrap=True)
     console.print(f"Browse: {browse_hint(uri, results.experiment_id)}", highlight=False, soft_wrap=True)
     return RUN_FAILED if results.missing else FINISHED

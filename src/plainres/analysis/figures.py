@@ -56,11 +56,10 @@ def draw_degradation(runs: pd.DataFrame) -> Figure:
         axes = figure.subplots()
         shared: dict[str, Any] = {
             "data": data, "x": "depth", "y": "error", "hue": "variant", "hue_order": VARIANTS, "style": "variant",
-            "style_order": VARIANTS,
-            "markers": ["o", "s"], "palette": sns.color_palette("colorblind", 2), "ax": axes,
+            "style_order": VARIANTS, "palette": sns.color_palette("colorblind", 2), "ax": axes,
         }  # fmt: skip
         sns.lineplot(**shared, errorbar=None, dashes=False, linewidth=1.6, legend=False)
-        sns.scatterplot(**shared, s=45, alpha=0.8)
+        sns.scatterplot(**shared, markers=["o", "s"], s=45, alpha=0.8)
         axes.set_xscale("log")
         axes.set_xticks(depths, [str(depth) for depth in depths])
         axes.xaxis.set_minor_locator(NullLocator())
