@@ -64,6 +64,10 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str) -> int:
     from plainres.sweep.workers import default_jobs
     from plainres.tracking.runs import open_experiment
 
+    if flags.run.dataset != "digits":  # which needs no files
+        from plainres.data import load_dataset
+
+        load_dataset(flags.run.dataset, sweep.configs[0].data_dir)
     jobs = flags.jobs or default_jobs(sweep.configs[0].device, flags.run.threads)
     experiment = open_experiment(uri, flags.experiment_name)
     outcome = run_sweep(sweep, experiment, jobs=jobs, fresh=flags.fresh, console=Console())

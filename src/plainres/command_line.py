@@ -22,8 +22,15 @@ Flags = TypeVar("Flags")
 
 def from_recipe(field: str, metavar: str) -> Any:
     """Marks a flag that's None unless given; its help shows what each recipe has."""
-    values = ", ".join(f"{getattr(recipe, field)} for {name}" for name, recipe in RECIPES.items())
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: the recipe's, {values})")
+    names: dict[object, list[str]] = {}
+    for name, recipe in RECIPES.items():
+        value = getattr(recipe, field)
+        names.setdefault("the paper's" if value is None else value, []).append(name)
+    if len(names) == 1:
+        values = f"{next(iter(names))} for all"
+    else:
+        values = ", ".join(f"{value} for {' and '.join(of)}" for value, of in names.items())
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: the recipe's: {values})")
 
 
 def with_default(default: str, metavar: str) -> Any:
@@ -36,7 +43,12 @@ class RunFlags:
     """How each run is trained: the settings of `plainres.config.configure`."""
 
     dataset: str = "digits"
-    """Data set, whose recipe gives the defaults below."""
+    """Data set, whose recipe gives the defaults below: digits (comes with scikit-learn), mnist, fashion-mnist, or
+    cifar10 or cifar100 (both with the paper's recipe, section 4.2)."""
+    data_dir: Annotated[str | None, with_default("~/.cache/plainres", "PATH")] = None
+    """Folder that holds the data set's files, or is to hold them after a download; digits need none."""
+    augment: Annotated[str | None, from_recipe("augment", "STR")] = None
+    """none, or crop-flip: 4 pixels of padding, a random crop and a random flip."""
     epochs: Annotated[int | None, from_recipe("epochs", "INT")] = None
     """Passes over the training images."""
     batch_size: Annotated[int | None, from_recipe("batch_size", "INT")] = None

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from plainres.architecture import VARIANTS, check_choice, resolve_architecture
@@ -13,6 +14,8 @@ from plainres.hardware import resolve_device
 from plainres.recipes import recipe_of
 
 SCHEDULES = ("cosine", "step", "constant")
+AUGMENTATIONS = ("none", "crop-flip")
+DEFAULT_DATA_DIR = "~/.cache/plainres"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class RunConfig:
     depth: int
     seed: int
     dataset: str
+    data_dir: str
+    augment: str
     family: str
     stem: str
     shortcut: str
@@ -42,6 +47,7 @@ class RunConfig:
         """Raise BadInput for a value that no run can be trained with."""
         check_choice("variant", self.variant, VARIANTS)
         check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("augmentation", self.augment, AUGMENTATIONS)
         training_images = recipe_of(self.dataset).training_images
         if self.seed < 0 or self.seed >= 2**63:
             raise BadInput(f"seed {self.seed} is outside 0 to 2**63 - 1")
@@ -71,8 +77,11 @@ class RunConfig:
 
     @property
     def config_hash(self) -> str:
-        """Twelve hex digits that two runs share exactly when their configurations are equal."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        """Twelve hex digits that two runs share exactly when their configurations are equal.
+
+        Where the files of a data set lie doesn't count: their content is checked.
+        """
+        text = json.dumps({name: value for name, value in asdict(self).items() if name != "data_dir"}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @classmethod
@@ -87,6 +96,8 @@ def configure(
     seed: int = 0,
     *,
     dataset: str = "digits",
+    data_dir: str | None = None,
+    augment: str | None = None,
     family: str | None = None,
     stem: str | None = None,
     shortcut: str | None = None,
@@ -109,6 +120,8 @@ def configure(
         depth: weighted layers on the main path.
         seed: of the initial weights and of the order of the images.
         dataset: name of a recipe.
+        data_dir: folder that holds, or is to hold, the data set's files; by default `~/.cache/plainres`.
+        augment: `none` or `crop-flip` (4 pixels of padding, random crop and flip; section 4.2 of the paper).
         family, stem, shortcut, width: the network, as in `plainres.models.build_network`.
         epochs: passes over the training images.
         batch_size: images a step.
@@ -124,6 +137,7 @@ def configure(
         BadInput: a value that no run can be trained with.
     """
     overrides: dict[str, Any] = {
+        "augment": augment,
         "width": width,
         "stem": stem,
         "epochs": epochs,
@@ -144,6 +158,8 @@ def configure(
         depth=depth,
         seed=seed,
         dataset=dataset,
+        data_dir=str(Path(data_dir or DEFAULT_DATA_DIR).expanduser().absolute()),
+        augment=recipe.augment,
         family=architecture.family,
         stem=architecture.stem,
         shortcut=architecture.shortcut,

@@ -1,6 +1,6 @@
 """A data set's recipe: the configuration that its runs take where no flag says otherwise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plainres.architecture import check_choice
 
@@ -19,10 +19,29 @@ class Recipe:
     weight_decay: float
     schedule: str
     warmup_epochs: int
-    width: int
-    """Channels of the first stage."""
+    width: int | None
+    """Channels of the first stage; None for the paper's, 64 (four-stage) or 16 (three-stage)."""
     stem: str
+    augment: str
+    """`none`, or `crop-flip`: a random crop after 4 pixels of padding and a random flip."""
 
+
+# Section 4.2 of the paper: 64k iterations, 182 epochs of 351 steps on 45k images, divided by ten at 32k and 48k.
+CIFAR = Recipe(
+    training_images=45_000,
+    epochs=182,
+    batch_size=128,
+    lr=0.1,
+    momentum=0.9,
+    weight_decay=1e-4,
+    schedule="step",
+    warmup_epochs=0,
+    width=None,
+    stem="small",
+    augment="crop-flip",
+)
+# CIFAR's, without the augmentation and with a shorter schedule: digits and clothes are learnt sooner.
+MNIST = replace(CIFAR, training_images=55_000, epochs=10, schedule="cosine", augment="none")
 
 RECIPES = {
     # Nine epochs are the fewest tried (6 and 9) in which every residual net fits its training images; at lr 0.1 the
@@ -38,7 +57,12 @@ RECIPES = {
         warmup_epochs=0,
         width=16,
         stem="small",
+        augment="none",
     ),
+    "mnist": MNIST,
+    "fashion-mnist": MNIST,
+    "cifar10": CIFAR,
+    "cifar100": CIFAR,
 }
 
 

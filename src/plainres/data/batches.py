@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from plainres.data.augment import crop_and_flip
 from plainres.data.splits import Split
 
 
@@ -22,7 +23,7 @@ class Normalise:
 
 
 def shuffled_batches(
-    split: Split, batch_size: int, normalise: Normalise, generator: torch.Generator
+    split: Split, batch_size: int, normalise: Normalise, generator: torch.Generator, augment: str = "none"
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in an order drawn from a CPU generator, so that it's the same on every device.
 
@@ -31,7 +32,10 @@ def shuffled_batches(
     order = torch.randperm(len(split), generator=generator).to(split.labels.device)
     for start in range(0, len(split) - batch_size + 1, batch_size):
         chosen = order[start : start + batch_size]
-        yield normalise(split.images[chosen]), split.labels[chosen]
+        images = split.images[chosen]
+        if augment == "crop-flip":
+            images = crop_and_flip(images, generator)
+        yield normalise(images), split.labels[chosen]
 
 
 def ordered_batches(split: Split, batch_size: int, normalise: Normalise) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,18 +1,37 @@
 """Loading a data set by the name of its recipe. A new data set gets a function here and a recipe."""
 
-from collections.abc import Callable
+import gzip
+import os
+import sys
+import zlib
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from plainres.data.splits import ImageDataset, Split, carve, index_hash
+from plainres.errors import BadInput
+
+# torchvision's class, the folder below the data folder in which it looks, and the files it wants there.
+IDX_FILES = "{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"
+TORCHVISION = {
+    "mnist": ("MNIST", "MNIST/raw", IDX_FILES),
+    "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw", IDX_FILES),
+    "cifar10": ("CIFAR10", ".", "cifar-10-python.tar.gz"),
+    "cifar100": ("CIFAR100", ".", "cifar-100-python.tar.gz"),
+}
+VALIDATION_IMAGES = 5_000  # of CIFAR as in section 4.2 of the paper, and of MNIST
 
 
 @cache
-def load_dataset(name: str) -> ImageDataset:
-    """The data set of a recipe; loaded once a process."""
-    return LOADERS[name]()
+def load_dataset(name: str, data_dir: str = "") -> ImageDataset:
+    """The data set of a recipe; loaded once a process.
+
+    Raises:
+        BadInput: its files are not in `data_dir` and can't be downloaded, or they are damaged.
+    """
+    return load_digits() if name == "digits" else load_torchvision(name, Path(data_dir))
 
 
 def load_digits() -> ImageDataset:
@@ -23,22 +42,65 @@ def load_digits() -> ImageDataset:
     from sklearn.datasets import load_digits as load
 
     digits = load()
-    images = digits.images.astype(np.uint8)[:, None]
-    labels = digits.target.astype(np.int64)
-    rest, test = carve(labels, 360)
-    rest_train, rest_validation = carve(labels[rest], 144)
+    images = torch.from_numpy(digits.images.astype(np.uint8)[:, None])
+    labels = torch.from_numpy(digits.target.astype(np.int64))
+    rest, test = carve(labels.numpy(), 360)
+    return _with_validation("digits", Split(images[rest], labels[rest]), Split(images[test], labels[test]), 144)
 
-    def split(indices: np.ndarray) -> Split:
-        return Split(torch.from_numpy(images[indices]), torch.from_numpy(labels[indices]))
 
+def load_torchvision(name: str, data_dir: Path) -> ImageDataset:
+    """MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100 by torchvision, which downloads them and checks their integrity."""
+    from torchvision import datasets
+
+    class_name, folder, files = TORCHVISION[name]
+    make = getattr(datasets, class_name)
+
+    def read(*, train: bool) -> Split:
+        try:
+            return _split_of(make(data_dir, train=train))
+        except RuntimeError:
+            print(f"{name} is not in {data_dir}: downloading it", file=sys.stderr)
+        try:
+            return _split_of(make(data_dir, train=train, download=True))
+        except (OSError, RuntimeError) as error:
+            raise BadInput(f"{name} can't be downloaded: put {files} into {data_dir / folder}") from error
+
+    try:
+        _unpack(data_dir / folder)
+        training, test = read(train=True), read(train=False)
+    except BadInput:
+        raise
+    except (ValueError, OSError, EOFError, AssertionError, zlib.error) as error:
+        raise BadInput(f"the files of {name} in {data_dir / folder} can't be read: {error}") from error
+    return _with_validation(name, training, test, VALIDATION_IMAGES)
+
+
+def _unpack(folder: Path) -> None:
+    """Unpack files as `train-images-idx3-ubyte.gz`, which torchvision only does for those it downloaded itself."""
+    for packed in folder.glob("*-ubyte.gz"):
+        unpacked = packed.with_suffix("")
+        if not unpacked.exists():
+            content = gzip.decompress(packed.read_bytes())
+            partial = unpacked.with_suffix(f".{os.getpid()}")
+            partial.write_bytes(content)
+            partial.replace(unpacked)
+
+
+def _split_of(dataset: object) -> Split:
+    """torchvision's arrays, (N, H, W) of MNIST or (N, H, W, C) of CIFAR, as a split."""
+    images = torch.as_tensor(dataset.data)  # type: ignore[attr-defined]
+    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+    return Split(images, torch.as_tensor(dataset.targets, dtype=torch.int64))  # type: ignore[attr-defined]
+
+
+def _with_validation(name: str, training: Split, test: Split, validation_images: int) -> ImageDataset:
+    """The data set whose validation split is carved out of the training images."""
+    stay, taken = carve(training.labels.numpy(), validation_images)
     return ImageDataset(
-        name="digits",
-        num_classes=10,
-        train=split(rest[rest_train]),
-        validation=split(rest[rest_validation]),
-        test=split(test),
-        validation_hash=index_hash(rest[rest_validation]),
+        name=name,
+        num_classes=int(training.labels.max()) + 1,
+        train=Split(training.images[stay], training.labels[stay]),
+        validation=Split(training.images[taken], training.labels[taken]),
+        test=test,
+        validation_hash=index_hash(taken),
     )
-
-
-LOADERS: dict[str, Callable[[], ImageDataset]] = {"digits": load_digits}

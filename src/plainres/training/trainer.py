@@ -47,7 +47,7 @@ class Trainer:
         self.device = torch.device(config.device)
         torch.set_num_threads(config.threads)  # of the process: sums over threads differ in their last bits
         torch.backends.mkldnn.set_flags(config.width >= ONEDNN_FROM_WIDTH)  # type: ignore[no-untyped-call]
-        self.dataset = load_dataset(config.dataset)
+        self.dataset = load_dataset(config.dataset, config.data_dir)
         self.train_split = self.dataset.train.to(self.device)
         mean, deviation = self.dataset.channel_statistics()
         self.normalise = Normalise(mean.to(self.device), deviation.to(self.device))
@@ -102,7 +102,9 @@ class Trainer:
         correct = torch.zeros((), device=self.device)
         norm_sum = torch.zeros(len(self.gradient_norms.names), device=self.device)
         first_norms = None
-        batches = shuffled_batches(self.train_split, self.config.batch_size, self.normalise, self.order)
+        batches = shuffled_batches(
+            self.train_split, self.config.batch_size, self.normalise, self.order, self.config.augment
+        )
         for images, labels in batches:
             with self._autocast():
                 logits = self.network(images)
