@@ -67,7 +67,8 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str) -> int:
     if flags.run.dataset != "digits":  # which needs no files
         from plainres.data import load_dataset
 
-        load_dataset(flags.run.dataset, sweep.configs[0].data_dir)
+        config = sweep.configs[0]
+        config.check_batch_size(len(load_dataset(config.dataset, config.data_dir, config.image_size).train))
     jobs = flags.jobs or default_jobs(sweep.configs[0].device, flags.run.threads)
     experiment = open_experiment(uri, flags.experiment_name)
     outcome = run_sweep(sweep, experiment, jobs=jobs, fresh=flags.fresh, console=Console())

@@ -43,10 +43,14 @@ class RunFlags:
     """How each run is trained: the settings of `plainres.config.configure`."""
 
     dataset: str = "digits"
-    """Data set, whose recipe gives the defaults below: digits (comes with scikit-learn), mnist, fashion-mnist, or
-    cifar10 or cifar100 (both with the paper's recipe, section 4.2)."""
+    """digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 (both with the paper's recipe, section
+    4.2) or imagefolder (train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE)."""
+    recipe: Annotated[str | None, with_default("the data set's own", "STR")] = None
+    """Data set whose recipe gives the defaults below."""
     data_dir: Annotated[str | None, with_default("~/.cache/plainres", "PATH")] = None
     """Folder that holds the data set's files, or is to hold them after a download; digits need none."""
+    image_size: Annotated[int, with_default("0, their own size", "INT")] = 0
+    """Side in pixels that the images of an imagefolder are resized to, aspect ratio kept and the rest black."""
     augment: Annotated[str | None, from_recipe("augment", "STR")] = None
     """none, or crop-flip: 4 pixels of padding, a random crop and a random flip."""
     epochs: Annotated[int | None, from_recipe("epochs", "INT")] = None

@@ -27,6 +27,7 @@ class RunConfig:
     seed: int
     dataset: str
     data_dir: str
+    image_size: int
     augment: str
     family: str
     stem: str
@@ -48,17 +49,19 @@ class RunConfig:
         check_choice("variant", self.variant, VARIANTS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("augmentation", self.augment, AUGMENTATIONS)
-        training_images = recipe_of(self.dataset).training_images
+        if self.image_size < 0:
+            raise BadInput(f"image size {self.image_size} is below 0")
+        if self.image_size and self.dataset != "imagefolder":
+            raise BadInput(f"image size {self.image_size} is for imagefolder; {self.dataset} keeps its own")
         if self.seed < 0 or self.seed >= 2**63:
             raise BadInput(f"seed {self.seed} is outside 0 to 2**63 - 1")
         if self.epochs < 1:
             raise BadInput(f"epochs {self.epochs} is below 1")
         if self.batch_size < 2:
             raise BadInput(f"batch size {self.batch_size} is below 2, the fewest that batch norm can normalise")
-        if self.batch_size > training_images:
-            raise BadInput(
-                f"batch size {self.batch_size} is above the {training_images} training images of {self.dataset}"
-            )
+        training_images = recipe_of(self.dataset).training_images
+        if training_images is not None:
+            self.check_batch_size(training_images)
         if not (self.lr > 0 and math.isfinite(self.lr)):
             raise BadInput(f"learning rate {self.lr} is not a positive, finite number")
         if not 0 <= self.momentum < 1:
@@ -70,6 +73,13 @@ class RunConfig:
         if self.threads < 1:
             raise BadInput(f"threads {self.threads} is below 1")
 
+    def check_batch_size(self, training_images: int) -> None:
+        """Raise BadInput if there are fewer training images than fill a batch."""
+        if self.batch_size > training_images:
+            raise BadInput(
+                f"batch size {self.batch_size} is above the {training_images} training images of {self.dataset}"
+            )
+
     @property
     def name(self) -> str:
         """The run's name, as `plain-34-seed0`."""
@@ -79,9 +89,12 @@ class RunConfig:
     def config_hash(self) -> str:
         """Twelve hex digits that two runs share exactly when their configurations are equal.
 
-        Where the files of a data set lie doesn't count: their content is checked.
+        Where the files of a published data set lie doesn't count: their content is known.
         """
-        text = json.dumps({name: value for name, value in asdict(self).items() if name != "data_dir"}, sort_keys=True)
+        settings = asdict(self)
+        if self.dataset != "imagefolder":
+            del settings["data_dir"]
+        text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @classmethod
@@ -96,7 +109,9 @@ def configure(
     seed: int = 0,
     *,
     dataset: str = "digits",
+    recipe: str | None = None,
     data_dir: str | None = None,
+    image_size: int = 0,
     augment: str | None = None,
     family: str | None = None,
     stem: str | None = None,
@@ -119,8 +134,10 @@ def configure(
         variant: `plain` or `residual`.
         depth: weighted layers on the main path.
         seed: of the initial weights and of the order of the images.
-        dataset: name of a recipe.
+        dataset: name of a data set.
+        recipe: name of the data set whose recipe is taken; by default its own.
         data_dir: folder that holds, or is to hold, the data set's files; by default `~/.cache/plainres`.
+        image_size: side in pixels that an image folder's images are resized to; 0 keeps their own.
         augment: `none` or `crop-flip` (4 pixels of padding, random crop and flip; section 4.2 of the paper).
         family, stem, shortcut, width: the network, as in `plainres.models.build_network`.
         epochs: passes over the training images.
@@ -148,9 +165,12 @@ def configure(
         "schedule": schedule,
         "warmup_epochs": warmup_epochs,
     }
-    recipe = replace(recipe_of(dataset), **{name: value for name, value in overrides.items() if value is not None})
+    recipe_of(dataset)  # refuses what is no data set
+    filled = replace(
+        recipe_of(recipe or dataset), **{name: value for name, value in overrides.items() if value is not None}
+    )
     architecture = resolve_architecture(
-        variant, depth, width=recipe.width, stem=recipe.stem, shortcut=shortcut, family=family
+        variant, depth, width=filled.width, stem=filled.stem, shortcut=shortcut, family=family
     )
     device, precision = resolve_device(device, precision)
     return RunConfig(
@@ -158,19 +178,20 @@ def configure(
         depth=depth,
         seed=seed,
         dataset=dataset,
+        image_size=image_size,
         data_dir=str(Path(data_dir or DEFAULT_DATA_DIR).expanduser().absolute()),
-        augment=recipe.augment,
+        augment=filled.augment,
         family=architecture.family,
         stem=architecture.stem,
         shortcut=architecture.shortcut,
         width=architecture.width,
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        schedule=recipe.schedule,
-        warmup_epochs=recipe.warmup_epochs,
+        epochs=filled.epochs,
+        batch_size=filled.batch_size,
+        lr=filled.lr,
+        momentum=filled.momentum,
+        weight_decay=filled.weight_decay,
+        schedule=filled.schedule,
+        warmup_epochs=filled.warmup_epochs,
         device=device,
         precision=precision,
         threads=threads,

@@ -9,8 +9,8 @@ from plainres.architecture import check_choice
 class Recipe:
     """Default configuration of one data set's runs."""
 
-    training_images: int
-    """Images left for training after the validation split; a batch can't be larger."""
+    training_images: int | None
+    """Images left for training after the validation split; None where only the files tell."""
     epochs: int
     batch_size: int
     lr: float
@@ -63,6 +63,8 @@ RECIPES = {
     "fashion-mnist": MNIST,
     "cifar10": CIFAR,
     "cifar100": CIFAR,
+    # ImageNet's of section 3.4, with the paper's first stem.
+    "imagefolder": replace(CIFAR, training_images=None, epochs=90, batch_size=256, stem="imagenet", augment="none"),
 }
 
 

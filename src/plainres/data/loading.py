@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from plainres.config import DEFAULT_DATA_DIR
 from plainres.data.splits import ImageDataset, Split, carve, index_hash
 from plainres.errors import BadInput
 
@@ -25,13 +26,17 @@ VALIDATION_IMAGES = 5_000  # of CIFAR as in section 4.2 of the paper, and of MNI
 
 
 @cache
-def load_dataset(name: str, data_dir: str = "") -> ImageDataset:
-    """The data set of a recipe; loaded once a process.
+def load_dataset(name: str, data_dir: str = "", image_size: int = 0) -> ImageDataset:
+    """A data set by its name; loaded once a process. `data_dir` and `image_size` are those of `configure`.
 
     Raises:
         BadInput: its files are not in `data_dir` and can't be downloaded, or they are damaged.
     """
-    return load_digits() if name == "digits" else load_torchvision(name, Path(data_dir))
+    if name == "digits":
+        return load_digits()
+    if name == "imagefolder":
+        return load_image_folder(Path(data_dir), image_size)
+    return load_torchvision(name, Path(data_dir))
 
 
 def load_digits() -> ImageDataset:
@@ -73,6 +78,14 @@ def load_torchvision(name: str, data_dir: Path) -> ImageDataset:
     except (ValueError, OSError, EOFError, AssertionError, zlib.error) as error:
         raise BadInput(f"the files of {name} in {data_dir / folder} can't be read: {error}") from error
     return _with_validation(name, training, test, VALIDATION_IMAGES)
+
+
+def load_image_folder(data_dir: Path, image_size: int) -> ImageDataset:
+    """A folder of images, a tenth of whose training images is for validation."""
+    from plainres.data.image_folder import read_image_folder
+
+    training, test = read_image_folder(data_dir, image_size, Path(DEFAULT_DATA_DIR).expanduser() / "decoded")
+    return _with_validation("imagefolder", training, test, len(training) // 10)
 
 
 def _unpack(folder: Path) -> None:

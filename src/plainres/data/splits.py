@@ -8,6 +8,8 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
+from plainres.errors import BadInput
+
 # Every seed and both variants see the same splits: only weights and the order of the images differ between seeds.
 SPLIT_SEED = 0
 
@@ -58,6 +60,9 @@ class ImageDataset:
 
 def carve(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the images that stay and of `count` that are taken out, each class in its share, always the same."""
+    classes = len(np.unique(labels))
+    if not classes <= count <= len(labels) - classes:
+        raise BadInput(f"{len(labels)} images of {classes} classes are too few to hold {count} out")
     stay, taken = train_test_split(np.arange(len(labels)), test_size=count, stratify=labels, random_state=SPLIT_SEED)
     return np.sort(stay), np.sort(taken)
 

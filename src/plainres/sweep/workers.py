@@ -102,7 +102,7 @@ def _train_tracked(
     events.put(Progress(config, 0, float("nan"), float("nan")))
     client = experiment.client
     with tracked_run(
-        experiment, config, load_dataset(config.dataset, config.data_dir), parent_run_id, source
+        experiment, config, load_dataset(config.dataset, config.data_dir, config.image_size), parent_run_id, source
     ) as run_id:
         for record in train(config):
             log_metrics(client, run_id, record.metrics, record.epoch)

@@ -47,7 +47,7 @@ class Trainer:
         self.device = torch.device(config.device)
         torch.set_num_threads(config.threads)  # of the process: sums over threads differ in their last bits
         torch.backends.mkldnn.set_flags(config.width >= ONEDNN_FROM_WIDTH)  # type: ignore[no-untyped-call]
-        self.dataset = load_dataset(config.dataset, config.data_dir)
+        self.dataset = load_dataset(config.dataset, config.data_dir, config.image_size)
         self.train_split = self.dataset.train.to(self.device)
         mean, deviation = self.dataset.channel_statistics()
         self.normalise = Normalise(mean.to(self.device), deviation.to(self.device))
