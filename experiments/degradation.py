@@ -11,7 +11,7 @@ from plainres.errors import BadInput
 from plainres.sweep.plan import Sweep, plan_sweep
 from plainres.tracking.store import check_store, run_exists, tracking_uri
 
-PROGRAM = "python -m experiments.degradation"
+PROGRAM = "uv run python -m experiments.degradation"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str) -> int:
 
     from plainres.sweep.run import run_sweep
     from plainres.sweep.workers import default_jobs
-    from plainres.tracking.runs import open_experiment
+    from plainres.tracking.runs import has_report, open_experiment
 
     if flags.run.dataset != "digits":  # which needs no files
         from plainres.data import load_dataset
@@ -71,8 +71,8 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str) -> int:
         config.check_batch_size(len(load_dataset(config.dataset, config.data_dir, config.image_size).train))
     jobs = flags.jobs or default_jobs(sweep.configs[0].device, flags.run.threads)
     experiment = open_experiment(uri, flags.experiment_name)
-    outcome = run_sweep(sweep, experiment, jobs=jobs, fresh=flags.fresh, console=Console())
-    return report(outcome.parent_run_id, uri, rebuild=outcome.is_news)
+    parent_run_id = run_sweep(sweep, experiment, jobs=jobs, fresh=flags.fresh, console=Console())
+    return report(parent_run_id, uri, rebuild=not has_report(experiment, parent_run_id))
 
 
 def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:

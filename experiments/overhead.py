@@ -14,7 +14,7 @@ from plainres.command_line import FINISHED, run_command
 from plainres.config import RunConfig, configure
 from plainres.errors import BadInput
 
-PROGRAM = "python -m experiments.overhead"
+PROGRAM = "uv run python -m experiments.overhead"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Flags:
 
 def main(flags: Flags) -> int:
     """Print the cost for each depth."""
+    if not flags.depths:
+        raise BadInput("no depth is given")
     if flags.pairs < 2:
         raise BadInput(f"pairs {flags.pairs} is below 2")
     for config in [configure("residual", depth) for depth in flags.depths]:
@@ -79,11 +81,13 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
                 log_metrics(experiment.client, run_id, record.metrics, record.epoch)
                 display.show(Progress(trainer.config, record.epoch, record.metrics["loss/train"], 0.0))
                 evidence = perf_counter() - started
+                display.live.stop()
                 with_norms, norms.measure = norms.measure, lambda: nothing  # type: ignore[method-assign]
                 started = perf_counter()
                 next(records)
                 pairs.append((evidence, perf_counter() - started))
                 norms.measure = with_norms  # type: ignore[method-assign]
+                display.live.start()
     return run_seconds, pairs
 
 

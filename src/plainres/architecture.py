@@ -29,6 +29,7 @@ FOUR_STAGE: dict[int, tuple[Block, tuple[int, ...]]] = {
 }
 DEFAULT_WIDTH: dict[Family, int] = {"four-stage": 64, "three-stage": 16}
 DEFAULT_SHORTCUT: dict[Family, Shortcut] = {"four-stage": "B", "three-stage": "A"}
+DEEPEST = 1202  # of section 4.2
 DEPTHS_THAT_EXIST = "four-stage: 18, 34, 50, 101, 152; three-stage: 6n+2, as 20, 32, 44, 56, 110, 1202"
 
 
@@ -108,7 +109,7 @@ def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
 def _stages(depth: int, family: Family) -> tuple[Block, tuple[int, ...]]:
     if family == "four-stage" and depth in FOUR_STAGE:
         return FOUR_STAGE[depth]
-    if family == "three-stage" and depth >= 8 and depth % 6 == 2:
+    if family == "three-stage" and 8 <= depth <= DEEPEST and depth % 6 == 2:
         n = (depth - 2) // 6
         return "basic", (n, n, n)
     raise BadInput(f"depth {depth} does not exist ({DEPTHS_THAT_EXIST})")

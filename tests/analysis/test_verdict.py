@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -69,6 +71,14 @@ def test_residual_that_degrades_as_much_is_not_reproduced() -> None:
     verdict = judge(results(DEGRADING | alike))
     assert verdict.outcome == "not reproduced"
     assert "for residual ones (degrades)" in verdict.sentence
+
+
+def test_without_its_shallowest_runs_a_variant_has_no_gaps() -> None:
+    sweep = results(DEGRADING | STEADY, missing=("plain-18-seed0",))
+    without = replace(sweep, runs=sweep.runs[(sweep.runs["variant"] != "plain") | (sweep.runs["depth"] != 18)])
+    verdict = judge(without)
+    assert verdict.gaps["plain"] == {}
+    assert verdict.gaps["residual"][50].mean == pytest.approx(0)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,9 @@ import pytest
 import torch
 from torchvision import datasets
 
-from plainres.config import RunConfig
 from plainres.data import load_dataset
 from plainres.errors import BadInput
 from plainres.recipes import RECIPES
-from plainres.training import train
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 needs_fashion_mnist = pytest.mark.skipif(not FASHION_MNIST.exists(), reason="dataset-fashion-mnist isn't installed")
@@ -41,7 +39,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_fashion_mnist
-def test_fashion_mnist_is_read_from_its_original_files(raw: Path, tiny: Callable[..., RunConfig]) -> None:
+def test_fashion_mnist_is_read_from_its_original_files(raw: Path) -> None:
     for path in FASHION_MNIST.iterdir():
         shutil.copy(path, raw)
     data_dir = str(raw.parents[1])
@@ -55,9 +53,6 @@ def test_fashion_mnist_is_read_from_its_original_files(raw: Path, tiny: Callable
     with gzip.open(FASHION_MNIST / "t10k-images-idx3-ubyte.gz") as file:
         pixels = np.frombuffer(file.read()[16:], np.uint8).reshape(10000, 1, 28, 28)
     assert np.array_equal(dataset.test.images, pixels)
-
-    records = train(tiny("residual", dataset="fashion-mnist", data_dir=data_dir, epochs=1, batch_size=512))
-    assert list(records)[-1].metrics["final/test_error"] < 0.4
 
 
 def test_missing_files_are_named_where_they_cannot_be_downloaded(

@@ -156,6 +156,31 @@ def test_metrics_do_not_depend_on_jobs_and_fresh_trains_anew(swept: tuple[Path, 
     assert metrics(folder) == together  # which now has the two new runs in place of the old ones
 
 
+def test_a_stored_report_that_lacks_a_run_is_made_anew(swept: tuple[Path, str], here: Here) -> None:
+    _, output = swept
+    client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    client.delete_tag(parent_id(output), "run.plain-8-seed0")
+    report = Path(report_path(output))
+    report.unlink()
+    assert here("--depths", "8", "14", *TINY)[0] == 0
+    assert "plain" in report.read_text()
+
+
+def test_the_report_of_a_run_that_is_no_parent_is_refused(swept: tuple[Path, str], here: Here) -> None:
+    _, output = swept
+    parent = MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).get_run(parent_id(output))
+    assert here("--report", parent.data.tags["run.plain-8-seed0"]) == (2, "")
+
+
+def test_runs_that_fail_are_named(here: Here) -> None:
+    code, output = here("--depths", "8", "--seeds", "0", "--width", str(10**9), "--jobs", "1")
+    assert code == 1
+    assert "failed: " in output
+    report = Path(report_path(output)).read_text()
+    assert "Missing: plain-8-seed0, residual-8-seed0." in report
+    assert "Inconclusive" in report
+
+
 def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(swept: tuple[Path, str]) -> None:
     folder, _ = swept
     process = subprocess.Popen(

@@ -16,7 +16,7 @@ def test_a_killed_worker_fails_its_run_and_no_other(store: str, tiny: Callable[.
     events = []
     for event in train_side_by_side([doomed, other], 1, experiment, parent, Source("", "")):
         events.append(event)
-        if event.config == doomed and isinstance(event, Progress) and event.epoch == 1:
+        if event.config == doomed and isinstance(event, Progress) and event.epoch == 0:
             (worker,) = [child for child in multiprocessing.active_children() if "Manager" not in child.name]
             assert worker.pid
             os.kill(worker.pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ import pytest
 from mlflow import MlflowClient
 
 from plainres.errors import BadInput
+from plainres.tracking.runs import open_experiment
 from plainres.tracking.store import DEFAULT_URI, browse_hint, check_store, run_exists, without_credentials
 
 
@@ -30,6 +31,9 @@ def test_a_run_is_found_by_its_id(store: str) -> None:
         ("http://127.0.0.1:9", "can't be reached"),
         ("postgresql://someone:secret@127.0.0.1:9/mlflow", "can't be reached"),
         ("./mlruns", "neither a database"),
+        ("http://127.0.0.1:abc", "can't be reached"),
+        ("http://[bad", "can't be reached"),
+        ("postgresql://someone:secret@host:notaport/mlflow", "can't be reached"),
     ],
 )
 def test_a_store_that_cannot_be_used_is_refused(
@@ -46,4 +50,22 @@ def test_a_store_that_cannot_be_used_is_refused(
 def test_credentials_are_not_shown() -> None:
     assert without_credentials("http://me:secret@host:5000/path") == "http://host:5000/path"
     assert "secret" not in browse_hint("postgresql://me:secret@host/mlflow", "1")
+    assert "--backend-store-uri sqlite:///other.db`" in browse_hint("sqlite:///other.db", "1")
     assert browse_hint(DEFAULT_URI, "1").startswith("`uv run mlflow ui`, then http://127.0.0.1:5000/#/experiments/1")
+
+
+def test_a_folder_for_artifacts_that_cannot_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mlruns").write_text("a file")
+    with pytest.raises(BadInput, match="mlruns is missing or can't be written"):
+        check_store(DEFAULT_URI)
+    assert [path.name for path in tmp_path.iterdir()] == ["mlruns"]
+
+
+def test_a_deleted_experiment_is_refused(store: str) -> None:
+    client = MlflowClient(store)
+    client.delete_experiment(client.create_experiment("gone"))
+    with pytest.raises(BadInput, match="'gone' was deleted"):
+        open_experiment(store, "gone")
+    with pytest.raises(BadInput, match="MLflow refuses"):
+        open_experiment(store, "x" * 600)

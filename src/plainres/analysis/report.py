@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from plainres.analysis.results import SweepResults, load_curves, load_gradients
 from plainres.analysis.summary import markdown_table
 from plainres.analysis.verdict import CONFIDENCE, Verdict
+from plainres.tracking.runs import REPORT_TAG
 
 DOTS_PER_INCH = 200
 GAPS_EXPLAINED = (
@@ -29,8 +30,8 @@ def store_report(results: SweepResults, verdict: Verdict) -> str:
         write_report(results, verdict, Path(folder))
         client = MlflowClient(results.tracking_uri)
         client.log_artifacts(results.parent_run_id, folder)
-        client.set_tag(results.parent_run_id, "verdict", verdict.outcome)
         client.set_tag(results.parent_run_id, "mlflow.note.content", verdict.sentence)
+        client.set_tag(results.parent_run_id, REPORT_TAG, verdict.outcome)
     return report_location(results)
 
 
@@ -69,12 +70,12 @@ def _markdown(results: SweepResults, verdict: Verdict) -> str:
     sections += ["## Configuration", "\n".join(f"- {name}: {value}" for name, value in results.params.items())]
     if results.commit:
         sections.append(f"Code: commit {results.commit}.")
-    sections.append(f"Rebuilt by `python -m experiments.degradation --report {results.parent_run_id}`.")
+    sections.append(f"Rebuilt by `uv run python -m experiments.degradation --report {results.parent_run_id}`.")
     return "\n\n".join(sections) + "\n"
 
 
 def _gap_lines(results: SweepResults, verdict: Verdict) -> str:
-    shallowest = results.runs["depth"].min()
+    shallowest = min(map(int, results.asked("depths")))
     lines = [
         f"- {variant} {depth} over {shallowest}: {interval}"
         for variant, gaps in verdict.gaps.items()

@@ -11,6 +11,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from plainres.errors import BadInput
 from plainres.tracking.runs import MEMBER_TAG
 from plainres.tracking.store import tracking_uri as default_uri
 
@@ -53,11 +54,19 @@ class SweepResults:
 
 
 def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResults:
-    """Read a sweep back by the id of its parent run, from MLFLOW_TRACKING_URI or mlflow.db here by default."""
+    """Read a sweep back by the id of its parent run, from MLFLOW_TRACKING_URI or mlflow.db here by default.
+
+    Raises:
+        BadInput: the run is no sweep's parent.
+    """
     uri = tracking_uri or default_uri()
     client = MlflowClient(tracking_uri=uri)
     parent = client.get_run(parent_run_id)
     params = dict(parent.data.params)
+    if "variants" not in params:
+        above = parent.data.tags.get("mlflow.parentRunId")
+        hint = f"; its parent, {above}, may be" if above else ""
+        raise BadInput(f"run {parent_run_id} is no sweep's parent run{hint}")
     members = {
         tag.removeprefix(MEMBER_TAG): run_id for tag, run_id in parent.data.tags.items() if tag.startswith(MEMBER_TAG)
     }

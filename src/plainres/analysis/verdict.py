@@ -53,7 +53,8 @@ class Verdict:
 
 def judge(results: SweepResults) -> Verdict:
     """The verdict on a sweep."""
-    gaps = {str(variant): paired_gaps(group) for variant, group in results.runs.groupby("variant")}
+    depths = sorted(map(int, results.asked("depths")))
+    gaps = {str(variant): paired_gaps(group, depths[0]) for variant, group in results.runs.groupby("variant")}
     intervals = {
         variant: {depth: t_interval(table[depth]) for depth in map(int, table.columns) if table[depth].count() >= 2}
         for variant, table in gaps.items()
@@ -62,7 +63,6 @@ def judge(results: SweepResults) -> Verdict:
     if lacking:
         return Verdict("inconclusive", f"Inconclusive: {lacking}.", intervals, None)
 
-    depths = sorted(map(int, results.asked("depths")))
     shallowest, deepest = depths[0], depths[-1]
     plain, residual = intervals["plain"][deepest], intervals["residual"][deepest]
     difference = t_interval(gaps["plain"][deepest] - gaps["residual"][deepest])
@@ -81,10 +81,11 @@ def _what_it_does(gap: Interval) -> str:
     return "degrades" if gap.above_zero else "does not degrade"
 
 
-def paired_gaps(runs: pd.DataFrame) -> pd.DataFrame:
-    """Gaps over the shallowest depth of one variant's runs, by seed (rows) and deeper depth (columns)."""
+def paired_gaps(runs: pd.DataFrame, shallowest: int) -> pd.DataFrame:
+    """Gaps of one variant's runs over its shallowest depth, by seed (rows) and deeper depth (columns)."""
     errors = runs.pivot(index="seed", columns="depth", values="train_error")
-    shallowest = min(errors.columns)
+    if shallowest not in errors:
+        return pd.DataFrame(index=errors.index)
     return errors.drop(columns=shallowest).sub(errors[shallowest], axis=0)
 
 

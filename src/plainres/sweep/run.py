@@ -1,7 +1,5 @@
 """Run a sweep: take what the store has, train the rest, note on the parent run which runs belong to it."""
 
-from dataclasses import dataclass
-
 from rich.console import Console
 
 from plainres.sweep.display import make_display
@@ -11,43 +9,35 @@ from plainres.tracking.runs import Experiment, add_member, end_open_children, fi
 from plainres.tracking.source import current_source
 
 
-@dataclass(frozen=True)
-class SweepOutcome:
-    """The parent run, and whether it holds anything that its report doesn't know yet."""
-
-    parent_run_id: str
-    is_news: bool
-
-
-def run_sweep(sweep: Sweep, experiment: Experiment, *, jobs: int, fresh: bool, console: Console) -> SweepOutcome:
-    """Train the runs of a sweep that aren't finished yet, or with `fresh` all of them.
+def run_sweep(sweep: Sweep, experiment: Experiment, *, jobs: int, fresh: bool, console: Console) -> str:
+    """Train the runs of a sweep that aren't finished yet, or with `fresh` all of them; the id of its parent run.
 
     An interrupt ends the parent run and the runs in flight as KILLED. A run that fails doesn't stop the others.
     """
     source = current_source()
-    parent_run_id, is_new = open_parent(experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh)
+    parent = open_parent(experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh)
     todo = []
     for config in sweep.configs:
-        run_id = None if fresh else finished_run(experiment, config)
+        run_id = finished_run(experiment, config, parent.since)
         if run_id is None:
             todo.append(config)
         else:
-            add_member(experiment, parent_run_id, config, run_id)
+            add_member(experiment, parent.run_id, config, run_id)
     if todo:
-        set_status(experiment, parent_run_id, "RUNNING")
+        set_status(experiment, parent.run_id, "RUNNING")
     failures = 0
     try:
         with make_display(console, todo) as display:
-            for event in train_side_by_side(todo, jobs, experiment, parent_run_id, source):
+            for event in train_side_by_side(todo, jobs, experiment, parent.run_id, source):
                 display.show(event)
                 if isinstance(event, Finished):
-                    add_member(experiment, parent_run_id, event.config, event.run_id)
+                    add_member(experiment, parent.run_id, event.config, event.run_id)
                 failures += isinstance(event, Failed)
     except BaseException:
-        end_open_children(experiment, parent_run_id, "KILLED")
-        set_status(experiment, parent_run_id, "KILLED")
+        end_open_children(experiment, parent.run_id, "KILLED")
+        set_status(experiment, parent.run_id, "KILLED")
         raise
-    end_open_children(experiment, parent_run_id, "FAILED")
-    if todo or is_new:
-        set_status(experiment, parent_run_id, "FAILED" if failures else "FINISHED")
-    return SweepOutcome(parent_run_id, is_news=bool(todo) or is_new)
+    if todo or not parent.finished:
+        end_open_children(experiment, parent.run_id, "FAILED")
+        set_status(experiment, parent.run_id, "FAILED" if failures else "FINISHED")
+    return parent.run_id

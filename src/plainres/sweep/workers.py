@@ -1,7 +1,9 @@
 """Training runs side by side in worker processes, told as a stream of events."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from multiprocessing.managers import SyncManager
 from queue import Queue
 
 import joblib
-from pebble import ProcessPool
+from pebble import ProcessFuture, ProcessPool
 
 from plainres.config import RunConfig
 from plainres.tracking.runs import Experiment, log_metrics, tracked_run
@@ -63,13 +65,13 @@ def train_side_by_side(
     if not configs:
         return
     context = multiprocessing.get_context("spawn")
-    with SyncManager(ctx=context) as manager:
+    manager = SyncManager(ctx=context)
+    manager.start(_follow_parent)
+    with manager:
         events: Queue[Progress | int] = manager.Queue()
-        pool = ProcessPool(
-            max_workers=min(jobs, len(configs)), initializer=_leave_interrupts_to_parent, context=context
-        )
+        pool = ProcessPool(max_workers=min(jobs, len(configs)), initializer=_follow_parent, context=context)
+        futures: list[ProcessFuture[tuple[str, float]]] = []
         try:
-            futures = []
             for index, config in enumerate(configs):
                 future = pool.schedule(_train_tracked, (config, experiment, parent_run_id, source, events))
                 # Results join the workers' own events, so that there is one thing to wait for.
@@ -84,12 +86,23 @@ def train_side_by_side(
                     waiting -= 1
                     yield _outcome(configs[event], futures[event])
         finally:
+            for future in futures:
+                future.cancel()  # type: ignore[no-untyped-call]  # or a worker that's being started could take the next run
             pool.stop()  # type: ignore[no-untyped-call]
             pool.join()
 
 
-def _leave_interrupts_to_parent() -> None:
+def _follow_parent() -> None:
+    """In a helper process: leave an interrupt to the parent, and end when the parent is gone, however it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _train_tracked(

@@ -9,16 +9,19 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from plainres.config import RunConfig
+from plainres.errors import BadInput
 from plainres.tracking.source import Source
 
 if TYPE_CHECKING:  # it would import torch, which reading a store does without
     from plainres.data import ImageDataset
 
 METRICS_A_BATCH = 1000  # the most that MLflow takes in one log_batch
+REPORT_TAG = "verdict"  # on a parent run whose report is stored
 MEMBER_TAG = "run."  # `run.plain-34-seed0` on a parent run holds that run's id
 
 
@@ -36,19 +39,30 @@ class Experiment:
 
 
 def open_experiment(tracking_uri: str, name: str) -> Experiment:
-    """The experiment of this name, made where it's missing, the database too (several seconds)."""
+    """The experiment of this name, made where it's missing, the database too (several seconds).
+
+    Raises:
+        BadInput: MLflow refuses the store or the name, or an experiment of this name was deleted.
+    """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    client = MlflowClient(tracking_uri=tracking_uri)
-    found = client.get_experiment_by_name(name)
-    return Experiment(tracking_uri, found.experiment_id if found else client.create_experiment(name))
+    try:
+        client = MlflowClient(tracking_uri=tracking_uri)
+        found = client.get_experiment_by_name(name)
+        experiment_id = found.experiment_id if found else client.create_experiment(name)
+    except MlflowException as error:
+        raise BadInput(f"MLflow refuses: {str(error).splitlines()[0]}") from error
+    if found and found.lifecycle_stage == "deleted":
+        raise BadInput(f"experiment {name!r} was deleted in MLflow: restore it or take another --experiment-name")
+    return Experiment(tracking_uri, experiment_id)
 
 
-def finished_run(experiment: Experiment, config: RunConfig) -> str | None:
-    """The id of the newest finished run of exactly this configuration."""
+def finished_run(experiment: Experiment, config: RunConfig, since: int = 0) -> str | None:
+    """The id of the newest finished run of exactly this configuration, started at `since` (ms) or later."""
     found = experiment.client.search_runs(
         [experiment.experiment_id],
-        f"attributes.status = 'FINISHED' AND tags.config_hash = '{config.config_hash}'",
+        f"attributes.status = 'FINISHED' AND attributes.start_time >= {since} "
+        f"AND tags.config_hash = '{config.config_hash}'",
         order_by=["attributes.start_time DESC"],
         max_results=1,
     )
@@ -77,14 +91,14 @@ def tracked_run(
         **({"commit": source.commit, MLFLOW_GIT_COMMIT: source.commit} if source.commit else {}),
     }
     run_id = client.create_run(experiment.experiment_id, tags=tags).info.run_id
-    client.log_batch(run_id, params=[Param(name, str(value)) for name, value in asdict(config).items()])
-    if source.diff:
-        client.log_text(run_id, source.diff, "uncommitted.diff")
     try:
+        client.log_batch(run_id, params=[Param(name, str(value)) for name, value in asdict(config).items()])
+        if source.diff:
+            client.log_text(run_id, source.diff, "uncommitted.diff")
         yield run_id
     except BaseException:
-        client.log_text(run_id, traceback.format_exc(), "traceback.txt")
         client.set_terminated(run_id, "FAILED")
+        client.log_text(run_id, traceback.format_exc(), "traceback.txt")
         raise
     client.set_terminated(run_id)
 
@@ -97,26 +111,50 @@ def log_metrics(client: MlflowClient, run_id: str, metrics: Mapping[str, float],
         client.log_batch(run_id, metrics=entries[start : start + METRICS_A_BATCH])
 
 
+@dataclass(frozen=True)
+class Parent:
+    """The parent run of a sweep; of a fresh one, only runs that started after `since` (ms) belong to it."""
+
+    run_id: str
+    since: int
+    finished: bool
+
+
 def open_parent(
     experiment: Experiment, sweep_hash: str, params: Mapping[str, str], source: Source, *, fresh: bool
-) -> tuple[str, bool]:
-    """The id of a sweep's parent run and whether it's new: otherwise the newest of the same sweep is taken up again."""
+) -> Parent:
+    """The parent run of a sweep: the newest of the same sweep taken up again, or a new one."""
     client = experiment.client
     if not fresh:
         found = client.search_runs(
             [experiment.experiment_id], f"tags.sweep_hash = '{sweep_hash}'", order_by=["attributes.start_time DESC"]
         )
         if found:
-            return found[0].info.run_id, False
-    tags = [RunTag("sweep_hash", sweep_hash), RunTag("commit", source.commit)]
-    run = client.create_run(experiment.experiment_id, run_name="sweep-" + sweep_hash[:6])
-    client.log_batch(run.info.run_id, tags=tags, params=[Param(name, value) for name, value in params.items()])
-    return run.info.run_id, True
+            run = found[0]
+            return Parent(run.info.run_id, int(run.data.tags["since"]), run.info.status == "FINISHED")
+    since = round(time.time() * 1000) if fresh else 0
+    tags = {"sweep_hash": sweep_hash, "commit": source.commit, "since": str(since)}
+    run_id = client.create_run(experiment.experiment_id, run_name=f"sweep-{sweep_hash[:6]}", tags=tags).info.run_id
+    client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
+    return Parent(run_id, since, finished=False)
 
 
 def add_member(experiment: Experiment, parent_run_id: str, config: RunConfig, run_id: str) -> None:
-    """Note on the parent run that this finished run, its child or an earlier sweep's, belongs to its sweep."""
-    experiment.client.set_tag(parent_run_id, MEMBER_TAG + config.name, run_id)
+    """Note on the parent run that this finished run, its child or an earlier sweep's, belongs to its sweep.
+
+    A report that was made without it counts no longer.
+    """
+    client = experiment.client
+    tags = client.get_run(parent_run_id).data.tags
+    if tags.get(MEMBER_TAG + config.name) != run_id:
+        if REPORT_TAG in tags:
+            client.delete_tag(parent_run_id, REPORT_TAG)
+        client.set_tag(parent_run_id, MEMBER_TAG + config.name, run_id)
+
+
+def has_report(experiment: Experiment, parent_run_id: str) -> bool:
+    """Whether the stored report covers every member."""
+    return REPORT_TAG in experiment.client.get_run(parent_run_id).data.tags
 
 
 def set_status(experiment: Experiment, run_id: str, status: str) -> None:

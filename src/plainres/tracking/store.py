@@ -1,16 +1,19 @@
 """Whether the tracking store is there and can be written, asked without MLflow, whose import takes seconds."""
 
+import math
 import os
+import re
 import sqlite3
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from urllib.request import urlopen
 
 from plainres.errors import BadInput
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-SECONDS_TO_ANSWER = 5
+SECONDS_TO_ANSWER = 1.5
 
 
 def tracking_uri() -> str:
@@ -24,20 +27,26 @@ def check_store(uri: str) -> None:
     Raises:
         BadInput: it can't.
     """
-    scheme = urlsplit(uri).scheme.split("+")[0]
+    scheme = uri.partition(":")[0].split("+")[0]
     if scheme == "sqlite":
         _check_sqlite(_sqlite_path(uri))
+        _check_folder(Path("mlruns"))  # where MLflow puts the artifacts of a store in a database
     elif scheme in ("postgresql", "mysql", "mssql"):
         _query_database(uri, "SELECT 1", {})
+        _check_folder(Path("mlruns"))
     elif scheme in ("http", "https"):
-        _get(uri, "/health")
+        if not _get(uri, "/health"):
+            raise BadInput(f"no MLflow server answers at {without_credentials(uri)}")
     else:
-        raise BadInput(f"tracking store {uri!r} is neither a database (sqlite:///FILE, postgresql://...) nor a server")
+        raise BadInput(
+            f"tracking store {without_credentials(uri)!r} is neither a database (sqlite:///FILE, postgresql://...) nor "
+            "a server (http://...)"
+        )
 
 
 def run_exists(uri: str, run_id: str) -> bool:
     """Whether a store that `check_store` found well holds a run of this id."""
-    if urlsplit(uri).scheme in ("http", "https"):
+    if uri.startswith("http"):
         return _get(uri, f"/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
     if uri.startswith("sqlite") and not _sqlite_path(uri).exists():
         return False
@@ -47,7 +56,7 @@ def run_exists(uri: str, run_id: str) -> bool:
 def browse_hint(uri: str, experiment_id: str) -> str:
     """How to see an experiment in MLflow's UI, in words for the command line."""
     page = f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
-    if urlsplit(uri).scheme in ("http", "https"):
+    if uri.startswith("http"):
         return without_credentials(uri).rstrip("/") + page
     command = (
         "uv run mlflow ui" if uri == DEFAULT_URI else f"uv run mlflow ui --backend-store-uri {without_credentials(uri)}"
@@ -57,18 +66,16 @@ def browse_hint(uri: str, experiment_id: str) -> str:
 
 def without_credentials(uri: str) -> str:
     """The URI as it may be shown: user name and password left out."""
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return re.sub(r"//[^/@]*@", "//", uri, count=1)
 
 
 def _sqlite_path(uri: str) -> Path:
-    return Path(urlsplit(uri).path.removeprefix("/"))
+    return Path(uri.partition(":///")[2])
 
 
 def _check_sqlite(path: Path) -> None:
     if not path.exists():
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise BadInput(f"tracking store {path}: its folder is missing or can't be written")
+        _check_folder(path.parent, may_be_made=False)
         return
     try:
         with sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=SECONDS_TO_ANSWER) as database:
@@ -78,16 +85,24 @@ def _check_sqlite(path: Path) -> None:
         raise BadInput(f"tracking store {path} can't be written: {error}") from error
 
 
+def _check_folder(folder: Path, *, may_be_made: bool = True) -> None:
+    if may_be_made and not folder.exists():
+        folder = folder.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"tracking store: folder {folder} is missing or can't be written")
+
+
 def _query_database(uri: str, query: str, values: dict[str, str]) -> bool:
     """Whether the query gives a row."""
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        engine = create_engine(uri)
+        timeout = {} if uri.startswith(("sqlite", "mssql")) else {"connect_timeout": math.ceil(SECONDS_TO_ANSWER)}
+        engine = create_engine(uri, connect_args=timeout)
         with engine.connect() as connection:
             return connection.execute(text(query), values).first() is not None
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise BadInput(f"tracking store {without_credentials(uri)} can't be reached: {reason}") from error
 
@@ -101,6 +116,6 @@ def _get(uri: str, path: str) -> bool:
         if error.code == 404:
             return False
         reason: object = error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = error
     raise BadInput(f"tracking server {without_credentials(uri)} can't be reached: {reason}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
@@ -34,7 +35,8 @@ def train(config: RunConfig) -> Iterator[EpochRecord]:
 
     Errors are in [0, 1], losses in nats (mean cross-entropy). `loss/train` and `accuracy/train` are means over the
     epoch's steps in training mode; the `final/` metrics, which the last record holds, are over whole splits in
-    evaluation mode. The test split is read for the last record only.
+    evaluation mode. The test split is read for the last record only. `images_per_second` are training images over the
+    time of the epoch, validation included.
     """
     return iter(Trainer(config))
 
@@ -48,7 +50,9 @@ class Trainer:
         torch.set_num_threads(config.threads)  # of the process: sums over threads differ in their last bits
         torch.backends.mkldnn.set_flags(config.width >= ONEDNN_FROM_WIDTH)  # type: ignore[no-untyped-call]
         self.dataset = load_dataset(config.dataset, config.data_dir, config.image_size)
-        self.train_split = self.dataset.train.to(self.device)
+        self.train_split, self.validation_split, self.test_split = (
+            split.to(self.device) for split in (self.dataset.train, self.dataset.validation, self.dataset.test)
+        )
         mean, deviation = self.dataset.channel_statistics()
         self.normalise = Normalise(mean.to(self.device), deviation.to(self.device))
 
@@ -120,24 +124,25 @@ class Trainer:
             correct += (logits.argmax(1) == labels).sum()
         assert first_norms is not None
         trained = torch.cat([torch.stack([loss_sum, correct / self.config.batch_size]), norm_sum]) / self.steps
-        values = torch.cat([trained, first_norms]).tolist()
+        values = torch.cat([self._totals(self.validation_split), trained, first_norms]).tolist()
         seconds = perf_counter() - started
 
         names = [f"grad_norm/{name}" for name in self.gradient_norms.names]
-        validation_loss, validation_accuracy = self.evaluate(self.dataset.validation)
-        return dict(zip(names, values[2 + len(names) :], strict=True)), {
-            "loss/train": values[0],
-            "accuracy/train": values[1],
-            "loss/validation": validation_loss,
-            "accuracy/validation": validation_accuracy,
+        validation, training, mean_norms = values[:2], values[2:4], values[4 : 4 + len(names)]
+        first = values[4 + len(names) :]
+        return dict(zip(names, first, strict=True)), {
+            "loss/train": training[0],
+            "accuracy/train": training[1],
+            "loss/validation": validation[0] / len(self.validation_split),
+            "accuracy/validation": validation[1] / len(self.validation_split),
             "learning_rate": learning_rate,
             "images_per_second": self.steps * self.config.batch_size / seconds,
-            **dict(zip(names, values[2 : 2 + len(names)], strict=True)),
+            **dict(zip(names, mean_norms, strict=True)),
         }
 
     def _final_metrics(self) -> dict[str, float]:
-        train_loss, train_accuracy = self.evaluate(self.dataset.train)
-        test_loss, test_accuracy = self.evaluate(self.dataset.test)
+        train_loss, train_accuracy = self.evaluate(self.train_split)
+        test_loss, test_accuracy = self.evaluate(self.test_split)
         return {
             "final/train_loss": train_loss,
             "final/train_error": 1 - train_accuracy,
@@ -145,18 +150,22 @@ class Trainer:
             "final/test_error": 1 - test_accuracy,
         }
 
-    @torch.no_grad()
     def evaluate(self, split: Split) -> tuple[float, float]:
         """Mean loss and accuracy over a whole split in evaluation mode."""
+        loss, correct = self._totals(split).tolist()
+        return loss / len(split), correct / len(split)
+
+    @torch.no_grad()
+    def _totals(self, split: Split) -> Tensor:
+        """Summed loss and correct answers over a whole split in evaluation mode, (2,), left on the device."""
         self.network.eval()
         totals = torch.zeros(2, device=self.device)
-        for images, labels in ordered_batches(split.to(self.device), EVALUATION_BATCH, self.normalise):
+        for images, labels in ordered_batches(split, EVALUATION_BATCH, self.normalise):
             with self._autocast():
                 logits = self.network(images)
                 loss_sum = cross_entropy(logits, labels, reduction="sum")
             totals += torch.stack([loss_sum, (logits.argmax(1) == labels).sum()])
-        loss, correct = totals.tolist()
-        return loss / len(split), correct / len(split)
+        return totals
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
