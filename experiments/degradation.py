@@ -8,6 +8,7 @@ import tyro
 
 from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
 from plainres.errors import BadInput
+from plainres.recipes import recipe_of
 from plainres.sweep.plan import Sweep, plan_sweep
 from plainres.tracking.store import check_store, run_exists, tracking_uri
 
@@ -64,11 +65,10 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str) -> int:
     from plainres.sweep.workers import default_jobs
     from plainres.tracking.runs import has_report, open_experiment
 
-    if flags.run.dataset != "digits":  # which needs no files
-        from plainres.data import load_dataset
+    if recipe_of(flags.run.dataset).needs_files:
+        from plainres.data import dataset_of
 
-        config = sweep.configs[0]
-        config.check_batch_size(len(load_dataset(config.dataset, config.data_dir, config.image_size).train))
+        dataset_of(sweep.configs[0])  # before anything is written
     jobs = flags.jobs or default_jobs(sweep.configs[0].device, flags.run.threads)
     experiment = open_experiment(uri, flags.experiment_name)
     parent_run_id = run_sweep(sweep, experiment, jobs=jobs, fresh=flags.fresh, console=Console())

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ class RunConfig:
 
         Where the files of a published data set lie doesn't count: their content is known.
         """
-        settings = asdict(self)
+        # A field that came later has a default, with which a run is what it was before.
+        settings = {field.name: getattr(self, field.name) for field in fields(self) if not _is_default(self, field)}
         if self.dataset != "imagefolder":
             del settings["data_dir"]
         text = json.dumps(settings, sort_keys=True)
@@ -100,7 +101,11 @@ class RunConfig:
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> "RunConfig":
         """The configuration back from the parameters of its MLflow run, which are text."""
-        return cls(**{field.name: field.type(params[field.name]) for field in fields(cls)})  # type: ignore[operator]
+        return cls(**{field.name: field.type(params[field.name]) for field in fields(cls) if field.name in params})  # type: ignore[operator]
+
+
+def _is_default(config: RunConfig, field: Field[Any]) -> bool:
+    return field.default is not MISSING and getattr(config, field.name) == field.default
 
 
 def configure(

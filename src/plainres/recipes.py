@@ -24,6 +24,8 @@ class Recipe:
     stem: str
     augment: str
     """`none`, or `crop-flip`: a random crop after 4 pixels of padding and a random flip."""
+    needs_files: bool = True
+    """Whether it lies in files that may be missing or damaged."""
 
 
 # Section 4.2 of the paper: 64k iterations, 182 epochs of 351 steps on 45k images, divided by ten at 32k and 48k.
@@ -58,6 +60,7 @@ RECIPES = {
         width=16,
         stem="small",
         augment="none",
+        needs_files=False,
     ),
     "mnist": MNIST,
     "fashion-mnist": MNIST,

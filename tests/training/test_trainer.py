@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 
 import pytest
@@ -118,6 +119,14 @@ def test_the_test_split_is_read_only_at_the_end(
     monkeypatch.setattr(trainer, "evaluate", lambda split: read.append(len(split)) or evaluate(split))
     for record in trainer:
         assert (len(trainer.dataset.test) in read) == (record.epoch == 2)
+
+
+def test_a_run_that_diverges_ends_there_with_the_error_it_has(tiny: Callable[..., RunConfig]) -> None:
+    records = list(train(tiny(lr=1e30, epochs=5)))
+    assert [record.diverged for record in records] == [False, True]
+    assert not math.isfinite(records[-1].metrics["loss/train"])
+    # Logits that are no numbers: every image is taken for class 0, of which there are 128 among 1,293.
+    assert records[-1].metrics["final/train_error"] == pytest.approx(1 - 128 / 1293)
 
 
 def test_the_narrowest_nets_train(tiny: Callable[..., RunConfig]) -> None:

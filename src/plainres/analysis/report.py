@@ -24,15 +24,14 @@ CAPTIONS = {
 }
 
 
-def store_report(results: SweepResults, verdict: Verdict) -> str:
-    """Build the report and store it with the parent run; returns where `report.md` lies, as a path or URI."""
+def store_report(results: SweepResults, verdict: Verdict) -> None:
+    """Build the report and store it with the parent run."""
     with TemporaryDirectory() as folder:
         write_report(results, verdict, Path(folder))
         client = MlflowClient(results.tracking_uri)
         client.log_artifacts(results.parent_run_id, folder)
         client.set_tag(results.parent_run_id, "mlflow.note.content", verdict.sentence)
         client.set_tag(results.parent_run_id, REPORT_TAG, verdict.outcome)
-    return report_location(results)
 
 
 def report_location(results: SweepResults) -> str:

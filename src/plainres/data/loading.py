@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from plainres.config import DEFAULT_DATA_DIR
+from plainres.config import DEFAULT_DATA_DIR, RunConfig
 from plainres.data.splits import ImageDataset, Split, carve, index_hash
 from plainres.errors import BadInput
 
@@ -23,6 +23,13 @@ TORCHVISION = {
     "cifar100": ("CIFAR100", ".", "cifar-100-python.tar.gz"),
 }
 VALIDATION_IMAGES = 5_000  # of CIFAR as in section 4.2 of the paper, and of MNIST
+
+
+def dataset_of(config: RunConfig) -> ImageDataset:
+    """The data set that a run is trained on; raises as `load_dataset` does, and for a batch larger than its images."""
+    dataset = load_dataset(config.dataset, config.data_dir, config.image_size)
+    config.check_batch_size(len(dataset.train))
+    return dataset
 
 
 @cache

@@ -15,7 +15,7 @@ import joblib
 from pebble import ProcessFuture, ProcessPool
 
 from plainres.config import RunConfig
-from plainres.tracking.runs import Experiment, log_metrics, tracked_run
+from plainres.tracking.runs import DIVERGED_TAG, Experiment, log_metrics, tracked_run
 from plainres.tracking.source import Source
 
 
@@ -109,16 +109,16 @@ def _train_tracked(
     config: RunConfig, experiment: Experiment, parent_run_id: str, source: Source, events: "Queue[Progress | int]"
 ) -> tuple[str, float]:
     """Train one run in a worker, send its metrics to MLflow and its progress to the parent."""
-    from plainres.data import load_dataset
+    from plainres.data import dataset_of
     from plainres.training import train
 
     events.put(Progress(config, 0, float("nan"), float("nan")))
     client = experiment.client
-    with tracked_run(
-        experiment, config, load_dataset(config.dataset, config.data_dir, config.image_size), parent_run_id, source
-    ) as run_id:
+    with tracked_run(experiment, config, dataset_of(config), parent_run_id, source) as run_id:
         for record in train(config):
             log_metrics(client, run_id, record.metrics, record.epoch)
+            if record.diverged:
+                client.set_tag(run_id, DIVERGED_TAG, record.epoch)
             if record.epoch > 0:
                 events.put(
                     Progress(config, record.epoch, record.metrics["loss/train"], record.metrics["accuracy/train"])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # it would import torch, which reading a store does without
 
 METRICS_A_BATCH = 1000  # the most that MLflow takes in one log_batch
 REPORT_TAG = "verdict"  # on a parent run whose report is stored
+DIVERGED_TAG = "diverged"  # the epoch in which a run's loss was no longer finite
 MEMBER_TAG = "run."  # `run.plain-34-seed0` on a parent run holds that run's id
 
 

@@ -1,5 +1,6 @@
 """Train one run: SGD over epochs, yielding a record of each."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
@@ -11,7 +12,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from plainres.config import RunConfig
-from plainres.data import Split, load_dataset
+from plainres.data import Split, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
 from plainres.models import build_network
 from plainres.training.gradients import GradientNorms
@@ -28,6 +29,8 @@ class EpochRecord:
 
     epoch: int
     metrics: dict[str, float]
+    diverged: bool = False
+    """The loss is no longer finite, and this record is the run's last."""
 
 
 def train(config: RunConfig) -> Iterator[EpochRecord]:
@@ -35,8 +38,9 @@ def train(config: RunConfig) -> Iterator[EpochRecord]:
 
     Errors are in [0, 1], losses in nats (mean cross-entropy). `loss/train` and `accuracy/train` are means over the
     epoch's steps in training mode; the `final/` metrics, which the last record holds, are over whole splits in
-    evaluation mode. The test split is read for the last record only. `images_per_second` are training images over the
-    time of the epoch, validation included.
+    evaluation mode. The test split is read for the last record only. A run whose training loss is no longer finite
+    ends with that epoch, and its final errors are those that the network then has. `images_per_second` are training
+    images over the time of the epoch, validation included.
     """
     return iter(Trainer(config))
 
@@ -49,7 +53,7 @@ class Trainer:
         self.device = torch.device(config.device)
         torch.set_num_threads(config.threads)  # of the process: sums over threads differ in their last bits
         torch.backends.mkldnn.set_flags(config.width >= ONEDNN_FROM_WIDTH)  # type: ignore[no-untyped-call]
-        self.dataset = load_dataset(config.dataset, config.data_dir, config.image_size)
+        self.dataset = dataset_of(config)
         self.train_split, self.validation_split, self.test_split = (
             split.to(self.device) for split in (self.dataset.train, self.dataset.validation, self.dataset.test)
         )
@@ -90,9 +94,12 @@ class Trainer:
             first_norms, metrics = self._train_epoch()
             if epoch == 1:
                 yield EpochRecord(0, first_norms)
-            if epoch == self.config.epochs:
+            diverged = not math.isfinite(metrics["loss/train"])
+            if diverged or epoch == self.config.epochs:
                 metrics |= self._final_metrics()
-            yield EpochRecord(epoch, metrics)
+            yield EpochRecord(epoch, metrics, diverged)
+            if diverged:
+                return
 
     def _train_epoch(self) -> tuple[dict[str, float], dict[str, float]]:
         """Train for an epoch; the gradient norms of its first step, and the epoch's metrics.
