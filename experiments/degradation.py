@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -9,6 +10,7 @@ import tyro
 from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
 from plainres.errors import BadInput
 from plainres.recipes import recipe_of
+from plainres.sweep.folders import check_root, default_root, opening
 from plainres.sweep.plan import Sweep, plan_sweep
 from plainres.tracking.store import check_store, run_exists, tracking_uri
 
@@ -20,7 +22,7 @@ class Flags:
     """Train plain and residual networks of equal depth alike and state whether depth degrades the plain ones.
 
     Runs are tracked in MLflow (MLFLOW_TRACKING_URI, or mlflow.db in this folder); finished ones aren't trained again.
-    Exit code: 0 finished, 1 a run failed, 2 bad input, 130 interrupted.
+    Exit code: 0 finished, 1 a run failed, 2 bad input, 130 or 143 interrupted by SIGINT or SIGTERM.
     """
 
     depths: tuple[int, ...] = (18, 34, 50)
@@ -35,6 +37,10 @@ class Flags:
     """MLflow experiment that the runs belong to."""
     fresh: bool = False
     """Train every run anew, finished ones too."""
+    checkpoint_every: Annotated[int, with_default("0, as often as costs under 1 % of the time", "INT")] = 0
+    """Epochs between two checkpoints of a run; one that was interrupted goes on from its last."""
+    checkpoint_dir: Annotated[str | None, with_default("mlruns/checkpoints beside the store", "PATH")] = None
+    """Where the checkpoints lie; processes that share a store must share it, so that each run is trained once."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""
     run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
@@ -53,16 +59,21 @@ def main(flags: Flags) -> int:
         raise BadInput(f"jobs {flags.jobs} is below 1")
     if not flags.experiment_name.strip():
         raise BadInput("the experiment's name is empty")
+    if flags.checkpoint_every < 0:
+        raise BadInput(f"checkpoint-every {flags.checkpoint_every} is below 0")
+    checkpoints = Path(flags.checkpoint_dir) if flags.checkpoint_dir else default_root(uri)
     check_store(uri)
-    return train_and_report(sweep, flags, uri)
+    check_root(checkpoints)
+    return train_and_report(sweep, flags, uri, checkpoints)
 
 
-def train_and_report(sweep: Sweep, flags: Flags, uri: str) -> int:
+def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:
     """Train what the store lacks, then report."""
     from rich.console import Console
 
     from plainres.sweep.run import run_sweep
     from plainres.sweep.workers import default_jobs
+    from plainres.tracking.outages import reaching_store
     from plainres.tracking.runs import has_report, open_experiment
 
     if recipe_of(flags.run.dataset).needs_files:
@@ -70,9 +81,19 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str) -> int:
 
         dataset_of(sweep.configs[0])  # before anything is written
     jobs = flags.jobs or default_jobs(sweep.configs[0].device, flags.run.threads)
-    experiment = open_experiment(uri, flags.experiment_name)
-    parent_run_id = run_sweep(sweep, experiment, jobs=jobs, fresh=flags.fresh, console=Console())
-    return report(parent_run_id, uri, rebuild=not has_report(experiment, parent_run_id))
+    with opening(checkpoints):
+        experiment = open_experiment(uri, flags.experiment_name)
+    parent_run_id = run_sweep(
+        sweep,
+        experiment,
+        jobs=jobs,
+        fresh=flags.fresh,
+        console=Console(),
+        checkpoints=checkpoints,
+        checkpoint_every=flags.checkpoint_every,
+    )
+    with reaching_store():
+        return report(parent_run_id, uri, rebuild=not has_report(experiment, parent_run_id))
 
 
 def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:

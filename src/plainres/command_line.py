@@ -3,19 +3,21 @@
 import inspect
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from dataclasses import dataclass, fields
 from io import StringIO
+from types import FrameType
 from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from plainres.errors import BadInput
+from plainres.errors import BadInput, StoreAway, Terminated
 from plainres.recipes import RECIPES
 
-FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 Flags = TypeVar("Flags")
 
@@ -89,16 +91,28 @@ class RunFlags:
 
 
 def run_command(flags: type[Flags], command: Callable[[Flags], int], program: str) -> int:
-    """Parse the flags, run the command and return its exit code; bad input becomes one line on stderr."""
+    """Parse the flags, run the command and return its exit code; what a person can mend becomes one line on stderr."""
+    again = shlex.join(argument for argument in sys.argv[1:] if argument != "--fresh")
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         return command(_parse(flags, program))
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        again = shlex.join(argument for argument in sys.argv[1:] if argument != "--fresh")
+    except StoreAway as away:
+        print(
+            f"error: the tracking store is away ({away}); to go on when it's back: {program} {again}", file=sys.stderr
+        )
+        return RUN_FAILED
+    except KeyboardInterrupt as interrupt:
         print(f"\ninterrupted; to go on: {program} {again}".rstrip(), file=sys.stderr)
-        return INTERRUPTED
+        return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
 
 
 def _parse(flags: type[Flags], program: str) -> Flags:

@@ -1,26 +1,74 @@
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from plainres.config import RunConfig
-from plainres.sweep.workers import Failed, Finished, Progress, train_side_by_side
+from plainres.sweep.events import Failed, Finished, Notice, Progress
+from plainres.sweep.job import Job
+from plainres.sweep.workers import train_side_by_side
 from plainres.tracking.runs import open_experiment
 from plainres.tracking.source import Source
 
 
-def test_a_killed_worker_fails_its_run_and_no_other(store: str, tiny: Callable[..., RunConfig]) -> None:
+@pytest.fixture
+def job(store: str, tmp_path: Path) -> Job:
     experiment = open_experiment(store, "somewhere")
     parent = experiment.client.create_run(experiment.experiment_id).info.run_id
-    doomed, other = tiny(seed=0, epochs=50), tiny(seed=1)
+    return Job(experiment, parent, 0, Source("", ""), tmp_path / "checkpoints", checkpoint_every=1)
+
+
+def train(configs: list[RunConfig], job: Job, kills: int) -> list[Finished | Failed | Notice]:
+    """Train one after the other, and kill the worker of the first run so many times in the middle of an epoch."""
     events = []
-    for event in train_side_by_side([doomed, other], 1, experiment, parent, Source("", "")):
-        events.append(event)
-        if event.config == doomed and isinstance(event, Progress) and event.epoch == 0:
-            (worker,) = [child for child in multiprocessing.active_children() if "Manager" not in child.name]
-            assert worker.pid
-            os.kill(worker.pid, signal.SIGKILL)
-    ends = {event.config: event for event in events if not isinstance(event, Progress)}
+    for event in train_side_by_side(configs, 1, job):
+        if isinstance(event, Progress):
+            if event.config == configs[0] and event.epoch == 2 and kills:
+                kills -= 1
+                os.kill(worker(job), signal.SIGKILL)
+        else:
+            events.append(event)
+    return events
+
+
+def worker(job: Job) -> int:
+    """The process that has a journal open."""
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if str(descriptor.readlink()).startswith(str(job.checkpoints)) and descriptor.readlink().name == "journal":
+                return int(descriptor.parts[2])
+        except OSError:
+            continue
+    raise AssertionError("no worker is at work")
+
+
+def test_a_run_whose_worker_was_killed_is_tried_once_more(job: Job, tiny: Callable[..., RunConfig]) -> None:
+    killed, other = tiny(seed=0, epochs=30), tiny(seed=1)
+    notice, *ends = train([killed, other], job, kills=1)
+    assert isinstance(notice, Notice)
+    assert "tried once more" in notice.text
+    assert {end.config for end in ends if isinstance(end, Finished)} == {killed, other}
+    (run_id,) = (end.run_id for end in ends if isinstance(end, Finished) and end.config == killed)
+    history = job.experiment.client.get_metric_history(run_id, "loss/train")
+    assert sorted(entry.step for entry in history) == list(range(1, 31))
+
+
+def test_a_run_whose_workers_are_killed_fails_and_no_other(job: Job, tiny: Callable[..., RunConfig]) -> None:
+    doomed, other = tiny(seed=0, epochs=200), tiny(seed=1)
+    job = replace(job, checkpoint_every=1000)  # the second try begins anew and comes to epoch 2 as well
+    ends = {event.config: event for event in train([doomed, other], job, kills=2) if not isinstance(event, Notice)}
     assert isinstance(ends[doomed], Failed)
     assert isinstance(ends[other], Finished)
-    assert experiment.client.get_run(ends[other].run_id).info.status == "FINISHED"
+    assert job.experiment.client.get_run(ends[other].run_id).info.status == "FINISHED"
+
+
+def test_closing_the_iterator_stops_the_runs_in_flight(job: Job, tiny: Callable[..., RunConfig]) -> None:
+    events = train_side_by_side([tiny(epochs=5000)], 1, job)
+    assert any(isinstance(event, Progress) and event.epoch == 2 for event in events)
+    events.close()  # type: ignore[attr-defined]
+    (run,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
+    assert run.info.status == "KILLED"
+    assert len(list(job.checkpoints.glob("*/epoch-*.pt"))) == 2

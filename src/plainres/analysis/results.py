@@ -126,7 +126,7 @@ def _result_rows(client: MlflowClient, run: Run) -> list[Row]:
             **_identity(run),
             **{name: run.data.metrics[f"final/{name}"] for name in FINAL},
             "gradient_ratio": first / last if last else float("nan"),
-            "seconds": (run.info.end_time - run.info.start_time) / 1000,
+            "seconds": run.data.metrics["final/seconds"],
             "run_id": run.info.run_id,
         }
     ]

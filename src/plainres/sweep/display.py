@@ -1,5 +1,6 @@
 """What a person sees while a sweep trains: bars in a terminal, lines elsewhere."""
 
+import math
 import time
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -9,8 +10,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from plainres.config import RunConfig
-from plainres.sweep.workers import Event, Failed, Finished
-from plainres.sweep.workers import Progress as RunProgress
+from plainres.sweep.events import Event, Failed, Finished, Notice
+from plainres.sweep.events import Progress as RunProgress
 
 SECONDS_BETWEEN_LINES = 30
 
@@ -69,10 +70,13 @@ class PlainDisplay(Display):
 
     def show(self, event: Event) -> None:
         """Print a line, or none."""
-        self.clock.count(event)
         name = event.config.name
+        if isinstance(event, Notice):
+            self.console.print(f"{name}: {event.text}", highlight=False, markup=False, soft_wrap=True)
+            return
+        self.clock.count(event)
         if isinstance(event, RunProgress):
-            if event.epoch == 0 or time.monotonic() - self.last_line < SECONDS_BETWEEN_LINES:
+            if math.isnan(event.loss) or time.monotonic() - self.last_line < SECONDS_BETWEEN_LINES:
                 return
             text = f"epoch {event.epoch}/{event.config.epochs}  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
         else:
@@ -120,13 +124,16 @@ class LiveDisplay(Display):
 
     def show(self, event: Event) -> None:
         """Move the bars; a run that ended leaves one line above them."""
+        name = event.config.name
+        if isinstance(event, Notice):
+            self.live.console.print(f"{name}: {event.text}", highlight=False, markup=False)
+            return
         self.clock.count(event)
         self.overall.update(self.sweep, remaining=self.clock.remaining)
-        name = event.config.name
         if isinstance(event, RunProgress):
             if name not in self.tasks:
                 self.tasks[name] = self.running.add_task(name, total=event.config.epochs, state="starting")
-            if event.epoch > 0:
+            if not math.isnan(event.loss):
                 state = f"loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
                 self.running.update(self.tasks[name], completed=event.epoch, state=state)
         else:
@@ -139,7 +146,8 @@ class LiveDisplay(Display):
 def outcome_text(event: Finished | Failed) -> str:
     """How a run ended, in a few words."""
     if isinstance(event, Finished):
-        return f"training error {event.train_error:.2%}"
+        diverged = f", diverged in epoch {event.diverged}" if event.diverged else ""
+        return f"training error {event.train_error:.2%}{diverged}"
     return f"failed: {event.reason}"
 
 

@@ -1,43 +1,92 @@
 """Run a sweep: take what the store has, train the rest, note on the parent run which runs belong to it."""
 
+from contextlib import suppress
+from pathlib import Path
+
 from rich.console import Console
 
+from plainres.config import RunConfig
+from plainres.errors import StoreAway
 from plainres.sweep.display import make_display
+from plainres.sweep.events import Failed, Finished
+from plainres.sweep.folders import RunFolder, opening, run_folder
+from plainres.sweep.job import Job
 from plainres.sweep.plan import Sweep
-from plainres.sweep.workers import Failed, Finished, train_side_by_side
-from plainres.tracking.runs import Experiment, add_member, end_open_children, finished_run, open_parent, set_status
+from plainres.sweep.workers import train_side_by_side
+from plainres.tracking.outages import keep_trying, reaching_store
+from plainres.tracking.runs import Experiment, add_member, finished_run, open_children, open_parent, set_status
 from plainres.tracking.source import current_source
 
+PATIENCE = 60  # seconds to wait for a store that's away once every run is trained
 
-def run_sweep(sweep: Sweep, experiment: Experiment, *, jobs: int, fresh: bool, console: Console) -> str:
+
+def run_sweep(
+    sweep: Sweep,
+    experiment: Experiment,
+    *,
+    jobs: int,
+    fresh: bool,
+    console: Console,
+    checkpoints: Path,
+    checkpoint_every: int = 0,
+) -> str:
     """Train the runs of a sweep that aren't finished yet, or with `fresh` all of them; the id of its parent run.
 
-    An interrupt ends the parent run and the runs in flight as KILLED. A run that fails doesn't stop the others.
+    Runs that were interrupted go on from their checkpoints. An interrupt ends the parent run and the runs in flight
+    as KILLED. A run that fails doesn't stop the others.
+
+    Raises:
+        StoreAway: the store went away and isn't back; what it lacks is kept for the next time.
     """
     source = current_source()
-    parent = open_parent(experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh)
-    todo = []
-    for config in sweep.configs:
-        run_id = finished_run(experiment, config, parent.since)
-        if run_id is None:
-            todo.append(config)
-        else:
-            add_member(experiment, parent.run_id, config, run_id)
-    if todo:
-        set_status(experiment, parent.run_id, "RUNNING")
+    folders = {
+        config: run_folder(checkpoints, experiment.tracking_uri, experiment.experiment_id, config)
+        for config in sweep.configs
+    }
+    with opening(checkpoints), reaching_store():
+        parent = open_parent(experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh)
+        finished = {config: finished_run(experiment, config, parent.since) for config in sweep.configs}
+    todo = [config for config, run_id in finished.items() if run_id is None]
+    unnoted = [(config, run_id) for config, run_id in finished.items() if run_id is not None]
+    for config, _ in unnoted:
+        folders[config].clear()  # left by a process that died when it had just finished the run
+
+    def note_members() -> None:
+        while unnoted:
+            add_member(experiment, parent.run_id, *unnoted[0])
+            unnoted.pop(0)
+
+    job = Job(experiment, parent.run_id, parent.since, source, checkpoints, checkpoint_every)
     failures = 0
     try:
+        with reaching_store():
+            note_members()
+            if todo:
+                set_status(experiment, parent.run_id, "RUNNING")
         with make_display(console, todo) as display:
-            for event in train_side_by_side(todo, jobs, experiment, parent.run_id, source):
+            for event in train_side_by_side(todo, jobs, job):
                 display.show(event)
-                if isinstance(event, Finished):
-                    add_member(experiment, parent.run_id, event.config, event.run_id)
                 failures += isinstance(event, Failed)
+                if isinstance(event, Finished):
+                    unnoted.append((event.config, event.run_id))
+                    with suppress(StoreAway), reaching_store():
+                        note_members()
     except BaseException:
-        end_open_children(experiment, parent.run_id, "KILLED")
-        set_status(experiment, parent.run_id, "KILLED")
+        with suppress(StoreAway), reaching_store():
+            _end(experiment, parent.run_id, folders, "KILLED")
         raise
     if todo or not parent.finished:
-        end_open_children(experiment, parent.run_id, "FAILED")
-        set_status(experiment, parent.run_id, "FAILED" if failures else "FINISHED")
+        keep_trying(note_members, PATIENCE)
+        keep_trying(lambda: _end(experiment, parent.run_id, folders, "FAILED" if failures else "FINISHED"), PATIENCE)
     return parent.run_id
+
+
+def _end(experiment: Experiment, parent_run_id: str, folders: dict[RunConfig, RunFolder], status: str) -> None:
+    """End the parent run, and those of its children that no process trains any more."""
+    children = open_children(experiment, parent_run_id)
+    for config, folder in folders.items():
+        if config.config_hash in children:
+            with folder.held(wait=False) as held:
+                if held:
+                    set_status(experiment, children[config.config_hash], "KILLED" if status == "KILLED" else "FAILED")
+    set_status(experiment, parent_run_id, status)

@@ -16,6 +16,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, ML
 from plainres.config import RunConfig
 from plainres.errors import BadInput
 from plainres.tracking.source import Source
+from plainres.tracking.store import without_credentials
 
 if TYPE_CHECKING:  # it would import torch, which reading a store does without
     from plainres.data import ImageDataset
@@ -70,16 +71,17 @@ def finished_run(experiment: Experiment, config: RunConfig, since: int = 0) -> s
     return found[0].info.run_id if found else None
 
 
-@contextmanager
-def tracked_run(
-    experiment: Experiment, config: RunConfig, dataset: "ImageDataset", parent_run_id: str | None, source: Source
-) -> Iterator[str]:
-    """A new MLflow run around the training of one configuration, yielding its id.
-
-    It ends as FINISHED, or as FAILED with the traceback among its artifacts.
-    """
+def create_run(
+    experiment: Experiment,
+    config: RunConfig,
+    dataset: "ImageDataset",
+    parent_run_id: str | None,
+    source: Source,
+    tags: Mapping[str, str],
+) -> str:
+    """A new MLflow run for the training of one configuration, with its parameters; returns its id."""
     client = experiment.client
-    tags = {
+    all_tags = {
         MLFLOW_RUN_NAME: config.name,
         "variant": config.variant,
         "depth": str(config.depth),
@@ -90,24 +92,50 @@ def tracked_run(
         **{f"{split}_images": str(size) for split, size in dataset.sizes.items()},
         **({MLFLOW_PARENT_RUN_ID: parent_run_id} if parent_run_id else {}),
         **({"commit": source.commit, MLFLOW_GIT_COMMIT: source.commit} if source.commit else {}),
+        **tags,
     }
-    run_id = client.create_run(experiment.experiment_id, tags=tags).info.run_id
+    run_id: str = client.create_run(experiment.experiment_id, tags=all_tags).info.run_id
+    describe_run(experiment, run_id, config, source)
+    return run_id
+
+
+def describe_run(experiment: Experiment, run_id: str, config: RunConfig, source: Source) -> None:
+    """Log a run's parameters and the code's uncommitted changes; again has no effect."""
+    client = experiment.client
+    client.log_batch(run_id, params=[Param(name, str(value)) for name, value in asdict(config).items()])
+    if source.diff:
+        client.log_text(run_id, source.diff, "uncommitted.diff")
+
+
+@contextmanager
+def tracked_run(
+    experiment: Experiment, config: RunConfig, dataset: "ImageDataset", parent_run_id: str | None, source: Source
+) -> Iterator[str]:
+    """A new MLflow run around the training of one configuration, yielding its id.
+
+    It ends as FINISHED, or as FAILED with the traceback among its artifacts.
+    """
+    run_id = create_run(experiment, config, dataset, parent_run_id, source, {})
     try:
-        client.log_batch(run_id, params=[Param(name, str(value)) for name, value in asdict(config).items()])
-        if source.diff:
-            client.log_text(run_id, source.diff, "uncommitted.diff")
         yield run_id
     except BaseException:
-        client.set_terminated(run_id, "FAILED")
-        client.log_text(run_id, traceback.format_exc(), "traceback.txt")
+        fail_run(experiment, run_id)
         raise
-    client.set_terminated(run_id)
+    experiment.client.set_terminated(run_id)
 
 
-def log_metrics(client: MlflowClient, run_id: str, metrics: Mapping[str, float], step: int) -> None:
-    """Log the metrics of one step together."""
-    now = round(time.time() * 1000)
-    entries = [Metric(name, value, now, step) for name, value in metrics.items()]
+def fail_run(experiment: Experiment, run_id: str) -> None:
+    """End a run as FAILED, with the traceback of the exception that is being handled among its artifacts."""
+    experiment.client.set_terminated(run_id, "FAILED")
+    experiment.client.log_text(run_id, without_credentials(traceback.format_exc()), "traceback.txt")
+
+
+def log_metrics(
+    client: MlflowClient, run_id: str, metrics: Mapping[str, float], step: int, time_ms: int | None = None
+) -> None:
+    """Log the metrics of one step together; again with the same time has no effect."""
+    when = round(time.time() * 1000) if time_ms is None else time_ms
+    entries = [Metric(name, value, when, step) for name, value in metrics.items()]
     for start in range(0, len(entries), METRICS_A_BATCH):
         client.log_batch(run_id, metrics=entries[start : start + METRICS_A_BATCH])
 
@@ -166,11 +194,10 @@ def set_status(experiment: Experiment, run_id: str, status: str) -> None:
         experiment.client.set_terminated(run_id, status)
 
 
-def end_open_children(experiment: Experiment, parent_run_id: str, status: str) -> None:
-    """End the children that are still RUNNING: their workers are gone."""
-    client = experiment.client
-    for run in client.search_runs(
+def open_children(experiment: Experiment, parent_run_id: str) -> dict[str, str]:
+    """The children that are RUNNING: their ids, by configuration hash."""
+    found = experiment.client.search_runs(
         [experiment.experiment_id],
         f"attributes.status = 'RUNNING' AND tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent_run_id}'",
-    ):
-        client.set_terminated(run.info.run_id, status)
+    )
+    return {run.data.tags["config_hash"]: run.info.run_id for run in found}

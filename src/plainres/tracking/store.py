@@ -28,8 +28,8 @@ def check_store(uri: str) -> None:
         BadInput: it can't.
     """
     scheme = uri.partition(":")[0].split("+")[0]
-    if scheme == "sqlite":
-        _check_sqlite(_sqlite_path(uri))
+    if path := sqlite_path(uri):
+        _check_sqlite(path)
         _check_folder(Path("mlruns"))  # where MLflow puts the artifacts of a store in a database
     elif scheme in ("postgresql", "mysql", "mssql"):
         _query_database(uri, "SELECT 1", {})
@@ -48,7 +48,8 @@ def run_exists(uri: str, run_id: str) -> bool:
     """Whether a store that `check_store` found well holds a run of this id."""
     if uri.startswith("http"):
         return _get(uri, f"/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
-    if uri.startswith("sqlite") and not _sqlite_path(uri).exists():
+    path = sqlite_path(uri)
+    if path and not path.exists():
         return False
     return _query_database(uri, "SELECT 1 FROM runs WHERE run_uuid = :run_id", {"run_id": run_id})
 
@@ -64,13 +65,15 @@ def browse_hint(uri: str, experiment_id: str) -> str:
     return f"`{command}`, then http://127.0.0.1:5000{page}"
 
 
-def without_credentials(uri: str) -> str:
-    """The URI as it may be shown: user name and password left out."""
-    return re.sub(r"//[^/@]*@", "//", uri, count=1)
+def sqlite_path(uri: str) -> Path | None:
+    """The file of a store that is one, else None."""
+    return Path(uri.partition(":///")[2]) if uri.partition(":")[0].split("+")[0] == "sqlite" else None
 
 
-def _sqlite_path(uri: str) -> Path:
-    return Path(uri.partition(":///")[2])
+def without_credentials(text: str) -> str:
+    """The text with every user name, password and token in a URL left out, so that it may be shown."""
+    text = re.sub(r"://[^/\s]*@", "://", text)
+    return re.sub(r"(?i)([?&][^=&\s]*(?:password|passwd|token|secret)[^=&\s]*=)[^&\s]*", r"\1***", text)
 
 
 def _check_sqlite(path: Path) -> None:
@@ -104,7 +107,7 @@ def _query_database(uri: str, query: str, values: dict[str, str]) -> bool:
             return connection.execute(text(query), values).first() is not None
     except (SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise BadInput(f"tracking store {without_credentials(uri)} can't be reached: {reason}") from error
+        raise BadInput(without_credentials(f"tracking store {uri} can't be reached: {reason}")) from error
 
 
 def _get(uri: str, path: str) -> bool:
@@ -118,4 +121,4 @@ def _get(uri: str, path: str) -> bool:
         reason: object = error
     except (OSError, ValueError, HTTPException) as error:
         reason = error
-    raise BadInput(f"tracking server {without_credentials(uri)} can't be reached: {reason}")
+    raise BadInput(without_credentials(f"tracking server {uri} can't be reached: {reason}"))

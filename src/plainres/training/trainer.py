@@ -1,9 +1,10 @@
 """Train one run: SGD over epochs, yielding a record of each."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,13 +41,16 @@ def train(config: RunConfig) -> Iterator[EpochRecord]:
     epoch's steps in training mode; the `final/` metrics, which the last record holds, are over whole splits in
     evaluation mode. The test split is read for the last record only. A run whose training loss is no longer finite
     ends with that epoch, and its final errors are those that the network then has. `images_per_second` are training
-    images over the time of the epoch, validation included.
+    images over the time of the epoch, validation included; `final/seconds` is the time of all epochs.
     """
     return iter(Trainer(config))
 
 
 class Trainer:
-    """A run in training: iterate over it once; `network` is the network as far as it is trained."""
+    """A run in training: iterate over it once; `network` is the network as far as it is trained.
+
+    With `state_dict` and `load_state_dict` another one goes on where this one was.
+    """
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
@@ -89,14 +93,54 @@ class Trainer:
             ),
         )
 
+        self.epoch = 0
+        self.seconds = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the training depends on, as of the last record: tensors, numbers and text.
+
+        The tensors are the trainer's own: they change as it trains on.
+        """
+        return {
+            "config_hash": self.config.config_hash,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "order": self.order.get_state(),
+            "random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of the same configuration: on a CPU to the bit as if there had been no break.
+
+        Raises:
+            ValueError: the state is another configuration's.
+        """
+        if state["config_hash"] != self.config.config_hash:
+            raise ValueError(f"a state of {state['config_hash']} is not one of {self.config.config_hash}")
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.order.set_state(state["order"])
+        torch.set_rng_state(state["random"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_random"], self.device)
+        self.epoch, self.seconds = state["epoch"], state["seconds"]
+
     def __iter__(self) -> Iterator[EpochRecord]:
-        for epoch in range(1, self.config.epochs + 1):
+        for epoch in range(self.epoch + 1, self.config.epochs + 1):
+            started = perf_counter()
             first_norms, metrics = self._train_epoch()
+            self.seconds += perf_counter() - started
             if epoch == 1:
                 yield EpochRecord(0, first_norms)
             diverged = not math.isfinite(metrics["loss/train"])
             if diverged or epoch == self.config.epochs:
                 metrics |= self._final_metrics()
+            self.epoch = epoch
             yield EpochRecord(epoch, metrics, diverged)
             if diverged:
                 return
@@ -155,6 +199,7 @@ class Trainer:
             "final/train_error": 1 - train_accuracy,
             "final/test_loss": test_loss,
             "final/test_error": 1 - test_accuracy,
+            "final/seconds": self.seconds,
         }
 
     def evaluate(self, split: Split) -> tuple[float, float]:

@@ -1,0 +1,89 @@
+"""Where an unfinished run's checkpoints and journal lie, and which process may touch them."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from plainres.config import RunConfig
+from plainres.errors import BadInput
+from plainres.tracking.store import sqlite_path, without_credentials
+
+SPACE_NEEDED = 64 * 2**20  # bytes free at the start, for a database, its journal and the checkpoints of small networks
+
+
+def default_root(uri: str) -> Path:
+    """`mlruns/checkpoints` beside a store in a file; for one elsewhere a folder of the user's.
+
+    All processes of this machine that write to one store find each other's locks there.
+    """
+    path = sqlite_path(uri)
+    return path.absolute().parent / "mlruns" / "checkpoints" if path else Path.home() / ".cache/plainres/checkpoints"
+
+
+def check_root(root: Path) -> None:
+    """Return if checkpoints can be written below this folder; nothing is written to find out.
+
+    Raises:
+        BadInput: no permission, or hardly any space.
+    """
+    existing = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise BadInput(f"checkpoints can't be written to {root}: no permission for {existing} (--checkpoint-dir)")
+    free = shutil.disk_usage(existing).free
+    if free < SPACE_NEEDED:
+        raise BadInput(
+            f"checkpoints can't be written to {root}: {free / 2**20:.0f} MB of disk space are free, and "
+            f"{SPACE_NEEDED / 2**20:.0f} MB are the least (--checkpoint-dir)"
+        )
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run, and the lock that the process training it holds."""
+
+    path: Path
+    lock: Path
+
+    @contextmanager
+    def held(self, *, wait: bool) -> Iterator[bool]:
+        """Hold the lock if it's free, or with `wait` as soon as it is; yields whether it is held.
+
+        The system frees a lock whose process has died.
+        """
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.lock, timeout=-1 if wait else 0)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def clear(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def run_folder(root: Path, uri: str, experiment_id: str, config: RunConfig) -> RunFolder:
+    """The folder of a run of one experiment in one store; its name is made of our own words and digits."""
+    store = "" if sqlite_path(uri) else without_credentials(uri)
+    key = hashlib.sha256(f"{store} {experiment_id} {config.config_hash}".encode()).hexdigest()[:12]
+    name = f"{config.name}-{key}"
+    return RunFolder(root / name, root / "locks" / f"{name}.lock")
+
+
+@contextmanager
+def opening(root: Path) -> Iterator[None]:
+    """Around what two sweeps must not do at once: making the database, an experiment, a parent run."""
+    (root / "locks").mkdir(parents=True, exist_ok=True)
+    with FileLock(root / "locks" / "opening.lock"):
+        yield

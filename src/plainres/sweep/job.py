@@ -1,0 +1,21 @@
+"""What the runs of a sweep have in common; small enough to be handed to a worker."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from plainres.tracking.runs import Experiment
+from plainres.tracking.source import Source
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where the runs are stored, and how they are kept from getting lost."""
+
+    experiment: Experiment
+    parent_run_id: str
+    since: int
+    """Runs that started earlier (ms since 1970) don't count."""
+    source: Source
+    checkpoints: Path
+    checkpoint_every: int
+    """Epochs, or 0 for as often as costs under 1 % of the time."""

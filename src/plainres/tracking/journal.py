@@ -1,0 +1,126 @@
+"""What a run has to tell the tracking store, kept in an append-only file until the store has it."""
+
+import errno
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The metrics of one step.
+
+    Their time (ms since 1970) is part of them: MLflow keeps a metric that comes twice with the same time once.
+    """
+
+    step: int
+    time: int
+    metrics: dict[str, float]
+    diverged: bool
+    last: bool
+    """Of the run, which is trained with this."""
+
+
+class Journal:
+    """A run's journal: begun anew, or read back from its file as far as that is whole.
+
+    Attributes:
+        attempt: tells this training of the configuration from every other one, and is known before MLflow's run id.
+        started: when it began, ms since 1970.
+        run_id: MLflow's, once it is known.
+        entries: one for each step, in order.
+        sent: how many of them the store is known to have.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.attempt = ""
+        self.started = 0
+        self.run_id: str | None = None
+        self.entries: list[Entry] = []
+        self.sent = 0
+        self._size = 0
+        if path.exists():
+            for line, record in _whole_lines(path.read_bytes()):
+                self._take(record)
+                self._size += len(line)
+        self._file = path.open("ab", buffering=0)
+        self._file.truncate(self._size)
+        if not self.attempt:
+            self._write({"attempt": uuid.uuid4().hex, "started": round(time.time() * 1000)})
+
+    @property
+    def last_step(self) -> int:
+        """The last step that is known, -1 for none."""
+        return self.entries[-1].step if self.entries else -1
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run is trained."""
+        return bool(self.entries) and self.entries[-1].last
+
+    @property
+    def unsent(self) -> list[Entry]:
+        """What the store isn't known to have."""
+        return self.entries[self.sent :]
+
+    def add(self, step: int, metrics: dict[str, float], *, diverged: bool, last: bool) -> None:
+        """Append the metrics of a step that comes after the last one."""
+        self._write({"entry": asdict(Entry(step, round(time.time() * 1000), metrics, diverged, last))})
+
+    def note_run(self, run_id: str) -> None:
+        """Note the MLflow run that this one is told to from now on; nothing of it is known to be sent."""
+        self._write({"run_id": run_id})
+
+    def note_sent(self, count: int) -> None:
+        """Note that the store has the first `count` entries."""
+        self._write({"sent": count})
+
+    def flush(self) -> None:
+        """Make what was written last a loss of power."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, record: dict[str, Any]) -> None:
+        line = _line(record)
+        try:
+            if self._file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._file.truncate(self._size)  # so that a whole line can follow
+            raise
+        self._size += len(line)
+        self._take(record)
+
+    def _take(self, record: dict[str, Any]) -> None:
+        match record:
+            case {"attempt": attempt, "started": started}:
+                self.attempt, self.started = attempt, started
+            case {"run_id": run_id}:
+                self.run_id, self.sent = run_id, 0
+            case {"sent": count}:
+                self.sent = count
+            case {"entry": entry}:
+                self.entries.append(Entry(**entry))
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    text = json.dumps(record).encode()
+    return b"%08x %s\n" % (crc32(text), text)
+
+
+def _whole_lines(content: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Lines with what they say, up to the first that is torn or damaged."""
+    for line in content.splitlines(keepends=True):
+        checksum, _, text = line.rstrip(b"\n").partition(b" ")
+        if not line.endswith(b"\n") or checksum != b"%08x" % crc32(text):
+            return
+        yield line, json.loads(text)

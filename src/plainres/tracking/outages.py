@@ -1,0 +1,59 @@
+"""A tracking store that is away for a while, told apart from one that refuses what it's asked."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from plainres.errors import StoreAway
+from plainres.tracking.store import without_credentials
+
+SECONDS_BETWEEN_TRIES = 2.0
+TOO_MANY_REQUESTS = 429
+
+Value = TypeVar("Value")
+
+
+@contextmanager
+def reaching_store() -> Iterator[None]:
+    """Around calls of MLflow: what an outage makes them raise becomes StoreAway.
+
+    MLflow and its HTTP client log each of their own tries, with tracebacks; one line is enough.
+    """
+    for name in ("mlflow", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
+    except MlflowException as error:
+        status = error.get_http_status_code()  # type: ignore[no-untyped-call]
+        if status < 500 and status != TOO_MANY_REQUESTS:
+            raise
+        raise StoreAway(_line(error)) from error
+    except (ConnectionError, TimeoutError, SQLAlchemyError) as error:
+        raise StoreAway(_line(error)) from error
+
+
+def keep_trying(call: Callable[[], Value], seconds: float) -> Value:
+    """The value of a call, tried again while the store is away, for so many seconds.
+
+    Raises:
+        StoreAway: it still is.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with reaching_store():
+                return call()
+        except StoreAway:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def _line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return without_credentials(lines[0])

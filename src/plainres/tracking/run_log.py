@@ -1,0 +1,128 @@
+"""One run's place in MLflow, written from its journal: what can't be sent now is sent later, and nothing twice."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+from plainres.config import RunConfig
+from plainres.errors import StoreAway
+from plainres.tracking.journal import Journal
+from plainres.tracking.outages import keep_trying, reaching_store
+from plainres.tracking.runs import DIVERGED_TAG, Experiment, create_run, describe_run, fail_run, log_metrics, set_status
+from plainres.tracking.source import Source
+
+if TYPE_CHECKING:
+    from plainres.data import ImageDataset
+
+ATTEMPT_TAG = "attempt"  # the journal's, by which a run is found whose id was never noted
+QUIET_SECONDS = 15  # between tries to reach a store that's away
+MODEL_FILE = "model.pt"
+
+
+class RunLog:
+    """Tells MLflow what a journal holds; the run there is made, or taken up again, when the store is first reached."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        experiment: Experiment,
+        config: RunConfig,
+        dataset: "ImageDataset",
+        parent_run_id: str,
+        source: Source,
+    ) -> None:
+        self.journal = journal
+        self.experiment = experiment
+        self.config = config
+        self.dataset = dataset
+        self.parent_run_id = parent_run_id
+        self.source = source
+        self._opened = False
+        self._quiet_until = 0.0
+
+    @property
+    def run_id(self) -> str:
+        """MLflow's id of the run, which the store was reached for."""
+        assert self.journal.run_id
+        return self.journal.run_id
+
+    def send(self) -> str | None:
+        """Send what the store lacks, or find that it's away; returns why, unless that was so lately."""
+        if time.monotonic() < self._quiet_until:
+            return None
+        try:
+            with reaching_store():
+                self._send()
+        except StoreAway as away:
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            return str(away)
+        return None
+
+    def finish(self, model: Path, patience: float) -> None:
+        """Send everything, store the trained model's file and end the run as FINISHED.
+
+        Raises:
+            StoreAway: the store is away for longer than `patience` in seconds.
+        """
+        keep_trying(lambda: self._finish(model), patience)
+
+    def end(self, status: str) -> None:
+        """End the run as KILLED, or as FAILED with the traceback; a store that's away learns it when it is taken up."""
+        try:
+            with reaching_store():
+                self._send()
+                if status == "FAILED":
+                    fail_run(self.experiment, self.run_id)
+                else:
+                    set_status(self.experiment, self.run_id, status)
+        except StoreAway:
+            pass
+
+    def _finish(self, model: Path) -> None:
+        self._send()
+        self.experiment.client.log_artifact(self.run_id, str(model))
+        self.experiment.client.set_terminated(self.run_id)
+
+    def _send(self) -> None:
+        if not self._opened:
+            self._open()
+            self._opened = True
+        client = self.experiment.client
+        for entry in self.journal.unsent:
+            log_metrics(client, self.run_id, entry.metrics, entry.step, entry.time)
+            if entry.diverged:
+                client.set_tag(self.run_id, DIVERGED_TAG, entry.step)
+            self.journal.note_sent(self.journal.sent + 1)
+
+    def _open(self) -> None:
+        """Take up the run that the journal was told to, or the one whose id it never learnt, or make one."""
+        run_id = self.journal.run_id
+        if run_id is None:
+            run_id = self._find_attempt()
+            if run_id:
+                describe_run(self.experiment, run_id, self.config, self.source)
+        if run_id and self._is_there(run_id):
+            set_status(self.experiment, run_id, "RUNNING")
+        else:
+            attempt = {ATTEMPT_TAG: self.journal.attempt}
+            run_id = create_run(self.experiment, self.config, self.dataset, self.parent_run_id, self.source, attempt)
+        if run_id != self.journal.run_id:
+            self.journal.note_run(run_id)
+
+    def _find_attempt(self) -> str | None:
+        found = self.experiment.client.search_runs(
+            [self.experiment.experiment_id], f"tags.{ATTEMPT_TAG} = '{self.journal.attempt}'", max_results=1
+        )
+        return found[0].info.run_id if found else None
+
+    def _is_there(self, run_id: str) -> bool:
+        """Whether the run is in the store and not deleted."""
+        try:
+            return self.experiment.client.get_run(run_id).info.lifecycle_stage == "active"
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                return False
+            raise

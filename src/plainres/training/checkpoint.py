@@ -1,0 +1,97 @@
+"""Checkpoints of a run: whole or not there, two generations, read without pickle, and cheap."""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from plainres.durable import write_whole
+
+GENERATIONS = 2
+SHARE_OF_TIME = 0.005  # of a run's, that checkpoints on disk and copies in memory may take each
+NAME = re.compile(r"epoch-(\d{7})-([0-9a-f]{16})\.pt")
+
+State = dict[str, Any]
+
+
+def save_checkpoint(folder: Path, state: State) -> None:
+    """Write a state, as of `Trainer.state_dict`, and drop all but the two newest.
+
+    Raises:
+        OSError: it can't be written; the earlier ones are as they were.
+    """
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getbuffer()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    write_whole(folder / f"epoch-{state['epoch']:07}-{digest}.pt", content)
+    for path in _newest_first(folder)[GENERATIONS:]:
+        path.unlink()
+
+
+def load_checkpoint(folder: Path, last_epoch: int, warn: Callable[[str], None]) -> State | None:
+    """The newest whole state of at most this epoch, or None; what is damaged is told and deleted."""
+    for path in _newest_first(folder):
+        match = NAME.fullmatch(path.name)
+        assert match
+        if int(match[1]) > last_epoch:
+            continue
+        try:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest()[:16] != match[2]:
+                raise ValueError("its checksum is wrong")
+            state: State = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+        except Exception as error:  # whatever torch.load makes of it
+            warn(f"checkpoint {path.name} is damaged ({str(error).partition(chr(10))[0]}): taking the one before")
+            path.unlink(missing_ok=True)
+        else:
+            return state
+    return None
+
+
+def save_model(path: Path, network: nn.Module) -> None:
+    """Write a network's weights, as `torch.load(path, weights_only=True)` reads them."""
+    buffer = BytesIO()
+    torch.save({name: tensor.cpu() for name, tensor in network.state_dict().items()}, buffer)
+    write_whole(path, buffer.getbuffer())
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.glob("epoch-*.pt") if NAME.fullmatch(path.name)), reverse=True)
+
+
+class Rhythm:
+    """When it's time again for what keeps a run safe: every so many epochs or, with 0, when it costs little enough.
+
+    Args:
+        every: epochs, or 0.
+        cost: seconds that it is thought to take until it was done once.
+    """
+
+    def __init__(self, every: int, cost: float) -> None:
+        self.every = every
+        self.cost = cost
+        self.last = time.monotonic()
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether to do it after this epoch."""
+        if self.every:
+            return epoch % self.every == 0
+        return self.cost <= SHARE_OF_TIME * (time.monotonic() - self.last)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Around doing it."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.last = time.monotonic()
+            self.cost = self.last - started

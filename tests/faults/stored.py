@@ -1,0 +1,42 @@
+"""What runs have left in a store."""
+
+from pathlib import Path
+
+import torch
+from mlflow import MlflowClient
+
+# Measured times, which no two trainings share.
+TIMES = ("images_per_second", "final/seconds")
+
+History = dict[str, list[tuple[int, float]]]
+
+
+def histories(uri: str, name: str = "degradation") -> dict[str, tuple[str, History]]:
+    """Run id and every step of every metric of the runs with a configuration, by run name; a name twice is an error."""
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(name)
+    found = client.search_runs([experiment.experiment_id], "tags.config_hash LIKE '%'")
+    named = {
+        run.info.run_name: (
+            run.info.run_id,
+            {
+                metric: sorted(
+                    (entry.step, entry.value) for entry in client.get_metric_history(run.info.run_id, metric)
+                )
+                for metric in run.data.metrics
+            },
+        )
+        for run in found
+    }
+    assert len(named) == len(found), "a run was begun twice"
+    return named
+
+
+def without_times(history: History) -> History:
+    return {metric: entries for metric, entries in history.items() if metric not in TIMES}
+
+
+def weights(folder: Path, run_id: str) -> dict[str, torch.Tensor]:
+    """The trained network that a run has stored below a folder."""
+    (path,) = folder.glob(f"mlruns/*/{run_id}/artifacts/model.pt")
+    return torch.load(path, weights_only=True)  # type: ignore[no-any-return]

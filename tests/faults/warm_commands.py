@@ -1,0 +1,54 @@
+"""Runs the experiment in forks of a process that has imported everything, so that starting one takes no time.
+
+Reads a line of JSON for each request: `{"start": [arguments], "folder": ...}` is answered with the process id, and
+`{"wait": pid}` with the exit code once it has ended, negative for a signal. Output goes to `out` and `err` beside the
+folder.
+"""
+
+import importlib
+import json
+import multiprocessing.forkserver
+import os
+import sys
+
+from experiments.degradation import PROGRAM, Flags, main
+from plainres.command_line import run_command
+from plainres.sweep.workers import worker_context
+
+
+def start(folder: str, arguments: list[str]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setpgid(0, 0)
+    os.chdir(folder)
+    for stream, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(f"{folder}.{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+    # The server that workers are forked from is this process's child, not the fork's.
+    multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+    sys.argv[1:] = arguments
+    code = 1
+    try:
+        code = run_command(Flags, main, PROGRAM)
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def import_everything() -> None:
+    """Here, so that the workers, which import this file again, don't import what is for the commands."""
+    for module in ("mlflow.store.tracking.sqlalchemy_store", "plainres.analysis.report", "plainres.analysis.figures"):
+        importlib.import_module(module)
+
+
+if __name__ == "__main__":
+    import_everything()
+    worker_context()
+    multiprocessing.forkserver.ensure_running()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "start" in request:
+            print(start(request["folder"], request["start"]), flush=True)
+        else:
+            print(os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1]), flush=True)
