@@ -57,8 +57,8 @@ def main(flags: Flags) -> int:
     sweep = plan_sweep(flags.variants, flags.depths, flags.seeds, **flags.run.settings)
     if flags.jobs is not None and flags.jobs < 1:
         raise BadInput(f"jobs {flags.jobs} is below 1")
-    if not flags.experiment_name.strip():
-        raise BadInput("the experiment's name is empty")
+    if not flags.experiment_name.strip() or not flags.experiment_name.isprintable():
+        raise BadInput(f"the experiment's name {flags.experiment_name!r} is empty or can't be shown")
     if flags.checkpoint_every < 0:
         raise BadInput(f"checkpoint-every {flags.checkpoint_every} is below 0")
     checkpoints = Path(flags.checkpoint_dir) if flags.checkpoint_dir else default_root(uri)

@@ -30,6 +30,7 @@ FOUR_STAGE: dict[int, tuple[Block, tuple[int, ...]]] = {
 DEFAULT_WIDTH: dict[Family, int] = {"four-stage": 64, "three-stage": 16}
 DEFAULT_SHORTCUT: dict[Family, Shortcut] = {"four-stage": "B", "three-stage": "A"}
 DEEPEST = 1202  # of section 4.2
+WIDEST = 4096  # 64 times the paper's
 DEPTHS_THAT_EXIST = "four-stage: 18, 34, 50, 101, 152; three-stage: 6n+2, as 20, 32, 44, 56, 110, 1202"
 
 
@@ -69,7 +70,8 @@ def resolve_architecture(
             exist in both).
 
     Raises:
-        BadInput: an unknown variant, stem, shortcut or family, a depth that the family lacks, or a width below 1.
+        BadInput: an unknown variant, stem, shortcut or family, a depth that the family lacks, or a width that's out of
+            bounds.
     """
     check_choice("variant", variant, VARIANTS)
     check_choice("stem", stem, STEMS)
@@ -80,8 +82,8 @@ def resolve_architecture(
     block, blocks = _stages(depth, family)
     if width is None:
         width = DEFAULT_WIDTH[family]
-    if width < 1:
-        raise BadInput(f"width {width} is below 1")
+    if not 1 <= width <= WIDEST:
+        raise BadInput(f"width {width} is outside 1 to {WIDEST}")
     if shortcut is not None:
         check_choice("shortcut", shortcut, SHORTCUTS)
     if variant == "plain":

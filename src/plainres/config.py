@@ -3,9 +3,9 @@
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from plainres.architecture import VARIANTS, check_choice, resolve_architecture
@@ -15,6 +15,8 @@ from plainres.recipes import recipe_of
 
 SCHEDULES = ("cosine", "step", "constant")
 AUGMENTATIONS = ("none", "crop-flip")
+LARGEST_IMAGE = 4096
+MOST_THREADS = 1024
 DEFAULT_DATA_DIR = "~/.cache/plainres"
 
 
@@ -49,8 +51,8 @@ class RunConfig:
         check_choice("variant", self.variant, VARIANTS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("augmentation", self.augment, AUGMENTATIONS)
-        if self.image_size < 0:
-            raise BadInput(f"image size {self.image_size} is below 0")
+        if not 0 <= self.image_size <= LARGEST_IMAGE:
+            raise BadInput(f"image size {self.image_size} is outside 0 to {LARGEST_IMAGE}")
         if self.image_size and self.dataset != "imagefolder":
             raise BadInput(f"image size {self.image_size} is for imagefolder; {self.dataset} keeps its own")
         if self.seed < 0 or self.seed >= 2**63:
@@ -70,8 +72,10 @@ class RunConfig:
             raise BadInput(f"weight decay {self.weight_decay} is not a finite number of at least 0")
         if not 0 <= self.warmup_epochs < self.epochs:
             raise BadInput(f"warm-up of {self.warmup_epochs} epochs is outside 0 to {self.epochs - 1}")
-        if self.threads < 1:
-            raise BadInput(f"threads {self.threads} is below 1")
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise BadInput(f"threads {self.threads} is outside 1 to {MOST_THREADS}")
+        if not self.data_dir.isprintable():
+            raise BadInput(f"the data folder's name {self.data_dir!r} can't be shown")
 
     def check_batch_size(self, training_images: int) -> None:
         """Raise BadInput if there are fewer training images than fill a batch."""
@@ -184,7 +188,7 @@ def configure(
         seed=seed,
         dataset=dataset,
         image_size=image_size,
-        data_dir=str(Path(data_dir or DEFAULT_DATA_DIR).expanduser().absolute()),
+        data_dir=os.path.abspath(os.path.expanduser(data_dir or DEFAULT_DATA_DIR)),
         augment=filled.augment,
         family=architecture.family,
         stem=architecture.stem,

@@ -28,17 +28,17 @@ class Commands:
         assert self.process.stdout
         assert self.process.stdout.readline() == "ready\n"
 
-    def start(self, folder: Path, *arguments: str) -> int:
+    def start(self, folder: Path, *arguments: str, uri: str = "") -> int:
         """The process id of the command; it leads a process group of its own."""
-        return self._ask({"start": arguments, "folder": str(folder)})
+        return self._ask({"start": arguments, "folder": str(folder), "uri": uri})
 
     def wait(self, pid: int) -> int:
         """The command's exit code, negative for a signal."""
         return self._ask({"wait": pid})
 
-    def run(self, folder: Path, *arguments: str) -> int:
+    def run(self, folder: Path, *arguments: str, uri: str = "") -> int:
         """Start the command and wait for its exit code."""
-        return self.wait(self.start(folder, *arguments))
+        return self.wait(self.start(folder, *arguments, uri=uri))
 
     def _ask(self, request: dict[str, object]) -> int:
         assert self.process.stdin

@@ -15,7 +15,7 @@ def histories(uri: str, name: str = "degradation") -> dict[str, tuple[str, Histo
     """Run id and every step of every metric of the runs with a configuration, by run name; a name twice is an error."""
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name(name)
-    found = client.search_runs([experiment.experiment_id], "tags.config_hash LIKE '%'")
+    found = client.search_runs([experiment.experiment_id], "tags.config_hash LIKE '%'") if experiment else []
     named = {
         run.info.run_name: (
             run.info.run_id,

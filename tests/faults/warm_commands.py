@@ -1,8 +1,8 @@
 """Runs the experiment in forks of a process that has imported everything, so that starting one takes no time.
 
-Reads a line of JSON for each request: `{"start": [arguments], "folder": ...}` is answered with the process id, and
-`{"wait": pid}` with the exit code once it has ended, negative for a signal. Output goes to `out` and `err` beside the
-folder.
+Reads a line of JSON for each request: `{"start": [arguments], "folder": ..., "uri": ...}` is answered with the process
+id, and `{"wait": pid}` with the exit code once it has ended, negative for a signal. Output goes to `.out` and `.err`
+beside the folder.
 """
 
 import importlib
@@ -16,7 +16,7 @@ from plainres.command_line import run_command
 from plainres.sweep.workers import worker_context
 
 
-def start(folder: str, arguments: list[str]) -> int:
+def start(folder: str, arguments: list[str], uri: str) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -26,6 +26,8 @@ def start(folder: str, arguments: list[str]) -> int:
         os.dup2(os.open(f"{folder}.{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
     # The server that workers are forked from is this process's child, not the fork's.
     multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+    if uri:
+        os.environ["MLFLOW_TRACKING_URI"] = uri
     sys.argv[1:] = arguments
     code = 1
     try:
@@ -49,6 +51,6 @@ if __name__ == "__main__":
     for line in sys.stdin:
         request = json.loads(line)
         if "start" in request:
-            print(start(request["folder"], request["start"]), flush=True)
+            print(start(request["folder"], request["start"], request["uri"]), flush=True)
         else:
             print(os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1]), flush=True)

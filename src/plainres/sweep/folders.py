@@ -1,5 +1,6 @@
 """Where an unfinished run's checkpoints and journal lie, and which process may touch them."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -32,10 +33,13 @@ def check_root(root: Path) -> None:
     Raises:
         BadInput: no permission, or hardly any space.
     """
-    existing = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise BadInput(f"checkpoints can't be written to {root}: no permission for {existing} (--checkpoint-dir)")
-    free = shutil.disk_usage(existing).free
+    try:
+        existing = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"no permission for {existing}")
+        free = shutil.disk_usage(existing).free
+    except OSError as error:
+        raise BadInput(f"checkpoints can't be written to {str(root)!r}: {error.strerror} (--checkpoint-dir)") from error
     if free < SPACE_NEEDED:
         raise BadInput(
             f"checkpoints can't be written to {root}: {free / 2**20:.0f} MB of disk space are free, and "

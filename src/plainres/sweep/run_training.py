@@ -110,11 +110,16 @@ def _train_epochs(
     """Train what is left of a run into its journal, and store the model beside it."""
     told: set[str] = set()
 
-    def notice(text: str | None) -> None:
-        if text and text not in told:
+    def notice(text: str) -> None:
+        if text not in told:
             told.add(text)
             tell(Notice(config, text))
 
+    def send() -> None:
+        if away := log.send():
+            notice(f"the tracking store is away ({away}): metrics are kept in {folder} until it's back")
+
+    send()  # so that the run is seen in MLflow from its beginning
     trainer = Trainer(config)
     state = load_checkpoint(folder, journal.last_step, notice)
     if state:
@@ -133,8 +138,7 @@ def _train_epochs(
             last = record.diverged or record.epoch == config.epochs
             if record.epoch > journal.last_step:
                 journal.add(record.epoch, record.metrics, diverged=record.diverged, last=last)
-            away = log.send()
-            notice(away and f"the tracking store is away ({away}): metrics are kept in {folder} until it's back")
+            send()
             if record.epoch > 0:
                 tell(Progress(config, record.epoch, record.metrics["loss/train"], record.metrics["accuracy/train"]))
             if record.epoch > 0 and not last:
