@@ -148,7 +148,6 @@ def _train_epochs(
                 if on_disk.is_due(record.epoch):
                     try:
                         with on_disk.timed():
-                            journal.flush()
                             save_checkpoint(folder, trainer.state_dict())
                         unsaved = None
                     except OSError as error:
@@ -156,11 +155,9 @@ def _train_epochs(
     except Interrupted:
         if unsaved:
             with suppress(OSError):  # then the one before is the newest
-                journal.flush()
                 save_checkpoint(folder, unsaved)
         raise
     save_model(folder / MODEL_FILE, trainer.network)
-    journal.flush()
 
 
 def _reason(error: Exception) -> str:

@@ -70,8 +70,12 @@ class Journal:
         return self.entries[self.sent :]
 
     def add(self, step: int, metrics: dict[str, float], *, diverged: bool, last: bool) -> None:
-        """Append the metrics of a step that comes after the last one."""
+        """Append the metrics of a step that comes after the last one.
+
+        They're on the disk before the store hears of them: a loss of power mustn't make it know more than the journal.
+        """
         self._write({"entry": asdict(Entry(step, round(time.time() * 1000), metrics, diverged, last))})
+        os.fsync(self._file.fileno())
 
     def note_run(self, run_id: str) -> None:
         """Note the MLflow run that this one is told to from now on; nothing of it is known to be sent."""
@@ -80,10 +84,6 @@ class Journal:
     def note_sent(self, count: int) -> None:
         """Note that the store has the first `count` entries."""
         self._write({"sent": count})
-
-    def flush(self) -> None:
-        """Make what was written last a loss of power."""
-        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
