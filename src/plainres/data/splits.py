@@ -39,6 +39,7 @@ class ImageDataset:
     validation: Split
     test: Split
     validation_hash: str
+    class_names: tuple[str, ...]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -60,8 +61,9 @@ class ImageDataset:
 
 def carve(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the images that stay and of `count` that are taken out, each class in its share, always the same."""
-    classes = len(np.unique(labels))
-    if not classes <= count <= len(labels) - classes:
+    of_class = np.unique(labels, return_counts=True)[1]
+    classes = len(of_class)
+    if not classes <= count <= len(labels) - classes or of_class.min() < 2:
         raise BadInput(f"{len(labels)} images of {classes} classes are too few to hold {count} out")
     stay, taken = train_test_split(np.arange(len(labels)), test_size=count, stratify=labels, random_state=SPLIT_SEED)
     return np.sort(stay), np.sort(taken)
