@@ -33,7 +33,7 @@ class Flags:
     """Runs trained side by side."""
     experiment_name: str = "degradation"
     """MLflow experiment that the runs belong to."""
-    fresh: bool = False
+    fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train every run anew, finished ones too."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""

@@ -121,9 +121,7 @@ def _parse(flags: type[Flags], program: str) -> Flags:
     box = StringIO()
     try:
         with redirect_stderr(box):
-            return tyro.cli(
-                flags, prog=program, description=inspect.getdoc(flags), config=(tyro.conf.FlagCreatePairsOff,)
-            )
+            return tyro.cli(flags, prog=program, description=inspect.getdoc(flags))
     except SystemExit as end:
         if end.code in (0, None):
             raise

@@ -39,9 +39,9 @@ def train(config: RunConfig) -> Iterator[EpochRecord]:
 
     Errors are in [0, 1], losses in nats (mean cross-entropy). `loss/train` and `accuracy/train` are means over the
     images of the epoch's steps in training mode; the `final/` metrics, which the last record holds, are over whole
-    splits in evaluation mode. The test split is read for the last record only. A run whose training loss is no longer finite
-    ends with that epoch, and its final errors are those that the network then has. `images_per_second` are training
-    images over the time of the epoch, validation included.
+    splits in evaluation mode. The test split is read for the last record only. A run whose training loss is no longer
+    finite ends with that epoch, and its final errors are those that the network then has. `images_per_second` are
+    training images over the time of the epoch, validation included.
     """
     return iter(Trainer(config))
 
