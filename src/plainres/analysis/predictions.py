@@ -59,13 +59,14 @@ def draw_predictions(images: Tensor, table: pd.DataFrame) -> Figure:
     """
     chosen = np.linspace(0, len(table) - 1, min(len(table), ROWS * COLUMNS)).round().astype(int)
     figure = Figure(figsize=(1.25 * COLUMNS, 1.65 * ROWS), layout="constrained")
-    panels = figure.subplots(ROWS, COLUMNS).flat
+    panels = list(figure.subplots(ROWS, COLUMNS).flat)
     brightest = int(images.max())
+    pixels = images[chosen].permute(0, 2, 3, 1).numpy()
     for axes in panels:
         axes.set_axis_off()
-    for axes, index in zip(panels, chosen, strict=False):
+    for axes, index, image in zip(panels, chosen, pixels, strict=False):
         true, predicted = table["true"].iloc[index], table["predicted"].iloc[index]
-        axes.imshow(images[index].permute(1, 2, 0), cmap="gray", vmin=0, vmax=brightest)
+        axes.imshow(image, cmap="gray", vmin=0, vmax=brightest)
         if predicted == true:
             axes.set_title(f"{predicted}\n", fontsize=9, color=RIGHT)
         else:
