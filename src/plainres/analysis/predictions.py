@@ -41,7 +41,13 @@ def draw_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
                 colour = "white" if count > matrix.max() / 2 else "black"
                 axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
         long = max(map(len, class_names)) > 2
-        axes.set_xticks(range(classes), class_names, rotation=45 if long else 0, ha="right" if long else "center")
+        axes.set_xticks(
+            range(classes),
+            class_names,
+            rotation=45 if long else 0,
+            ha="right" if long else "center",
+            rotation_mode="anchor" if long else "default",
+        )
         axes.set_yticks(range(classes), class_names)
     axes.tick_params(length=0)
     axes.set(xlabel="predicted", ylabel="true")
@@ -68,7 +74,8 @@ def draw_predictions(images: Tensor, table: pd.DataFrame) -> Figure:
         true, predicted = table["true"].iloc[index], table["predicted"].iloc[index]
         axes.imshow(image, cmap="gray", vmin=0, vmax=brightest)
         if predicted == true:
-            axes.set_title(f"{predicted}\n", fontsize=9, color=RIGHT)
+            axes.set_title(predicted, fontsize=9, color=RIGHT)
         else:
             axes.set_title(f"{predicted}\nnot {true}", fontsize=9, color=WRONG)
+    figure.supxlabel("the label predicted for each test image, and the true one where they differ", fontsize=9)
     return figure
