@@ -75,6 +75,8 @@ def test_the_share_of_images_held_out(drawn: int, share: float, own: int, images
         ({"batch_size": 68, "keep_last_batch": True}, "leave one of 1293 training images over"),
         ({"train_images": 1438}, "1438 training images are asked for; there are 1437"),
         ({"test_images": 361}, "361 test images are asked for; there are 360"),
+        ({"train_images": 50}, "6 of 50 images can't have all 10 classes"),
+        ({"train_images": 5}, "5 of 1437 images can't have all 10 classes"),
         ({"train_images": -1}, "-1 training"),
         ({"validation_share": 1.0}, "validation share 1.0"),
         ({"image_size": -1}, "image size -1"),

@@ -86,12 +86,19 @@ class RunConfig:
     def _check_images(self) -> None:
         """What's known of a data set without its files: that it has the images asked for, and enough for a batch."""
         of = recipe_of(self.dataset)
-        if of.training_images is None or of.validation_images is None or of.test_images is None:
+        if not (of.training_images and of.validation_images and of.test_images and of.num_classes):
             return
         images = of.training_images + of.validation_images
         drawn = draw_size("training", self.train_images, images)
-        draw_size("test", self.test_images, of.test_images)
-        self.check_batch_size(drawn - validation_size(drawn, self.validation_share, of.validation_images, images))
+        held_out = validation_size(drawn, self.validation_share, of.validation_images, images)
+        for whole, part in (
+            (images, drawn),
+            (of.test_images, draw_size("test", self.test_images, of.test_images)),
+            (drawn, held_out),
+        ):
+            if part < whole:
+                check_part(whole, part, of.num_classes)
+        self.check_batch_size(drawn - held_out)
 
     def check_batch_size(self, training_images: int) -> None:
         """Raise BadInput if batches of this size can't be made of so many training images."""
@@ -139,6 +146,12 @@ def draw_size(what: str, wanted: int, images: int) -> int:
     if wanted > images:
         raise BadInput(f"{wanted} {what} images are asked for; there are {images}")
     return wanted or images
+
+
+def check_part(images: int, count: int, classes: int) -> None:
+    """Raise BadInput if `count` of the images can't be taken so that each class is among them and among the rest."""
+    if not classes <= count <= images - classes:
+        raise BadInput(f"{count} of {images} images can't have all {classes} classes among them and among the rest")
 
 
 def validation_size(drawn: int, share: float, own: int, images: int) -> int:

@@ -126,7 +126,7 @@ def test_a_draw_resized_is_the_resized_draw() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"train_images": 5}, "too few to hold 5 out"), ({"train_images": 50}, "50 images of 10 classes are too few")],
+    [({"train_images": 5}, "5 of 1437 images can't have all 10 classes"), ({"train_images": 50}, "6 of 50 images")],
 )
 def test_a_draw_too_small_for_its_classes_is_refused(settings: dict[str, int], words: str) -> None:
     with pytest.raises(BadInput, match=words):
