@@ -48,7 +48,7 @@ def test_a_run_goes_from_the_summary_to_the_pictures(here: Here, store: str) -> 
     # 26 of 256 images are held out; the other 230 are a batch of 128 and one of 102.
     assert "residual-8-seed0 on digits: 230 train, 26 validation, 128 test images" in output
     number = r"\d+\.\d{4}"
-    epoch = rf"epoch \d/3  2 steps, [\d.]+ m?s/step  loss {number}  accuracy \S+%  validation loss {number}  validation acc"
+    epoch = rf"epoch \d/3  2 steps, [\d.]+ m?s/step  loss {number}  accuracy \S+%  validation loss {number}  valid"
     assert len(re.findall(epoch, output)) == 3
 
     client, run_id = only_run(store)
