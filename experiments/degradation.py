@@ -35,7 +35,7 @@ class Flags:
     """Runs trained side by side."""
     experiment_name: str = "degradation"
     """MLflow experiment that the runs belong to."""
-    fresh: bool = False
+    fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train every run anew, finished ones too."""
     checkpoint_every: Annotated[int, with_default("0, as often as costs under 1 % of the time", "INT")] = 0
     """Epochs between two checkpoints of a run; one that was interrupted goes on from its last."""

@@ -3,7 +3,7 @@ from dataclasses import asdict
 
 import pytest
 
-from plainres.config import RunConfig, configure
+from plainres.config import RunConfig, configure, validation_size
 from plainres.errors import BadInput
 from plainres.recipes import RECIPES
 
@@ -15,7 +15,7 @@ def test_what_is_not_given_comes_from_the_recipe_and_the_paper() -> None:
 
 
 def test_a_configuration_survives_becoming_text(tiny: Callable[..., RunConfig]) -> None:
-    config = tiny("residual", 14, 5, lr=1e-3, weight_decay=0.0)
+    config = tiny("residual", 14, 5, lr=1e-3, weight_decay=0.0, projection_norm=False, train_images=200)
     assert RunConfig.from_params({name: str(value) for name, value in asdict(config).items()}) == config
 
 
@@ -37,9 +37,30 @@ def test_configurations_that_differ_anywhere_differ_in_their_hash(tiny: Callable
         {"threads": 2},
         {"augment": "crop-flip"},
         {"dataset": "mnist"},
+        {"image_size": 16},
+        {"conv_bias": True},
+        {"projection_norm": False},
+        {"train_images": 200},
+        {"test_images": 100},
+        {"validation_share": 0.2},
+        {"keep_last_batch": True},
     ]
     assert len({tiny(**change).config_hash for change in changes}) == len(changes)
     assert tiny(data_dir="elsewhere").config_hash == tiny().config_hash
+
+
+def test_what_came_later_leaves_the_hash_of_a_run_alone(tiny: Callable[..., RunConfig]) -> None:
+    # As hashed before the configuration had biases, draws of images and the last batch.
+    assert configure("residual", 18, width=8, device="cpu").config_hash == "dd6e17e432a7"
+
+
+@pytest.mark.parametrize(
+    ("drawn", "share", "own", "images", "held_out"),
+    # A tenth of 256, and of 30 exactly, not by a float's last bit; digits' own; a part of MNIST in MNIST's share.
+    [(256, 0.1, 5000, 60_000, 26), (30, 0.1, 3, 30, 3), (1437, 0.0, 144, 1437, 144), (600, 0.0, 5000, 60_000, 50)],
+)
+def test_the_share_of_images_held_out(drawn: int, share: float, own: int, images: int, held_out: int) -> None:
+    assert validation_size(drawn, share, own, images) == held_out
 
 
 @pytest.mark.parametrize(
@@ -50,6 +71,15 @@ def test_configurations_that_differ_anywhere_differ_in_their_hash(tiny: Callable
         ({"batch_size": -4}, "batch size -4"),
         ({"batch_size": 1}, "batch size 1 is below 2"),
         ({"batch_size": 1294}, "above the 1293 training images of digits"),
+        ({"batch_size": 128, "train_images": 100}, "above the 89 training images of digits"),
+        ({"batch_size": 68, "keep_last_batch": True}, "leave one of 1293 training images over"),
+        ({"train_images": 1438}, "1438 training images are asked for; there are 1437"),
+        ({"test_images": 361}, "361 test images are asked for; there are 360"),
+        ({"train_images": 50}, "6 of 50 images can't have all 10 classes"),
+        ({"train_images": 5}, "5 of 1437 images can't have all 10 classes"),
+        ({"train_images": -1}, "-1 training"),
+        ({"validation_share": 1.0}, "validation share 1.0"),
+        ({"image_size": -1}, "image size -1"),
         ({"lr": 0.0}, "learning rate 0.0"),
         ({"lr": -0.1}, "learning rate -0.1"),
         ({"lr": float("nan")}, "learning rate nan"),
@@ -72,7 +102,13 @@ def test_what_cannot_be_trained_is_refused(settings: dict[str, object], words: s
         configure("plain", 18, **settings)  # type: ignore[arg-type]
 
 
-def test_the_recipe_knows_how_many_images_are_left_for_training() -> None:
+def test_the_recipe_knows_what_its_data_set_consists_of() -> None:
     from plainres.data import load_dataset
 
-    assert RECIPES["digits"].training_images == load_dataset("digits").sizes["train"]
+    digits, recipe = load_dataset("digits"), RECIPES["digits"]
+    assert digits.sizes == {
+        "train": recipe.training_images,
+        "validation": recipe.validation_images,
+        "test": recipe.test_images,
+    }
+    assert (digits.train.images.shape[1:], digits.num_classes) == (recipe.image_shape, recipe.num_classes)

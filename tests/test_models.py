@@ -70,6 +70,19 @@ def test_one_seed_gives_both_variants_the_same_main_path(depth: int, shortcut: s
     assert not torch.equal(small("plain", depth).state_dict()["conv1.weight"], plain["conv1.weight"])
 
 
+@pytest.mark.parametrize("depth", [18, 50, 20])
+@pytest.mark.parametrize("shortcut", ["B", "C"])
+def test_biases_and_bare_projections_change_nothing_else_on_the_main_path(depth: int, shortcut: str) -> None:
+    torch.manual_seed(3)
+    plain = small("plain", depth).state_dict()
+    torch.manual_seed(3)
+    residual = small("residual", depth, shortcut=shortcut, conv_bias=True, projection_norm=False).state_dict()
+    assert all(torch.equal(weights, residual[name]) for name, weights in plain.items())
+    added = residual.keys() - plain.keys()
+    assert {name.split(".")[-2:] == ["0", "weight"] or name.endswith("bias") for name in added} == {True}
+    assert not any(residual[name].any() for name in added if name.endswith("bias"))
+
+
 def test_convolutions_start_with_he_deviation() -> None:
     weights = build_network("plain", 18, num_classes=10).state_dict()["layer3.1.conv1.weight"]
     # He et al. 2015b, eq. 14: variance 2 / (k^2 c).
@@ -121,6 +134,20 @@ def test_stages_halve_the_size(variant: str, depth: int, stem: str, size: int, l
     network.avgpool = nn.Identity()
     channels = 64 if depth == 18 else 32
     assert network(torch.randn(1, 1, size, size)).shape == (1, channels * last * last)
+
+
+@pytest.mark.parametrize(("variant", "depth"), [("plain", 110), ("residual", 110), ("residual", 1202)])
+def test_the_deepest_nets_take_a_training_step(variant: str, depth: int) -> None:
+    torch.manual_seed(0)
+    network = small(variant, depth, width=4)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    loss = nn.functional.cross_entropy(network(torch.randn(4, 3, 8, 8)), torch.tensor([0, 1, 2, 3]))
+    loss.backward()
+    optimizer.step()
+    assert loss.isfinite()
+    assert all(value.isfinite().all() for value in network.parameters())
+    assert not any(torch.equal(value, before[name]) for name, value in network.named_parameters() if "conv" in name)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ Flags = TypeVar("Flags")
 
 
 def from_recipe(field: str, metavar: str) -> Any:
-    """Marks a flag that's None unless given; its help shows what each recipe has."""
+    """Marks a flag that's None unless given; its help shows what each recipe has, or the command's own default."""
     names: dict[object, list[str]] = {}
     for name, recipe in RECIPES.items():
         value = getattr(recipe, field)
@@ -32,12 +32,15 @@ def from_recipe(field: str, metavar: str) -> Any:
         values = f"{next(iter(names))} for all"
     else:
         values = ", ".join(f"{value} for {' and '.join(of)}" for value, of in names.items())
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: the recipe's: {values})")
+    return with_default(f"the recipe's: {values}", metavar)
 
 
-def with_default(default: str, metavar: str) -> Any:
-    """Marks a flag that's None unless given, with what its help shows as the default."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+def with_default(default: str, metavar: str, stands_for: object = None) -> Any:
+    """Marks a flag whose default, None if nothing else, stands for what its help shows instead."""
+    return tyro.conf.arg(
+        metavar=metavar,
+        help_behavior_hint=lambda given: f"(default: {default if given == str(stands_for) else given})",
+    )
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,22 @@ class RunFlags:
     """Data set whose recipe gives the defaults below."""
     data_dir: Annotated[str | None, with_default("~/.cache/plainres", "PATH")] = None
     """Folder that holds the data set's files, or is to hold them after a download; digits need none."""
-    image_size: Annotated[int, with_default("0, their own size", "INT")] = 0
-    """Side in pixels that the images of an imagefolder are resized to, aspect ratio kept and the rest black."""
+    image_size: Annotated[int, with_default("0, their own size", "INT", 0)] = 0
+    """Side in pixels that images are resized to, aspect ratio kept and the rest black."""
+    train_images: Annotated[int, with_default("0, all", "INT", 0)] = 0
+    """Training images, validation included, drawn from all; every seed and variant gets the same."""
+    test_images: Annotated[int, with_default("0, all", "INT", 0)] = 0
+    """Test images, drawn likewise."""
+    validation_share: Annotated[float, with_default("0, the data set's own", "FLOAT", 0.0)] = 0.0
+    """Share of the training images that is held out for validation."""
     augment: Annotated[str | None, from_recipe("augment", "STR")] = None
     """none, or crop-flip: 4 pixels of padding, a random crop and a random flip."""
     epochs: Annotated[int | None, from_recipe("epochs", "INT")] = None
     """Passes over the training images."""
     batch_size: Annotated[int | None, from_recipe("batch_size", "INT")] = None
     """Images a step."""
+    keep_last_batch: bool = False
+    """Train on the last images of an epoch, too few to fill a batch, as well."""
     lr: Annotated[float | None, from_recipe("lr", "FLOAT")] = None
     """Peak learning rate of SGD."""
     momentum: Annotated[float | None, from_recipe("momentum", "FLOAT")] = None
@@ -77,6 +88,10 @@ class RunFlags:
     """four-stage or three-stage; depths 50 and 152 exist in both."""
     shortcut: Annotated[str | None, with_default("B for four-stage, A for three-stage", "STR")] = None
     """Of the residual networks: A (zero padding), B (projection where the shape changes), C (projection everywhere)."""
+    conv_bias: bool = False
+    """Give convolutions a bias."""
+    projection_norm: bool = True
+    """Let batch norm follow the projections of shortcuts B and C."""
     device: str = "auto"
     """auto (CUDA where it is, else the CPU), cpu, cuda or mps."""
     precision: str = "auto"
@@ -120,9 +135,7 @@ def _parse(flags: type[Flags], program: str) -> Flags:
     box = StringIO()
     try:
         with redirect_stderr(box):
-            return tyro.cli(
-                flags, prog=program, description=inspect.getdoc(flags), config=(tyro.conf.FlagCreatePairsOff,)
-            )
+            return tyro.cli(flags, prog=program, description=inspect.getdoc(flags))
     except SystemExit as end:
         if end.code in (0, None):
             raise

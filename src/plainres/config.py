@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
+from fractions import Fraction
 from typing import Any
 
 from plainres.architecture import VARIANTS, check_choice, resolve_architecture
@@ -45,6 +46,13 @@ class RunConfig:
     device: str
     precision: str
     threads: int
+    # Later fields: each with the default with which a run is what it was before.
+    conv_bias: bool = False
+    projection_norm: bool = True
+    train_images: int = 0
+    test_images: int = 0
+    validation_share: float = 0.0
+    keep_last_batch: bool = False
 
     def __post_init__(self) -> None:
         """Raise BadInput for a value that no run can be trained with."""
@@ -53,17 +61,19 @@ class RunConfig:
         check_choice("augmentation", self.augment, AUGMENTATIONS)
         if not 0 <= self.image_size <= LARGEST_IMAGE:
             raise BadInput(f"image size {self.image_size} is outside 0 to {LARGEST_IMAGE}")
-        if self.image_size and self.dataset != "imagefolder":
-            raise BadInput(f"image size {self.image_size} is for imagefolder; {self.dataset} keeps its own")
         if self.seed < 0 or self.seed >= 2**63:
             raise BadInput(f"seed {self.seed} is outside 0 to 2**63 - 1")
         if self.epochs < 1:
             raise BadInput(f"epochs {self.epochs} is below 1")
         if self.batch_size < 2:
             raise BadInput(f"batch size {self.batch_size} is below 2, the fewest that batch norm can normalise")
-        training_images = recipe_of(self.dataset).training_images
-        if training_images is not None:
-            self.check_batch_size(training_images)
+        if self.train_images < 0 or self.test_images < 0:
+            raise BadInput(
+                f"{self.train_images} training and {self.test_images} test images: 0 means all, none is fewer"
+            )
+        if not 0 <= self.validation_share < 1:
+            raise BadInput(f"validation share {self.validation_share} is outside [0, 1)")
+        self._check_images()
         if not (self.lr > 0 and math.isfinite(self.lr)):
             raise BadInput(f"learning rate {self.lr} is not a positive, finite number")
         if not 0 <= self.momentum < 1:
@@ -77,9 +87,32 @@ class RunConfig:
         if not self.data_dir.isprintable():
             raise BadInput(f"the data folder's name {self.data_dir!r} can't be shown")
 
+    def _check_images(self) -> None:
+        """What's known of a data set without its files: that it has the images asked for, and enough for a batch."""
+        of = recipe_of(self.dataset)
+        if not (of.training_images and of.validation_images and of.test_images and of.num_classes):
+            return
+        images = of.training_images + of.validation_images
+        drawn = draw_size("training", self.train_images, images)
+        held_out = validation_size(drawn, self.validation_share, of.validation_images, images)
+        for whole, part in (
+            (images, drawn),
+            (of.test_images, draw_size("test", self.test_images, of.test_images)),
+            (drawn, held_out),
+        ):
+            if part < whole:
+                check_part(whole, part, of.num_classes)
+        self.check_batch_size(drawn - held_out)
+
     def check_batch_size(self, training_images: int) -> None:
-        """Raise BadInput if there are fewer training images than fill a batch."""
-        if self.batch_size > training_images:
+        """Raise BadInput if batches of this size can't be made of so many training images."""
+        if self.keep_last_batch:
+            if training_images % self.batch_size == 1:
+                raise BadInput(
+                    f"batches of {self.batch_size} leave one of {training_images} training images over, which batch "
+                    "norm can't normalise"
+                )
+        elif self.batch_size > training_images:
             raise BadInput(
                 f"batch size {self.batch_size} is above the {training_images} training images of {self.dataset}"
             )
@@ -105,7 +138,39 @@ class RunConfig:
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> "RunConfig":
         """The configuration back from the parameters of its MLflow run, which are text."""
-        return cls(**{field.name: field.type(params[field.name]) for field in fields(cls) if field.name in params})  # type: ignore[operator]
+        return cls(**{field.name: _value(field, params[field.name]) for field in fields(cls) if field.name in params})
+
+
+def draw_size(what: str, wanted: int, images: int) -> int:
+    """How many of a split's images are drawn: `wanted`, or all where that is 0.
+
+    Raises:
+        BadInput: there are fewer than are wanted.
+    """
+    if wanted > images:
+        raise BadInput(f"{wanted} {what} images are asked for; there are {images}")
+    return wanted or images
+
+
+def check_part(images: int, count: int, classes: int) -> None:
+    """Raise BadInput if `count` of the images can't be taken so that each class is among them and among the rest."""
+    if not classes <= count <= images - classes:
+        raise BadInput(f"{count} of {images} images can't have all {classes} classes among them and among the rest")
+
+
+def validation_size(drawn: int, share: float, own: int, images: int) -> int:
+    """How many of the drawn training images are held out for validation, rounded up.
+
+    Args:
+        drawn: training images that were drawn.
+        share: of them for validation; 0 for the data set's own.
+        own: images that the whole data set holds out, of `images`.
+    """
+    return math.ceil(drawn * (Fraction(str(share)) if share else Fraction(own, images)))
+
+
+def _value(field: Field[Any], text: str) -> Any:
+    return text == "True" if field.type is bool else field.type(text)  # type: ignore[operator]
 
 
 def _is_default(config: RunConfig, field: Field[Any]) -> bool:
@@ -136,6 +201,12 @@ def configure(
     device: str = "auto",
     precision: str = "auto",
     threads: int = 1,
+    conv_bias: bool = False,
+    projection_norm: bool = True,
+    train_images: int = 0,
+    test_images: int = 0,
+    validation_share: float = 0.0,
+    keep_last_batch: bool = False,
 ) -> RunConfig:
     """A run's configuration: what is None is taken from the data set's recipe or the paper's defaults.
 
@@ -146,7 +217,7 @@ def configure(
         dataset: name of a data set.
         recipe: name of the data set whose recipe is taken; by default its own.
         data_dir: folder that holds, or is to hold, the data set's files; by default `~/.cache/plainres`.
-        image_size: side in pixels that an image folder's images are resized to; 0 keeps their own.
+        image_size: side in pixels that images are resized to, aspect ratio kept and the rest black; 0 keeps their own.
         augment: `none` or `crop-flip` (4 pixels of padding, random crop and flip; section 4.2 of the paper).
         family, stem, shortcut, width: the network, as in `plainres.models.build_network`.
         epochs: passes over the training images.
@@ -158,6 +229,11 @@ def configure(
         device: `auto` (CUDA where it is, else CPU), `cpu`, `cuda` or `mps`.
         precision: `auto` (bf16 where the device supports it), `fp32` or `bf16`.
         threads: CPU threads of the run.
+        conv_bias, projection_norm: the network, as in `plainres.models.build_network`.
+        train_images: training images drawn from all, each class in its share; 0 takes all. Every seed gets the same.
+        test_images: test images drawn likewise.
+        validation_share: of the training images held out for validation; 0 takes the data set's own share.
+        keep_last_batch: whether the last images of an epoch that don't fill a batch are trained on as well.
 
     Raises:
         BadInput: a value that no run can be trained with.
@@ -204,4 +280,10 @@ def configure(
         device=device,
         precision=precision,
         threads=threads,
+        conv_bias=conv_bias,
+        projection_norm=projection_norm,
+        train_images=train_images,
+        test_images=test_images,
+        validation_share=float(validation_share),
+        keep_last_batch=keep_last_batch,
     )

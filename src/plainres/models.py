@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from plainres.architecture import Shortcut, resolve_architecture
+from plainres.network_summary import NetworkSummary, summarize
+
+__all__ = ["BasicBlock", "Bottleneck", "Network", "NetworkSummary", "ZeroPadShortcut", "build_network", "summarize"]
 
 
 def build_network(
@@ -21,6 +24,8 @@ def build_network(
     stem: str = "imagenet",
     shortcut: str | None = None,
     family: str | None = None,
+    conv_bias: bool = False,
+    projection_norm: bool = True,
 ) -> "Network":
     """Build a plain or residual network with freshly drawn weights.
 
@@ -37,6 +42,8 @@ def build_network(
         shortcut: `A` (zero-padded identity), `B` (projection where the shape changes) or `C` (projection everywhere),
             section 3.3; by default `B` (four-stage) or `A` (three-stage). A plain network has none.
         family: `four-stage` (table 1) or `three-stage` (section 4.2); by default the one that has this depth.
+        conv_bias: whether convolutions have biases, which start at zero; batch norm makes them redundant.
+        projection_norm: whether batch norm follows the 1x1 convolution of shortcuts B and C.
 
     Returns:
         A module from images (N, in_channels, H, W) to logits (N, num_classes).
@@ -55,6 +62,8 @@ def build_network(
             shortcut=architecture.shortcut,
             in_channels=in_channels,
             num_classes=num_classes,
+            conv_bias=conv_bias,
+            projection_norm=projection_norm,
         )
     network.to_empty(device=torch.get_default_device())
     _initialise(network)
@@ -69,10 +78,26 @@ class Block(nn.Module):
 
     expansion = 1
 
-    def __init__(self, in_channels: int, width: int, stride: int, shortcut: Shortcut) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        stride: int,
+        shortcut: Shortcut,
+        *,
+        conv_bias: bool = False,
+        projection_norm: bool = True,
+    ) -> None:
         super().__init__()
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = make_shortcut(shortcut, in_channels, width * self.expansion, stride)
+        self.downsample = make_shortcut(
+            shortcut, in_channels, width * self.expansion, stride, bias=conv_bias, norm=projection_norm
+        )
+        self.make_body(in_channels, width, stride, conv_bias)
+
+    def make_body(self, in_channels: int, width: int, stride: int, bias: bool) -> None:
+        """Make the stacked layers."""
+        raise NotImplementedError
 
     def body(self, x: Tensor) -> Tensor:
         """The stacked layers F(x), up to and without the last ReLU (section 3.1)."""
@@ -88,11 +113,10 @@ class Block(nn.Module):
 class BasicBlock(Block):
     """Two 3x3 convolutions (figure 5, left)."""
 
-    def __init__(self, in_channels: int, width: int, stride: int, shortcut: Shortcut) -> None:
-        super().__init__(in_channels, width, stride, shortcut)
-        self.conv1 = convolution(in_channels, width, 3, stride)
+    def make_body(self, in_channels: int, width: int, stride: int, bias: bool) -> None:
+        self.conv1 = convolution(in_channels, width, 3, stride, bias=bias)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = convolution(width, width, 3)
+        self.conv2 = convolution(width, width, 3, bias=bias)
         self.bn2 = nn.BatchNorm2d(width)
 
     def body(self, x: Tensor) -> Tensor:
@@ -105,13 +129,12 @@ class Bottleneck(Block):
 
     expansion = 4
 
-    def __init__(self, in_channels: int, width: int, stride: int, shortcut: Shortcut) -> None:
-        super().__init__(in_channels, width, stride, shortcut)
-        self.conv1 = convolution(in_channels, width, 1)
+    def make_body(self, in_channels: int, width: int, stride: int, bias: bool) -> None:
+        self.conv1 = convolution(in_channels, width, 1, bias=bias)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = convolution(width, width, 3, stride)
+        self.conv2 = convolution(width, width, 3, stride, bias=bias)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = convolution(width, width * self.expansion, 1)
+        self.conv3 = convolution(width, width * self.expansion, 1, bias=bias)
         self.bn3 = nn.BatchNorm2d(width * self.expansion)
 
     def body(self, x: Tensor) -> Tensor:
@@ -132,14 +155,18 @@ class ZeroPadShortcut(nn.Module):
         return pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.added_channels))
 
 
-def make_shortcut(kind: Shortcut, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
-    """The shortcut of one block, None in a plain network (section 3.3)."""
+def make_shortcut(
+    kind: Shortcut, in_channels: int, out_channels: int, stride: int, *, bias: bool = False, norm: bool = True
+) -> nn.Module | None:
+    """The shortcut of one block, None in a plain network (section 3.3); `bias` and `norm` are those of a projection."""
     if kind == "none":
         return None
     changes_shape = stride != 1 or in_channels != out_channels
     if kind == "C" or (kind == "B" and changes_shape):
-        projection = convolution(in_channels, out_channels, 1, stride)
-        return nn.Sequential(projection, nn.BatchNorm2d(out_channels))
+        projection = nn.Sequential(convolution(in_channels, out_channels, 1, stride, bias=bias))
+        if norm:
+            projection.append(nn.BatchNorm2d(out_channels))
+        return projection
     return ZeroPadShortcut(out_channels - in_channels, stride) if changes_shape else nn.Identity()
 
 
@@ -156,13 +183,15 @@ class Network(nn.Module):
         shortcut: Shortcut,
         in_channels: int,
         num_classes: int,
+        conv_bias: bool,
+        projection_norm: bool,
     ) -> None:
         super().__init__()
         if stem == "imagenet":
-            self.conv1 = convolution(in_channels, width, 7, 2)
+            self.conv1 = convolution(in_channels, width, 7, 2, bias=conv_bias)
             self.maxpool: nn.Module = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         else:
-            self.conv1 = convolution(in_channels, width, 3)
+            self.conv1 = convolution(in_channels, width, 3, bias=conv_bias)
             self.maxpool = nn.Identity()
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
@@ -173,7 +202,9 @@ class Network(nn.Module):
             stage = nn.Sequential()
             for position in range(count):
                 stride = 2 if index > 0 and position == 0 else 1
-                stage.append(block(channels, stage_width, stride, shortcut))
+                stage.append(
+                    block(channels, stage_width, stride, shortcut, conv_bias=conv_bias, projection_norm=projection_norm)
+                )
                 channels = stage_width * block.expansion
             self.add_module(name, stage)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
@@ -186,18 +217,20 @@ class Network(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))  # type: ignore[no-any-return]
 
 
-def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the size (divided by the stride), without bias: batch norm follows."""
-    return nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False)
+def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, bias: bool) -> nn.Conv2d:
+    """A convolution that keeps the size (divided by the stride)."""
+    return nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=bias)
 
 
 def _initialise(network: Network) -> None:
     """He initialisation as in torchvision: normal convolutions (fan out), batch norm 1 and 0, default classifier.
 
-    Projections come last, so that they take nothing from the main path's draws.
+    Projections come last, and biases of convolutions start at zero: neither takes from the main path's draws.
     """
     for _, module in sorted(network.named_modules(), key=lambda item: "downsample" in item[0]):
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d | nn.Linear):
             module.reset_parameters()

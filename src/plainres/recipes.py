@@ -1,4 +1,4 @@
-"""A data set's recipe: the configuration that its runs take where no flag says otherwise."""
+"""A data set's recipe: the configuration that its runs take where no flag says otherwise, and what it consists of."""
 
 from dataclasses import dataclass, replace
 
@@ -26,6 +26,12 @@ class Recipe:
     """`none`, or `crop-flip`: a random crop after 4 pixels of padding and a random flip."""
     needs_files: bool = True
     """Whether it lies in files that may be missing or damaged."""
+    validation_images: int | None = None
+    """Images of the training files that are held out; None where only the files tell, as for those below."""
+    test_images: int | None = None
+    image_shape: tuple[int, int, int] | None = None
+    """Channels, height and width."""
+    num_classes: int | None = None
 
 
 # Section 4.2 of the paper: 64k iterations, 182 epochs of 351 steps on 45k images, divided by ten at 32k and 48k.
@@ -41,9 +47,13 @@ CIFAR = Recipe(
     width=None,
     stem="small",
     augment="crop-flip",
+    validation_images=5_000,
+    test_images=10_000,
+    image_shape=(3, 32, 32),
+    num_classes=10,
 )
 # CIFAR's, without the augmentation and with a shorter schedule: digits and clothes are learnt sooner.
-MNIST = replace(CIFAR, training_images=55_000, epochs=10, schedule="cosine", augment="none")
+MNIST = replace(CIFAR, training_images=55_000, epochs=10, schedule="cosine", augment="none", image_shape=(1, 28, 28))
 
 RECIPES = {
     # Nine epochs are the fewest tried (6 and 9) in which every residual net fits its training images; at lr 0.1 the
@@ -61,13 +71,28 @@ RECIPES = {
         stem="small",
         augment="none",
         needs_files=False,
+        validation_images=144,
+        test_images=360,
+        image_shape=(1, 8, 8),
+        num_classes=10,
     ),
     "mnist": MNIST,
     "fashion-mnist": MNIST,
     "cifar10": CIFAR,
-    "cifar100": CIFAR,
+    "cifar100": replace(CIFAR, num_classes=100),
     # ImageNet's of section 3.4, with the paper's first stem.
-    "imagefolder": replace(CIFAR, training_images=None, epochs=90, batch_size=256, stem="imagenet", augment="none"),
+    "imagefolder": replace(
+        CIFAR,
+        training_images=None,
+        epochs=90,
+        batch_size=256,
+        stem="imagenet",
+        augment="none",
+        validation_images=None,
+        test_images=None,
+        image_shape=None,
+        num_classes=None,
+    ),
 }
 
 

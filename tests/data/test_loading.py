@@ -12,6 +12,7 @@ import torch
 from torchvision import datasets
 
 from plainres.data import load_dataset
+from plainres.data.resize import resize
 from plainres.errors import BadInput
 from plainres.recipes import RECIPES
 
@@ -25,6 +26,16 @@ def raw(tmp_path: Path) -> Path:
     folder = tmp_path / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
     return folder
+
+
+def write_idx(raw: Path, images: int) -> None:
+    """MNIST's four files with so many images of noise in each split."""
+    for split in ("train", "t10k"):
+        pixels = np.random.default_rng(0).integers(0, 256, (images, 28, 28), dtype=np.uint8)
+        labels = bytes(index % 10 for index in range(images))
+        content = struct.pack(">4i", 2051, images, 28, 28) + pixels.tobytes()
+        (raw / f"{split}-images-idx3-ubyte.gz").write_bytes(gzip.compress(content))
+        (raw / f"{split}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(struct.pack(">2i", 2049, images) + labels))
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +75,62 @@ def test_missing_files_are_named_where_they_cannot_be_downloaded(
     assert "downloading it" in capsys.readouterr().err
     with pytest.raises(BadInput, match="put cifar-10-python"):
         load_dataset("cifar10", str(tmp_path))
+
+
+@needs_fashion_mnist
+def test_the_bare_files_that_a_package_installs_are_read_where_they_lie(tmp_path: Path) -> None:
+    dataset = load_dataset("fashion-mnist", str(FASHION_MNIST), image_size=40, train_images=256, test_images=128)
+    assert dataset.sizes == {"train": 234, "validation": 22, "test": 128}  # MNIST's share: 5,000 of 60,000
+    assert dataset.test.images.shape == (128, 1, 40, 40)
+    assert dataset.class_names[9] == "Ankle boot"
+
+
+def test_where_nothing_can_be_downloaded_the_data_sets_at_hand_are_named(
+    raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plainres.data.loading.PACKAGED", {"fashion-mnist": raw})
+    write_idx(raw, 20)
+    with pytest.raises(BadInput) as refusal:
+        load_dataset("mnist", str(raw.parents[1]))
+    assert str(refusal.value).endswith(
+        f"at hand: --dataset digits, --dataset fashion-mnist, --dataset fashion-mnist --data-dir {raw}"
+    )
+    monkeypatch.setattr("plainres.data.loading.PACKAGED", {})
+    with pytest.raises(BadInput, match=r"at hand: --dataset digits$"):
+        load_dataset("mnist", str(raw / "nothing"))
+
+
+def test_a_draw_is_a_fixed_part_of_the_data_set_with_each_class_in_its_share() -> None:
+    whole = load_dataset("digits")
+    part = load_dataset("digits", train_images=300, test_images=100, validation_share=0.2)
+    assert part.sizes == {"train": 240, "validation": 60, "test": 100}
+    rows = {image.numpy().tobytes() for split in (whole.train, whole.validation) for image in split.images}
+    assert all(image.numpy().tobytes() in rows for split in (part.train, part.validation) for image in split.images)
+    tests = {image.numpy().tobytes() for image in whole.test.images}
+    assert all(image.numpy().tobytes() in tests for image in part.test.images)
+    for split in (part.train, part.validation, part.test):
+        assert (torch.bincount(split.labels) - len(split) / 10).abs().max() <= 1
+    load_dataset.cache_clear()
+    again = load_dataset("digits", train_images=300, test_images=100, validation_share=0.2)
+    assert torch.equal(again.train.images, part.train.images)
+    assert again.validation_hash == part.validation_hash != whole.validation_hash
+
+
+def test_a_draw_resized_is_the_resized_draw() -> None:
+    part = load_dataset("digits", train_images=300, test_images=100)
+    large = load_dataset("digits", image_size=21, train_images=300, test_images=100)
+    assert torch.equal(large.test.images, resize(part.test.images, 21))
+    assert torch.equal(large.train.labels, part.train.labels)
+    assert large.validation_hash == part.validation_hash
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"train_images": 5}, "5 of 1437 images can't have all 10 classes"), ({"train_images": 50}, "6 of 50 images")],
+)
+def test_a_draw_too_small_for_its_classes_is_refused(settings: dict[str, int], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        load_dataset("digits", **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-20], lambda content: b"\0" * len(content)])

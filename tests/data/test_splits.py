@@ -48,7 +48,7 @@ def test_splits_are_the_same_in_every_process(digits: ImageDataset) -> None:
 def test_channel_statistics_are_those_of_the_training_images() -> None:
     images = torch.randint(0, 256, (50, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     train, other = Split(images, torch.zeros(50)), Split(images[:1] * 0, torch.zeros(1))
-    mean, deviation = ImageDataset("noise", 2, train, other, other, "").channel_statistics()
+    mean, deviation = ImageDataset("noise", 2, train, other, other, "", ("a", "b")).channel_statistics()
     np.testing.assert_allclose(mean, images.numpy().mean((0, 2, 3)), rtol=1e-6)
     np.testing.assert_allclose(deviation, images.numpy().std((0, 2, 3)), rtol=1e-6)
 

@@ -110,6 +110,43 @@ def test_training_lowers_the_loss(tiny: Callable[..., RunConfig]) -> None:
     assert rates == pytest.approx([0.02, 0.0170711, 0.01, 0.0029289], rel=1e-4)
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_epochs_loss_and_accuracy_are_means_over_its_images(tiny: Callable[..., RunConfig], keep: bool) -> None:
+    trainer = Trainer(tiny(epochs=1, batch_size=500, keep_last_batch=keep))
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def note(module: nn.Module, inputs: tuple[torch.Tensor], logits: torch.Tensor) -> None:
+        if module.training:
+            seen.append((inputs[0].clone(), logits.detach().clone()))
+
+    trainer.network.register_forward_hook(note)
+    metrics = list(trainer)[1].metrics
+    assert [len(images) for images, _ in seen] == ([500, 500, 293] if keep else [500, 500])
+    split = load_dataset("digits").train
+    label_of = {
+        image.numpy().tobytes(): label
+        for image, label in zip(trainer.normalise(split.images), split.labels, strict=True)
+    }
+    labels = torch.stack([label_of[image.numpy().tobytes()] for images, _ in seen for image in images])
+    logits = torch.cat([logits for _, logits in seen])
+    assert metrics["loss/train"] == pytest.approx(cross_entropy(logits, labels).item(), rel=1e-5)
+    assert metrics["accuracy/train"] == pytest.approx((logits.argmax(1) == labels).float().mean().item(), rel=1e-5)
+
+
+def test_a_batch_larger_than_the_images_holds_them_all_where_the_last_is_kept(tiny: Callable[..., RunConfig]) -> None:
+    trainer = Trainer(tiny(epochs=1, batch_size=2000, keep_last_batch=True))
+    assert trainer.steps == 1
+    assert 1 < list(trainer)[1].metrics["loss/train"] < 4
+
+
+def test_predictions_are_those_that_the_final_error_counts(trained: tuple[Trainer, list[EpochRecord]]) -> None:
+    trainer, records = trained
+    probabilities = trainer.predict(trainer.test_split)
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(360))
+    wrong = (probabilities.argmax(1) != trainer.test_split.labels).float().mean().item()
+    assert records[-1].metrics["final/test_error"] == pytest.approx(wrong)
+
+
 def test_the_test_split_is_read_only_at_the_end(
     tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:

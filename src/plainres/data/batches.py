@@ -23,14 +23,21 @@ class Normalise:
 
 
 def shuffled_batches(
-    split: Split, batch_size: int, normalise: Normalise, generator: torch.Generator, augment: str = "none"
+    split: Split,
+    batch_size: int,
+    normalise: Normalise,
+    generator: torch.Generator,
+    augment: str = "none",
+    *,
+    keep_last: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in an order drawn from a CPU generator, so that it's the same on every device.
 
-    The last images that don't fill a batch are left out of this epoch: a batch of one can't be normalised.
+    The last images that don't fill a batch are left out of this epoch unless `keep_last`: a batch of one can't be
+    normalised.
     """
     order = torch.randperm(len(split), generator=generator).to(split.labels.device)
-    for start in range(0, len(split) - batch_size + 1, batch_size):
+    for start in range(0, len(split) if keep_last else len(split) - batch_size + 1, batch_size):
         chosen = order[start : start + batch_size]
         images = split.images[chosen]
         if augment == "crop-flip":

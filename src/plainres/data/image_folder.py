@@ -8,8 +8,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from plainres.data.resize import pad_to
 from plainres.data.splits import Split
 from plainres.errors import BadInput
 
@@ -34,10 +35,10 @@ def read_image_folder(data_dir: Path, image_size: int, cache_dir: Path) -> tuple
     train, test = data_dir / "train", data_dir / "test"
     if not test.is_dir():
         test = data_dir / "val"
-    classes = _classes(train)
-    if _classes(test) != classes:
+    classes = class_names(train)
+    if class_names(test) != classes:
         raise BadInput(
-            f"{train} and {test} don't have the same classes: {', '.join(set(classes) ^ set(_classes(test)))}"
+            f"{train} and {test} don't have the same classes: {', '.join(set(classes) ^ set(class_names(test)))}"
         )
     splits = []
     for folder in (train, test):
@@ -52,7 +53,8 @@ def read_image_folder(data_dir: Path, image_size: int, cache_dir: Path) -> tuple
     return splits[0], splits[1]
 
 
-def _classes(folder: Path) -> list[str]:
+def class_names(folder: Path) -> list[str]:
+    """The folders of `train/` or `test/`, in the order of their labels."""
     if not folder.is_dir():
         raise BadInput(f"{folder} is missing: a folder of images has train/CLASS/FILE and test/CLASS/FILE or val/...")
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
@@ -117,5 +119,5 @@ def _pixels(path: Path, mode: str, image_size: int) -> np.ndarray:
     except (OSError, SyntaxError) as error:
         raise BadInput(f"{path} can't be decoded as an image: {error}") from error
     if image_size:
-        image = ImageOps.pad(image, (image_size, image_size), Image.Resampling.BILINEAR)
+        image = pad_to(image, image_size)
     return np.asarray(image)

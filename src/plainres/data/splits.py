@@ -8,6 +8,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
+from plainres.config import check_part
 from plainres.errors import BadInput
 
 # Every seed and both variants see the same splits: only weights and the order of the images differ between seeds.
@@ -39,6 +40,7 @@ class ImageDataset:
     validation: Split
     test: Split
     validation_hash: str
+    class_names: tuple[str, ...]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -60,9 +62,10 @@ class ImageDataset:
 
 def carve(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the images that stay and of `count` that are taken out, each class in its share, always the same."""
-    classes = len(np.unique(labels))
-    if not classes <= count <= len(labels) - classes:
-        raise BadInput(f"{len(labels)} images of {classes} classes are too few to hold {count} out")
+    of_class = np.unique(labels, return_counts=True)[1]
+    check_part(len(labels), count, len(of_class))
+    if of_class.min() < 2:
+        raise BadInput(f"a class has one image alone, which can't be both held out and kept ({len(labels)} images)")
     stay, taken = train_test_split(np.arange(len(labels)), test_size=count, stratify=labels, random_state=SPLIT_SEED)
     return np.sort(stay), np.sort(taken)
 

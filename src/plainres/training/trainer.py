@@ -15,11 +15,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from plainres.config import RunConfig
 from plainres.data import Split, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
-from plainres.models import build_network
 from plainres.training.gradients import GradientNorms
+from plainres.training.network import network_of
 from plainres.training.schedule import learning_rate_factor
 
-EVALUATION_BATCH = 512
+# Images in a batch when nothing is learnt: up to 512, and no more pixels than in 83 images of 224 x 224.
+EVALUATION_BATCH, EVALUATION_PIXELS = 512, 2**22
 # Below 8 channels, oneDNN's strided 1x1 convolution in channels_last writes past its buffers (torch 2.15, AVX2).
 ONEDNN_FROM_WIDTH = 8
 
@@ -38,10 +39,10 @@ def train(config: RunConfig) -> Iterator[EpochRecord]:
     """Train a run from scratch, yielding what is known at initialisation (epoch 0) and after each epoch.
 
     Errors are in [0, 1], losses in nats (mean cross-entropy). `loss/train` and `accuracy/train` are means over the
-    epoch's steps in training mode; the `final/` metrics, which the last record holds, are over whole splits in
-    evaluation mode. The test split is read for the last record only. A run whose training loss is no longer finite
-    ends with that epoch, and its final errors are those that the network then has. `images_per_second` are training
-    images over the time of the epoch, validation included; `final/seconds` is the time of all epochs.
+    images of the epoch's steps in training mode; the `final/` metrics, which the last record holds, are over whole
+    splits in evaluation mode. The test split is read for the last record only. A run whose training loss is no longer
+    finite ends with that epoch, and its final errors are those that the network then has. `images_per_second` are
+    training images over the time of the epoch, validation included; `final/seconds` is the time of all epochs.
     """
     return iter(Trainer(config))
 
@@ -65,20 +66,15 @@ class Trainer:
         self.normalise = Normalise(mean.to(self.device), deviation.to(self.device))
 
         torch.manual_seed(config.seed)
-        self.network = build_network(
-            config.variant,
-            config.depth,
-            num_classes=self.dataset.num_classes,
-            in_channels=self.train_split.images.shape[1],
-            width=config.width,
-            stem=config.stem,
-            shortcut=None if config.shortcut == "none" else config.shortcut,
-            family=config.family,
+        self.network = network_of(
+            config, in_channels=self.train_split.images.shape[1], num_classes=self.dataset.num_classes
         ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.gradient_norms = GradientNorms(self.network)
         self.order = torch.Generator().manual_seed(config.seed)
 
-        self.steps = len(self.train_split) // config.batch_size
+        rest = 0 if config.keep_last_batch else len(self.train_split) % config.batch_size
+        self.images_an_epoch = len(self.train_split) - rest
+        self.steps = math.ceil(self.images_an_epoch / config.batch_size)
         self.optimizer = SGD(
             self.network.parameters(),
             lr=config.lr,
@@ -158,7 +154,12 @@ class Trainer:
         norm_sum = torch.zeros(len(self.gradient_norms.names), device=self.device)
         first_norms = None
         batches = shuffled_batches(
-            self.train_split, self.config.batch_size, self.normalise, self.order, self.config.augment
+            self.train_split,
+            self.config.batch_size,
+            self.normalise,
+            self.order,
+            self.config.augment,
+            keep_last=self.config.keep_last_batch,
         )
         for images, labels in batches:
             with self._autocast():
@@ -171,11 +172,12 @@ class Trainer:
             self.scheduler.step()
             norm_sum += norms
             first_norms = norms if first_norms is None else first_norms
-            loss_sum += loss.detach()
+            loss_sum += loss.detach() * (len(labels) / self.config.batch_size)  # in full batches
             correct += (logits.argmax(1) == labels).sum()
         assert first_norms is not None
-        trained = torch.cat([torch.stack([loss_sum, correct / self.config.batch_size]), norm_sum]) / self.steps
-        values = torch.cat([self._totals(self.validation_split), trained, first_norms]).tolist()
+        full_batches = self.images_an_epoch / self.config.batch_size
+        trained = torch.stack([loss_sum, correct / self.config.batch_size]) / full_batches
+        values = torch.cat([self._totals(self.validation_split), trained, norm_sum / self.steps, first_norms]).tolist()
         seconds = perf_counter() - started
 
         names = [f"grad_norm/{name}" for name in self.gradient_norms.names]
@@ -187,7 +189,7 @@ class Trainer:
             "loss/validation": validation[0] / len(self.validation_split),
             "accuracy/validation": validation[1] / len(self.validation_split),
             "learning_rate": learning_rate,
-            "images_per_second": self.steps * self.config.batch_size / seconds,
+            "images_per_second": self.images_an_epoch / seconds,
             **dict(zip(names, mean_norms, strict=True)),
         }
 
@@ -208,16 +210,31 @@ class Trainer:
         return loss / len(split), correct / len(split)
 
     @torch.no_grad()
+    def predict(self, split: Split) -> Tensor:
+        """The probabilities of the classes for every image of a split, (N, num_classes), on the CPU."""
+        self.network.eval()
+        probabilities = []
+        for images, _ in self._evaluation_batches(split):
+            with self._autocast():
+                logits = self.network(images)
+            probabilities.append(logits.float().softmax(1))
+        return torch.cat(probabilities).cpu()
+
+    @torch.no_grad()
     def _totals(self, split: Split) -> Tensor:
         """Summed loss and correct answers over a whole split in evaluation mode, (2,), left on the device."""
         self.network.eval()
         totals = torch.zeros(2, device=self.device)
-        for images, labels in ordered_batches(split, EVALUATION_BATCH, self.normalise):
+        for images, labels in self._evaluation_batches(split):
             with self._autocast():
                 logits = self.network(images)
                 loss_sum = cross_entropy(logits, labels, reduction="sum")
             totals += torch.stack([loss_sum, (logits.argmax(1) == labels).sum()])
         return totals
+
+    def _evaluation_batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        pixels = split.images.shape[2] * split.images.shape[3]
+        return ordered_batches(split, max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // pixels)), self.normalise)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")

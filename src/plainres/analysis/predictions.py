@@ -1,0 +1,81 @@
+"""What a network takes each test image for: a table, the confusion matrix, and a picture of some of the images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from torch import Tensor
+
+RIGHT, WRONG = "#0072B2", "#D55E00"  # of Okabe and Ito's colours, which the colour-blind tell apart
+ROWS, COLUMNS = 3, 8  # of the picture
+MOST_COUNTED = 20  # classes, up to which the matrix has room for numbers
+
+
+def prediction_table(labels: Tensor, probabilities: Tensor, class_names: Sequence[str]) -> pd.DataFrame:
+    """A row for each image: `true` and `predicted`, by name, and the `probability` that the network gives the latter.
+
+    Args:
+        labels: (N,).
+        probabilities: (N, classes), as from `plainres.training.Trainer.predict`.
+        class_names: of all classes, in the order of the labels.
+    """
+    names = np.array(class_names)
+    probability, predicted = probabilities.max(1)
+    return pd.DataFrame({"true": names[labels], "predicted": names[predicted], "probability": probability})
+
+
+def draw_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
+    """How many images of each class (rows) were taken for which (columns)."""
+    classes = len(class_names)
+    matrix = np.zeros((classes, classes), int)
+    number = {name: index for index, name in enumerate(class_names)}
+    np.add.at(matrix, (table["true"].map(number), table["predicted"].map(number)), 1)
+    side = 1.6 + 0.38 * min(classes, MOST_COUNTED)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(matrix, cmap="Blues")
+    if classes <= MOST_COUNTED:
+        for (row, column), count in np.ndenumerate(matrix):
+            if count:
+                colour = "white" if count > matrix.max() / 2 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
+        long = max(map(len, class_names)) > 2
+        axes.set_xticks(
+            range(classes),
+            class_names,
+            rotation=45 if long else 0,
+            ha="right" if long else "center",
+            rotation_mode="anchor" if long else "default",
+        )
+        axes.set_yticks(range(classes), class_names)
+    axes.tick_params(length=0)
+    axes.set(xlabel="predicted", ylabel="true")
+    right = np.trace(matrix)
+    axes.set_title(f"{right} of {len(table)} test images right ({right / len(table):.1%})", fontsize=10)
+    return figure
+
+
+def draw_predictions(images: Tensor, table: pd.DataFrame) -> Figure:
+    """Test images, evenly spaced over the split, under what the network takes them for; the truth where it errs.
+
+    Args:
+        images: (N, C, H, W), uint8, C = 1 or 3.
+        table: their predictions, as from `prediction_table`.
+    """
+    chosen = np.linspace(0, len(table) - 1, min(len(table), ROWS * COLUMNS)).round().astype(int)
+    figure = Figure(figsize=(1.25 * COLUMNS, 1.65 * ROWS), layout="constrained")
+    panels = list(figure.subplots(ROWS, COLUMNS).flat)
+    brightest = int(images.max())
+    pixels = images[chosen].permute(0, 2, 3, 1).numpy()
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, index, image in zip(panels, chosen, pixels, strict=False):
+        true, predicted = table["true"].iloc[index], table["predicted"].iloc[index]
+        axes.imshow(image, cmap="gray", vmin=0, vmax=brightest)
+        if predicted == true:
+            axes.set_title(predicted, fontsize=9, color=RIGHT)
+        else:
+            axes.set_title(f"{predicted}\nnot {true}", fontsize=9, color=WRONG)
+    figure.supxlabel("the label predicted for each test image, and the true one where they differ", fontsize=9)
+    return figure

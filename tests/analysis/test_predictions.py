@@ -1,0 +1,36 @@
+import numpy as np
+import torch
+from matplotlib.image import AxesImage
+
+from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
+
+NAMES = ("cat", "dog", "eel")
+LABELS = torch.tensor([0, 0, 1, 1, 2])
+PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.2, 0.8, 0.0], [0.0, 0.9, 0.1], [0.6, 0.3, 0.1]])
+
+
+def test_the_table_names_what_is_true_and_what_is_predicted() -> None:
+    table = prediction_table(LABELS, PROBABILITIES, NAMES)
+    assert table["true"].tolist() == ["cat", "cat", "dog", "dog", "eel"]
+    assert table["predicted"].tolist() == ["cat", "dog", "dog", "dog", "cat"]
+    assert np.allclose(table["probability"], [0.7, 0.5, 0.8, 0.9, 0.6])
+
+
+def test_the_matrix_counts_true_classes_in_rows() -> None:
+    figure = draw_confusion(prediction_table(LABELS, PROBABILITIES, NAMES), NAMES)
+    (axes,) = figure.axes
+    (image,) = axes.images
+    assert image.get_array().tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 0]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(NAMES)
+    assert "3 of 5" in axes.get_title()
+
+
+def test_the_picture_shows_the_images_and_where_the_network_errs() -> None:
+    images = torch.arange(5 * 4, dtype=torch.uint8).view(5, 1, 2, 2)
+    figure = draw_predictions(images, prediction_table(LABELS, PROBABILITIES, NAMES))
+    shown = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_title().splitlines() for axes in shown] == [
+        ["cat"], ["dog", "not cat"], ["dog"], ["dog"], ["cat", "not eel"],
+    ]  # fmt: skip
+    pixels: list[AxesImage] = [axes.images[0] for axes in shown]
+    assert [image.get_array()[0, 0] for image in pixels] == [0, 4, 8, 12, 16]
