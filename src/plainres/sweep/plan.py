@@ -49,7 +49,7 @@ def plan_sweep(variants: Sequence[str], depths: Sequence[int], seeds: Sequence[i
         BadInput: an empty list or a repeated value in one, depths of two families, or what `configure` refuses.
     """
     for what, values in (("variant", variants), ("depth", depths), ("seed", seeds)):
-        _check_distinct(what, values)
+        check_distinct(what, values)
     # The deepest first: the longest runs would otherwise end the sweep with idle workers.
     configs = tuple(
         configure(variant, depth, seed, **settings)
@@ -62,7 +62,8 @@ def plan_sweep(variants: Sequence[str], depths: Sequence[int], seeds: Sequence[i
     return Sweep(tuple(variants), tuple(sorted(depths)), tuple(seeds), configs)
 
 
-def _check_distinct(what: str, values: Sequence[Hashable]) -> None:
+def check_distinct(what: str, values: Sequence[Hashable]) -> None:
+    """Raise BadInput for an empty list or a value that stands in it twice."""
     if not values:
         raise BadInput(f"no {what} is given")
     repeated = [value for value in values if values.count(value) > 1]

@@ -66,10 +66,10 @@ def train_side_by_side(
         return
     context = multiprocessing.get_context("spawn")
     manager = SyncManager(ctx=context)
-    manager.start(_follow_parent)
+    manager.start(follow_parent)
     with manager:
         events: Queue[Progress | int] = manager.Queue()
-        pool = ProcessPool(max_workers=min(jobs, len(configs)), initializer=_follow_parent, context=context)
+        pool = ProcessPool(max_workers=min(jobs, len(configs)), initializer=follow_parent, context=context)
         futures: list[ProcessFuture[tuple[str, float]]] = []
         try:
             for index, config in enumerate(configs):
@@ -92,7 +92,7 @@ def train_side_by_side(
             pool.join()
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """In a helper process: leave an interrupt to the parent, and end when the parent is gone, however it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

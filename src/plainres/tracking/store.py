@@ -28,12 +28,9 @@ def check_store(uri: str) -> None:
         BadInput: it can't.
     """
     scheme = uri.partition(":")[0].split("+")[0]
-    if scheme == "sqlite":
-        _check_sqlite(_sqlite_path(uri))
-        _check_folder(Path("mlruns"))  # where MLflow puts the artifacts of a store in a database
-    elif scheme in ("postgresql", "mysql", "mssql"):
-        _query_database(uri, "SELECT 1", {})
-        _check_folder(Path("mlruns"))
+    if scheme in ("sqlite", "postgresql", "mysql", "mssql"):
+        check_database(uri, "tracking store")
+        _check_folder(Path("mlruns"), "tracking store")  # where MLflow puts the artifacts of a store in a database
     elif scheme in ("http", "https"):
         if not _get(uri, "/health"):
             raise BadInput(f"no MLflow server answers at {without_credentials(uri)}")
@@ -44,13 +41,26 @@ def check_store(uri: str) -> None:
         )
 
 
+def check_database(uri: str, what: str) -> None:
+    """Return if a database can be reached, and a file of SQLite's written; nothing is written to find out.
+
+    Raises:
+        BadInput: it can't; `what` names it in the message.
+    """
+    if uri.startswith("sqlite"):
+        _check_sqlite(sqlite_path(uri), what)
+    else:
+        _query_database(uri, "SELECT 1", {}, what)
+
+
 def run_exists(uri: str, run_id: str) -> bool:
     """Whether a store that `check_store` found well holds a run of this id."""
     if uri.startswith("http"):
         return _get(uri, f"/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
-    if uri.startswith("sqlite") and not _sqlite_path(uri).exists():
+    if uri.startswith("sqlite") and not sqlite_path(uri).exists():
         return False
-    return _query_database(uri, "SELECT 1 FROM runs WHERE run_uuid = :run_id", {"run_id": run_id})
+    query = "SELECT 1 FROM runs WHERE run_uuid = :run_id"
+    return _query_database(uri, query, {"run_id": run_id}, "tracking store")
 
 
 def browse_hint(uri: str, experiment_id: str) -> str:
@@ -65,34 +75,35 @@ def browse_hint(uri: str, experiment_id: str) -> str:
 
 
 def without_credentials(uri: str) -> str:
-    """The URI as it may be shown: user name and password left out."""
-    return re.sub(r"//[^/@]*@", "//", uri, count=1)
+    """The URI as it may be shown: user name, password and query (which can hold them too) left out."""
+    return re.sub(r"\?.*", "", re.sub(r"//\S*@", "//", uri, count=1))
 
 
-def _sqlite_path(uri: str) -> Path:
-    return Path(uri.partition(":///")[2])
+def sqlite_path(uri: str) -> Path:
+    """The file of an SQLite URI."""
+    return Path(uri.partition(":///")[2].partition("?")[0])
 
 
-def _check_sqlite(path: Path) -> None:
+def _check_sqlite(path: Path, what: str) -> None:
     if not path.exists():
-        _check_folder(path.parent, may_be_made=False)
+        _check_folder(path.parent, what, may_be_made=False)
         return
     try:
         with sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=SECONDS_TO_ANSWER) as database:
             database.execute("BEGIN IMMEDIATE")
             database.rollback()
     except sqlite3.Error as error:
-        raise BadInput(f"tracking store {path} can't be written: {error}") from error
+        raise BadInput(f"{what} {path} can't be written: {error}") from error
 
 
-def _check_folder(folder: Path, *, may_be_made: bool = True) -> None:
+def _check_folder(folder: Path, what: str, *, may_be_made: bool = True) -> None:
     if may_be_made and not folder.exists():
         folder = folder.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"tracking store: folder {folder} is missing or can't be written")
+        raise BadInput(f"{what}: folder {folder} is missing or can't be written")
 
 
-def _query_database(uri: str, query: str, values: dict[str, str]) -> bool:
+def _query_database(uri: str, query: str, values: dict[str, str], what: str) -> bool:
     """Whether the query gives a row."""
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
@@ -103,8 +114,9 @@ def _query_database(uri: str, query: str, values: dict[str, str]) -> bool:
         with engine.connect() as connection:
             return connection.execute(text(query), values).first() is not None
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise BadInput(f"tracking store {without_credentials(uri)} can't be reached: {reason}") from error
+        # A password that holds an `@` gets into the host's name, and so into the reason.
+        reason = re.sub(r"\S*@", "", str(error).splitlines()[0])
+        raise BadInput(f"{what} {without_credentials(uri)} can't be reached: {reason}") from error
 
 
 def _get(uri: str, path: str) -> bool:
