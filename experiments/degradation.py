@@ -11,6 +11,10 @@ from plainres.errors import BadInput
 from plainres.recipes import recipe_of
 from plainres.sweep.plan import Sweep, plan_sweep
 from plainres.tracking.store import check_store, run_exists, tracking_uri
+from plainres.tuning.best import tuned_values
+from plainres.tuning.definition import DEFAULT_PREFIX
+from plainres.tuning.storage import DEFAULT_STORAGE
+from plainres.tuning.tuned import from_params, to_params
 
 PROGRAM = "uv run python -m experiments.degradation"
 
@@ -37,6 +41,12 @@ class Flags:
     """Train every run anew, finished ones too."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""
+    tuned: bool = False
+    """Train each network at the learning rate and batch size that its study (studies.lr_batch_size) found best."""
+    storage: Annotated[str | None, with_default(DEFAULT_STORAGE, "URL")] = None
+    """Database of the studies, for --tuned."""
+    study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
+    """What the studies' names begin with, for --tuned."""
     run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
 
 
@@ -54,7 +64,21 @@ def main(flags: Flags) -> int:
     if not flags.experiment_name.strip():
         raise BadInput("the experiment's name is empty")
     check_store(uri)
+    if flags.tuned:
+        sweep = tune(sweep, flags)
+    elif flags.storage is not None or flags.study_name is not None:
+        raise BadInput("--storage and --study-name are for --tuned")
     return train_and_report(sweep, flags, uri)
+
+
+def tune(sweep: Sweep, flags: Flags) -> Sweep:
+    """The sweep with the learning rate and batch size that each network's study found best."""
+    if flags.run.lr is not None or flags.run.batch_size is not None:
+        raise BadInput("--tuned takes learning rate and batch size from the studies: leave out --lr and --batch-size")
+    prefix = DEFAULT_PREFIX if flags.study_name is None else flags.study_name
+    tuned = tuned_values(flags.storage or DEFAULT_STORAGE, prefix, sweep.configs)
+    own = {network: {"lr": values.lr, "batch_size": values.batch_size} for network, values in tuned.items()}
+    return plan_sweep(flags.variants, flags.depths, flags.seeds, own=own, notes=to_params(tuned), **flags.run.settings)
 
 
 def train_and_report(sweep: Sweep, flags: Flags, uri: str) -> int:
@@ -82,6 +106,7 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
     from plainres.analysis import judge, load_sweep
     from plainres.analysis.report import report_location, store_report
     from plainres.analysis.summary import terminal_table
+    from plainres.analysis.tuned import tuned_terminal_table
     from plainres.tracking.store import browse_hint
 
     results = load_sweep(parent_run_id, uri)
@@ -90,6 +115,9 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
         store_report(results, verdict)
     console = Console()
     console.print(terminal_table(results.runs))
+    tuned = from_params(results.params)
+    if tuned:
+        console.print(tuned_terminal_table(tuned))
     console.print(verdict.sentence, highlight=False, soft_wrap=not console.is_terminal)
     console.print(f"\nReport: {report_location(results)}", highlight=False, soft_wrap=True)
     console.print(f"Browse: {browse_hint(uri, results.experiment_id)}", highlight=False, soft_wrap=True)

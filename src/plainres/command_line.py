@@ -14,6 +14,7 @@ import tyro
 
 from plainres.errors import BadInput
 from plainres.recipes import RECIPES
+from plainres.tracking.store import without_credentials
 
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -96,7 +97,7 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        again = shlex.join(argument for argument in sys.argv[1:] if argument != "--fresh")
+        again = shlex.join(without_credentials(argument) for argument in sys.argv[1:] if argument != "--fresh")
         print(f"\ninterrupted; to go on: {program} {again}".rstrip(), file=sys.stderr)
         return INTERRUPTED
 

@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from plainres.analysis.figures import STYLE
+from plainres.tuning.definition import Search
 
 MARKERS = {"complete": "o", "pruned": "v", "diverged": "X"}
-WORDS = {"complete": "trained to the end", "pruned": "pruned (last epoch's value)", "diverged": "diverged"}
 NAMES = {"lr": "learning rate", "batch_size": "batch size"}
 
 
@@ -27,40 +27,39 @@ def draw_history(trials: pd.DataFrame, objective: str) -> Figure:
     """
     data = _ended(trials)
     with sns.plotting_context(STYLE), sns.axes_style(STYLE):
-        figure = Figure(figsize=(5.4, 3.6), layout="constrained")
+        figure = Figure(figsize=(6.2, 3.4), layout="constrained")
         axes = figure.subplots()
         colour = sns.color_palette("colorblind")[0]
         for outcome, marker in MARKERS.items():
             chosen = data[data["outcome"] == outcome]
             axes.scatter(
-                chosen["slot"] + 1, chosen["value"], marker=marker, s=40, color=colour, alpha=0.8, label=WORDS[outcome]
+                chosen["slot"] + 1, chosen["value"], marker=marker, s=40, color=colour, alpha=0.8, label=outcome
             )
         whole = data["value"].where(data["outcome"] == "complete")
         axes.step(data["slot"] + 1, whole.cummin().ffill(), where="post", color="0.3", label="best so far")
         axes.set(xlabel="trial", ylabel=axis_label(objective))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _scale(axes, objective, data)
-        _legend_below(figure, axes.get_legend_handles_labels()[0], columns=2)
+        _legend(figure, axes.get_legend_handles_labels()[0])
         sns.despine(figure)
     return figure
 
 
-def draw_space(trials: pd.DataFrame, objective: str, batch_sizes: Sequence[int]) -> Figure:
+def draw_space(trials: pd.DataFrame, search: Search) -> Figure:
     """The objective against the learning rate, coloured by batch size.
 
     Args:
         trials: as from `plainres.tuning.results.trials_table`.
-        objective: its name.
-        batch_sizes: of the search space, each of which has its colour.
+        search: what was searched, for what.
     """
     with sns.plotting_context(STYLE), sns.axes_style(STYLE):
-        figure = Figure(figsize=(5.4, 4.2), layout="constrained")
+        figure = Figure(figsize=(6.2, 3.4), layout="constrained")
         axes = figure.subplots()
         data = _ended(trials)
-        _scatter_space(axes, data, batch_sizes)
-        axes.set(xlabel="learning rate (peak)", ylabel=axis_label(objective))
-        _scale(axes, objective, data)
-        _legend_below(figure, _space_handles(batch_sizes), columns=3)
+        _scatter_space(axes, data, search)
+        axes.set(xlabel="peak learning rate", ylabel=axis_label(search.objective))
+        _scale(axes, search.objective, data)
+        _legend(figure, _space_handles(search.batch_sizes))
         sns.despine(figure)
     return figure
 
@@ -81,23 +80,22 @@ def draw_importances(importances: Mapping[str, float], trials: int) -> Figure:
             height=0.55, color=sns.color_palette("colorblind")[0],
         )  # fmt: skip
         axes.bar_label(bars, fmt="{:.2f}", padding=4)
-        axes.set(xlim=(0, 1.12), xlabel=f"importance (fANOVA, share of variance; {trials} trials)")
+        axes.set(xlim=(0, 1.12), xlabel=f"share of variance (fANOVA, {trials} trials)")
         axes.grid(visible=False, axis="y")
         sns.despine(figure, left=True)
     return figure
 
 
-def draw_arms(arms: Mapping[tuple[str, int], pd.DataFrame], objective: str, batch_sizes: Sequence[int]) -> Figure:
+def draw_arms(arms: Mapping[tuple[str, int], pd.DataFrame], search: Search) -> Figure:
     """The search of every arm on one page: a row for each variant, a column for each depth, with shared axes.
 
     Args:
         arms: the table of trials by variant and depth.
-        objective: its name.
-        batch_sizes: of the search space, each of which has its colour.
+        search: what was searched, for what.
     """
     variants, depths = sorted({variant for variant, _ in arms}), sorted({depth for _, depth in arms})
     with sns.plotting_context(STYLE), sns.axes_style(STYLE):
-        figure = Figure(figsize=(1.2 + 2.7 * len(depths), 1.6 + 2.2 * len(variants)), layout="constrained")
+        figure = Figure(figsize=(2.2 + 2.8 * len(depths), 0.9 + 2.3 * len(variants)), layout="constrained")
         panels = figure.subplots(len(variants), len(depths), sharex=True, sharey=True, squeeze=False)
         for variant, row in zip(variants, panels, strict=True):
             for depth, axes in zip(depths, row, strict=True):
@@ -105,18 +103,17 @@ def draw_arms(arms: Mapping[tuple[str, int], pd.DataFrame], objective: str, batc
                 if (variant, depth) not in arms:
                     continue
                 data = _ended(arms[variant, depth])
-                _scatter_space(axes, data, batch_sizes)
+                _scatter_space(axes, data, search)
                 whole = data[data["outcome"] == "complete"]
                 if not whole.empty:
                     best = whole.sort_values("value").iloc[0]
                     axes.scatter(best["lr"], best["value"], marker="o", s=150, facecolors="none", edgecolors="0.1")
-        _scale(panels[0, 0], objective, pd.concat([_ended(trials) for trials in arms.values()]))
-        figure.supxlabel("learning rate (peak)", fontsize="medium")
-        figure.supylabel(axis_label(objective), fontsize="medium")
+        _scale(panels[0, 0], search.objective, pd.concat([_ended(trials) for trials in arms.values()]))
+        figure.supxlabel("peak learning rate", fontsize="medium")
+        figure.supylabel(axis_label(search.objective), fontsize="medium")
         best_handle = Line2D([], [], marker="o", markersize=11, markerfacecolor="none", color="0.1", linestyle="none")
         best_handle.set_label("best")
-        columns = 4 if len(depths) < 3 else 5
-        _legend_below(figure, [*_space_handles(batch_sizes), best_handle], columns=columns)
+        _legend(figure, [*_space_handles(search.batch_sizes), best_handle])
         sns.despine(figure)
     return figure
 
@@ -136,12 +133,14 @@ def _ended(trials: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _scatter_space(axes: Axes, data: pd.DataFrame, batch_sizes: Sequence[int]) -> None:
-    for batch_size, colour in _colours(batch_sizes).items():
+def _scatter_space(axes: Axes, data: pd.DataFrame, search: Search) -> None:
+    for batch_size, colour in _colours(search.batch_sizes).items():
         for outcome, marker in MARKERS.items():
             chosen = data[(data["batch_size"] == batch_size) & (data["outcome"] == outcome)]
             axes.scatter(chosen["lr"], chosen["value"], marker=marker, s=40, color=colour, alpha=0.85, linewidths=0)
     axes.set_xscale("log")
+    low, high = search.lr_range
+    axes.set_xlim(low / 1.3, high * 1.3)
 
 
 def _colours(batch_sizes: Sequence[int]) -> dict[int, Any]:
@@ -155,7 +154,7 @@ def _space_handles(batch_sizes: Sequence[int]) -> list[Line2D]:
         for batch_size, colour in _colours(batch_sizes).items()
     ]
     outcomes = [
-        Line2D([], [], marker=marker, linestyle="none", color="0.4", label=WORDS[outcome])
+        Line2D([], [], marker=marker, linestyle="none", color="0.4", label=outcome)
         for outcome, marker in MARKERS.items()
     ]
     return [*sizes, *outcomes]
@@ -166,12 +165,12 @@ def _scale(axes: Axes, objective: str, data: pd.DataFrame) -> None:
     if objective.endswith("loss"):
         if (data["value"] > 0).all():
             axes.set_yscale("log")
+        axes.margins(y=0.1)
+        axes.autoscale(axis="y")
     else:
         axes.set_ylim(bottom=min(0, *axes.get_ylim()))
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
 
 
-def _legend_below(figure: Figure, handles: Sequence[Any], columns: int) -> None:
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize="small", handletextpad=0.3
-    )
+def _legend(figure: Figure, handles: Sequence[Any]) -> None:
+    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize="small", handletextpad=0.3)

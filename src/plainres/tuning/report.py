@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 from plainres.tracking.runs import Experiment, log_metrics
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.results import trials_table
-from plainres.tuning.state import RUN_ID, ArmState
+from plainres.tuning.state import RUN_ID, ArmState, value_of
 from plainres.tuning.workers import Order
 
 if TYPE_CHECKING:  # seaborn takes seconds to import
@@ -52,9 +52,9 @@ def _store_values(experiment: Experiment, run_id: str, state: ArmState, step: in
     if state.done:
         metrics["study/prune_rate"] = state.prune_rate
     best = state.best
-    if best is not None and best.value is not None:
+    if best is not None:
         metrics |= {"best/lr": best.params["lr"], "best/batch_size": best.params["batch_size"]}
-        metrics |= {"best/objective": best.value, "best/trial": float(best.number)}
+        metrics |= {"best/objective": value_of(best), "best/trial": float(best.number)}
         experiment.client.set_tag(run_id, "best_params", json.dumps(best.params))
         experiment.client.set_tag(run_id, "best_run_id", best.user_attrs[RUN_ID])
     log_metrics(experiment.client, run_id, metrics, step)
@@ -67,11 +67,10 @@ def _figures(
         return {}
     from plainres.tuning import figures
 
-    objective, batch_sizes = plan.search.objective, plan.search.batch_sizes
     drawn = {
-        "history.png": figures.draw_history(table, objective),
-        "space.png": figures.draw_space(table, objective, batch_sizes),
-        "arms.png": figures.draw_arms(arms, objective, batch_sizes),
+        "history.png": figures.draw_history(table, plan.search.objective),
+        "space.png": figures.draw_space(table, plan.search),
+        "arms.png": figures.draw_arms(arms, plan.search),
     }
     complete = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     importances = _importances(study, complete)

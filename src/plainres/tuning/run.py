@@ -8,7 +8,7 @@ from rich.console import Console
 
 from plainres.sweep.workers import default_jobs
 from plainres.tracking.runs import Experiment, set_status
-from plainres.tracking.source import Source, current_source
+from plainres.tracking.source import current_source
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.display import make_display
 from plainres.tuning.slots import queue_failed_again
@@ -34,43 +34,50 @@ def run_studies(
 
     An interrupt ends the trials in flight as failed, and queues them to be tried again.
     """
-    storage = open_storage(storage_url)
-    open_studies(storage, plans)
-    studies = {plan: load_study(storage, plan) for plan in plans}
-    order = Order(storage_url, plans, budget, _open_runs(studies, experiment, storage_url, current_source()))
-    storage.heartbeat_stale_trial_callback = on_death(order)
-    for study in studies.values():
-        queue_failed_again(study, budget)
+    storage, order = prepare(plans, budget, storage_url, experiment)
     run_ids = [order.tracking[plan.name].parent_run_id for plan in plans]
     jobs = jobs or default_jobs(plans[0].config.device, plans[0].config.threads)
     try:
+        studies = {plan: load_study(storage, plan) for plan in plans}
+        for study in studies.values():
+            queue_failed_again(study, budget)
         states = _share(storage, studies, order, jobs, console)
+        from plainres.tuning.report import store_reports  # pandas takes a second to import
+
+        store_reports(studies, states, order)
     except BaseException:
         for run_id in run_ids:
             set_status(experiment, run_id, "KILLED")
         raise
-    from plainres.tuning.report import store_reports  # pandas takes a second to import
-
-    store_reports(studies, states, order)
     for run_id, state in zip(run_ids, states, strict=True):
         set_status(experiment, run_id, "FAILED" if state.failures else "FINISHED")
     return states
 
 
+def prepare(
+    plans: tuple[StudyPlan, ...], budget: int, storage_url: str, experiment: Experiment
+) -> tuple[RDBStorage, Order]:
+    """Open or make the studies and their MLflow runs; the storage, which sees to dead trials, and the workers' order.
+
+    Raises:
+        BadInput: a study exists with another definition, or the storage can't hold studies.
+    """
+    storage = open_storage(storage_url)
+    open_studies(storage, plans)
+    source = current_source()
+    tracking = {}
+    for plan in plans:
+        key = load_study(storage, plan).user_attrs[KEY]
+        run_id = open_study_run(experiment, plan, key, storage_url, source)
+        tracking[plan.name] = Tracking(experiment, run_id, source)
+    order = Order(storage_url, plans, budget, tracking)
+    storage.heartbeat_stale_trial_callback = on_death(order)
+    return storage, order
+
+
 def look(studies: dict[StudyPlan, Study], budget: int) -> list[ArmState]:
     """How far the studies are."""
     return [arm_state(plan, budget, study.get_trials(deepcopy=False)) for plan, study in studies.items()]
-
-
-def _open_runs(
-    studies: dict[StudyPlan, Study], experiment: Experiment, storage_url: str, source: Source
-) -> dict[str, Tracking]:
-    return {
-        plan.name: Tracking(
-            experiment, open_study_run(experiment, plan, study.user_attrs[KEY], storage_url, source), source
-        )
-        for plan, study in studies.items()
-    }
 
 
 def _share(

@@ -80,7 +80,13 @@ def arm_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> Ar
 def whole_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The trials that trained to the end without diverging, best first."""
     whole = [trial for trial in trials if trial.state == TrialState.COMPLETE and DIVERGED not in trial.user_attrs]
-    return sorted(whole, key=lambda trial: (trial.value, trial.number))
+    return sorted(whole, key=lambda trial: (value_of(trial), trial.number))
+
+
+def value_of(trial: FrozenTrial) -> float:
+    """The objective's value of a trial that has one, as every complete trial has."""
+    assert trial.value is not None
+    return trial.value
 
 
 def best_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:

@@ -3,7 +3,7 @@
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
@@ -13,7 +13,6 @@ from plainres.tuning.definition import StudyPlan, differences
 if TYPE_CHECKING:  # imported where a storage is opened: a check does without
     from optuna import Study
     from optuna.storages import RDBStorage
-    from optuna.trial import FrozenTrial
     from sqlalchemy import Engine
 
 DEFAULT_STORAGE = "sqlite:///studies/lr_batch_size.db"
@@ -42,12 +41,8 @@ def check_storage(url: str) -> None:
         check_database(url, "storage")
 
 
-def open_storage(url: str, on_death: "Callable[[Study, FrozenTrial], None] | None" = None) -> "RDBStorage":
+def open_storage(url: str) -> "RDBStorage":
     """The storage, its tables made where they are missing; several processes may do so at once.
-
-    Args:
-        url: of the database.
-        on_death: called with a trial that `optuna.storages.fail_stale_trials` fails.
 
     Raises:
         BadInput: it is no storage of studies, or was made by another version of Optuna.
@@ -70,7 +65,6 @@ def open_storage(url: str, on_death: "Callable[[Study, FrozenTrial], None] | Non
                     engine_kwargs={"connect_args": arguments, "pool_pre_ping": True},
                     heartbeat_interval=HEARTBEAT_SECONDS,
                     grace_period=GRACE_SECONDS,
-                    heartbeat_stale_trial_callback=on_death,
                 )
             break
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, AssertionError) as error:
