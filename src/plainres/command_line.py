@@ -97,7 +97,8 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        again = shlex.join(without_credentials(argument) for argument in sys.argv[1:] if argument != "--fresh")
+        shown = [without_credentials(argument) if "://" in argument else argument for argument in sys.argv[1:]]
+        again = shlex.join(argument for argument in shown if argument != "--fresh")
         print(f"\ninterrupted; to go on: {program} {again}".rstrip(), file=sys.stderr)
         return INTERRUPTED
 
