@@ -12,7 +12,7 @@ from plainres.tracking.runs import Experiment, finished_run
 from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.run import look, prepare
-from plainres.tuning.slots import claim, deaths_of, queue_again, slots_of
+from plainres.tuning.slots import claim, deaths_of, queue_again, queue_failed_again, slots_of
 from plainres.tuning.state import ArmState
 from plainres.tuning.storage import check_studies, load_study, open_storage, open_studies
 from plainres.tuning.workers import work_on
@@ -51,7 +51,7 @@ def test_a_study_that_goes_on_draws_what_an_undisturbed_one_does(
     (plan,) = tiny_plans(prefix="parts")
     storage = open_storage(storage_url)
     study = load_study(storage, plan)
-    # An interrupt in the middle of the fourth trial, before or after its values were drawn.
+    # An interrupt in the fourth trial.
     _, trial = claim(study, storage, 12, plan.first_trial) or (0, None)
     assert trial is not None
     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
@@ -171,9 +171,6 @@ def test_a_trial_that_raises_fails_alone_and_is_tried_again_at_the_next_start(
         (state,) = work(tiny_plans(), 2, storage_url, experiment)
     assert state.failures == ("OSError: disk full",) * 2
     assert not state.done
-
-    from plainres.tuning.slots import queue_failed_again
-
     (plan,) = tiny_plans()
     queue_failed_again(load_study(open_storage(storage_url), plan), 2)
     (state,) = work(tiny_plans(), 2, storage_url, experiment)
