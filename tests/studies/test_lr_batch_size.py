@@ -14,6 +14,8 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
+from plainres.tuning.storage import existing_storage
+
 ROOT = Path(__file__).parents[2]
 STUDY = "lr-batch-size/digits/"
 TINY = ["--width", "8", "--batch-sizes", "64", "128", "--pruner", "none", "--trials", "3"]
@@ -39,10 +41,10 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
 
 
 def trials(folder: Path, arm: str) -> list[FrozenTrial]:
-    try:
-        return optuna.load_study(study_name=STUDY + arm, storage=f"sqlite:///{folder}/studies/lr_batch_size.db").trials
-    except (KeyError, optuna.exceptions.StorageInternalError, AssertionError):
+    storage = existing_storage(f"sqlite:///{folder}/studies/lr_batch_size.db")
+    if storage is None or STUDY + arm not in [study.study_name for study in storage.get_all_studies()]:
         return []
+    return optuna.load_study(study_name=STUDY + arm, storage=storage).trials
 
 
 def wait_for(there: Callable[[], object], process: "subprocess.Popen[str]") -> None:
