@@ -84,8 +84,10 @@ def main(flags: Flags) -> int:
 
 def tune(plans: tuple[StudyPlan, ...], flags: Flags) -> int:
     """Run the studies, then print what they came to."""
+    from optuna.exceptions import StorageInternalError
     from rich.console import Console
 
+    from plainres.tracking.lock import one_at_a_time
     from plainres.tracking.runs import open_experiment
     from plainres.tracking.store import browse_hint
     from plainres.tuning.display import arm_table
@@ -103,11 +105,16 @@ def tune(plans: tuple[StudyPlan, ...], flags: Flags) -> int:
         console.print(words, highlight=False, soft_wrap=True)
     uri = tracking_uri()
     check_studies(plans, flags.storage)
-    experiment = open_experiment(uri, flags.experiment_name)
+    with one_at_a_time(uri):  # the same command may be starting in the next terminal, and make MLflow's database too
+        experiment = open_experiment(uri, flags.experiment_name)
     try:
         states = run_studies(plans, flags.trials, flags.storage, experiment, jobs=flags.jobs, console=console)
     except WorkersFail as error:
         print(f"failed: {error}", file=sys.stderr)
+        return RUN_FAILED
+    except StorageInternalError:
+        lost = f"storage {without_credentials(flags.storage)} was lost; the same command goes on when it is back"
+        print(f"failed: {lost}", file=sys.stderr)
         return RUN_FAILED
     console.print(arm_table(states))
     failures = [f"{state.plan.arm}: {reason}" for state in states for reason in state.failures]

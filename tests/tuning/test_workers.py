@@ -26,7 +26,9 @@ def test_four_processes_share_a_study_and_a_killed_one_leaves_no_gap(
     storage, order = prepare((plan,), BUDGET, postgresql, experiment)
     storage.grace_period = 3 * HEARTBEAT_SECONDS
     study = load_study(storage, plan)
-    context = multiprocessing.get_context("spawn")
+    # Processes of their own that share the import of torch, which takes longer than the test.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["plainres.tuning.trial"])
     workers = {name: context.Process(target=work, args=(order, name)) for name in "abcd"}
     for process in workers.values():
         process.start()

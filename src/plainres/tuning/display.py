@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plainres.sweep.display import clock_time
-from plainres.tuning.state import DIVERGED, PRUNED_EPOCH, ArmState
+from plainres.tuning.state import DIVERGED, PRUNED_EPOCH, ArmState, value_of
 
 COLUMNS = ("arm", "trials", "pruned", "diverged", "failed", "best lr", "batch size", "objective")
 
@@ -65,7 +65,7 @@ class PlainDisplay(Display):
                 if trial._trial_id not in self.shown:
                     self.shown.add(trial._trial_id)
                     self.console.print(
-                        f"[{len(self.shown)}/{self.budget}] {trial_text(state, trial)}  "
+                        f"[{len(self.shown)}/{self.budget}] {trial_text(state, trial)}{best_text(state)}  "
                         f"{self.clock.remaining(states)}".rstrip(),
                         highlight=False, markup=False, soft_wrap=True,
                     )  # fmt: skip
@@ -108,6 +108,11 @@ def trial_text(state: ArmState, trial: FrozenTrial) -> str:
     else:
         outcome = f"{objective_words(state)} {trial.value:.4g}"
     return f"{state.plan.arm + f' trial {trial.number}':<22} {outcome} ({values})"
+
+
+def best_text(state: ArmState) -> str:
+    """The best value of an arm so far, empty before there is one."""
+    return f"  best {value_of(state.best):.4g}" if state.best else ""
 
 
 def objective_words(state: ArmState) -> str:

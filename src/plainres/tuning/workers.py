@@ -1,6 +1,7 @@
 """Worker processes that share studies: each claims trials until none is left, and is replaced should it die."""
 
 import multiprocessing
+import signal
 import time
 import uuid
 import warnings
@@ -131,7 +132,12 @@ class Crew(AbstractContextManager["Crew"]):
     def _hire(self) -> None:
         worker = uuid.uuid4().hex
         process = multiprocessing.get_context("spawn").Process(target=work, args=(self.order, worker), name=worker)
-        process.start()
+        # Inherited: Ctrl-C reaches a process that is still importing, too, and is for the command alone.
+        for_the_command = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            process.start()
+        finally:
+            signal.signal(signal.SIGINT, for_the_command)
         self.workers[worker] = process
 
     def _give_up(self, workers: Sequence[str], queue: Callable[[Study, FrozenTrial], None]) -> int:
