@@ -10,9 +10,13 @@ import tyro
 from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
 from plainres.errors import BadInput
 from plainres.recipes import recipe_of
-from plainres.sweep.folders import check_root, default_root, opening
+from plainres.sweep.folders import check_root, default_root
 from plainres.sweep.plan import Sweep, plan_sweep
 from plainres.tracking.store import check_store, run_exists, tracking_uri
+from plainres.tuning.best import tuned_values
+from plainres.tuning.definition import DEFAULT_PREFIX
+from plainres.tuning.storage import DEFAULT_STORAGE
+from plainres.tuning.tuned import from_params, to_params
 
 PROGRAM = "uv run python -m experiments.degradation"
 
@@ -43,6 +47,12 @@ class Flags:
     """Where the checkpoints lie; processes that share a store must share it, so that each run is trained once."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""
+    tuned: bool = False
+    """Train each network at the learning rate and batch size that its study (studies.lr_batch_size) found best."""
+    storage: Annotated[str | None, with_default(DEFAULT_STORAGE, "URL")] = None
+    """Database of the studies, for --tuned."""
+    study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
+    """What the studies' names begin with, for --tuned."""
     run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
 
 
@@ -64,7 +74,21 @@ def main(flags: Flags) -> int:
     checkpoints = Path(flags.checkpoint_dir) if flags.checkpoint_dir else default_root(uri)
     check_store(uri)
     check_root(checkpoints)
+    if flags.tuned:
+        sweep = tune(sweep, flags)
+    elif flags.storage is not None or flags.study_name is not None:
+        raise BadInput("--storage and --study-name are for --tuned")
     return train_and_report(sweep, flags, uri, checkpoints)
+
+
+def tune(sweep: Sweep, flags: Flags) -> Sweep:
+    """The sweep with the learning rate and batch size that each network's study found best."""
+    if flags.run.lr is not None or flags.run.batch_size is not None:
+        raise BadInput("--tuned takes learning rate and batch size from the studies: leave out --lr and --batch-size")
+    prefix = DEFAULT_PREFIX if flags.study_name is None else flags.study_name
+    tuned = tuned_values(flags.storage or DEFAULT_STORAGE, prefix, sweep.configs)
+    own = {network: {"lr": values.lr, "batch_size": values.batch_size} for network, values in tuned.items()}
+    return plan_sweep(flags.variants, flags.depths, flags.seeds, own=own, notes=to_params(tuned), **flags.run.settings)
 
 
 def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:
@@ -81,8 +105,7 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
 
         dataset_of(sweep.configs[0])  # before anything is written
     jobs = flags.jobs or default_jobs(sweep.configs[0].device, flags.run.threads)
-    with opening(checkpoints):
-        experiment = open_experiment(uri, flags.experiment_name)
+    experiment = open_experiment(uri, flags.experiment_name)
     parent_run_id = run_sweep(
         sweep,
         experiment,
@@ -103,6 +126,7 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
     from plainres.analysis import judge, load_sweep
     from plainres.analysis.report import report_location, store_report
     from plainres.analysis.summary import terminal_table
+    from plainres.analysis.tuned import tuned_terminal_table
     from plainres.tracking.store import browse_hint
 
     results = load_sweep(parent_run_id, uri)
@@ -111,6 +135,9 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
         store_report(results, verdict)
     console = Console()
     console.print(terminal_table(results.runs))
+    tuned = from_params(results.params)
+    if tuned:
+        console.print(tuned_terminal_table(tuned))
     console.print(verdict.sentence, highlight=False, soft_wrap=not console.is_terminal)
     console.print(f"\nReport: {report_location(results)}", highlight=False, soft_wrap=True)
     console.print(f"Browse: {browse_hint(uri, results.experiment_id)}", highlight=False, soft_wrap=True)

@@ -16,6 +16,7 @@ import tyro
 
 from plainres.errors import BadInput, StoreAway, Terminated
 from plainres.recipes import RECIPES
+from plainres.tracking.store import without_credentials
 
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -107,7 +108,6 @@ class RunFlags:
 
 def run_command(flags: type[Flags], command: Callable[[Flags], int], program: str) -> int:
     """Parse the flags, run the command and return its exit code; what a person can mend becomes one line on stderr."""
-    again = shlex.join(argument for argument in sys.argv[1:] if argument != "--fresh")
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         return command(_parse(flags, program))
@@ -115,15 +115,19 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except StoreAway as away:
-        print(
-            f"error: the tracking store is away ({away}); to go on when it's back: {program} {again}", file=sys.stderr
-        )
+        print(f"error: the tracking store is away ({away}); when it's back: {program} {_again()}", file=sys.stderr)
         return RUN_FAILED
     except KeyboardInterrupt as interrupt:
-        print(f"\ninterrupted; to go on: {program} {again}".rstrip(), file=sys.stderr)
+        print(f"\ninterrupted; to go on: {program} {_again()}".rstrip(), file=sys.stderr)
         return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _again() -> str:
+    """The arguments to go on with."""
+    shown = [without_credentials(argument) if "://" in argument else argument for argument in sys.argv[1:]]
+    return shlex.join(argument for argument in shown if argument != "--fresh")
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -7,8 +7,11 @@ from mlflow import MlflowClient
 
 from plainres.analysis.results import SweepResults, load_curves, load_gradients
 from plainres.analysis.summary import markdown_table
+from plainres.analysis.tuned import tuned_markdown_table
 from plainres.analysis.verdict import CONFIDENCE, Verdict
 from plainres.tracking.runs import REPORT_TAG
+from plainres.tuning.tuned import PARAM as TUNED_PARAM
+from plainres.tuning.tuned import from_params
 
 DOTS_PER_INCH = 200
 GAPS_EXPLAINED = (
@@ -60,13 +63,17 @@ def _markdown(results: SweepResults, verdict: Verdict) -> str:
     sections = ["# Does depth make training harder?", verdict.sentence]
     if not results.runs.empty:
         sections.append(markdown_table(results.runs))
+    tuned = from_params(results.params)
+    if tuned:
+        sections += ["## Tuned values", tuned_markdown_table(tuned)]
     if results.missing:
         sections.append(f"Missing: {', '.join(results.missing)}.")
     if verdict.gaps:
         sections += ["## Gaps", GAPS_EXPLAINED, _gap_lines(results, verdict)]
     if not results.runs.empty:
         sections += [f"![{caption}]({name})\n\n{caption}" for name, caption in CAPTIONS.items()]
-    sections += ["## Configuration", "\n".join(f"- {name}: {value}" for name, value in results.params.items())]
+    settings = {name: value for name, value in results.params.items() if not name.startswith(TUNED_PARAM)}
+    sections += ["## Configuration", "\n".join(f"- {name}: {value}" for name, value in settings.items())]
     if results.commit:
         sections.append(f"Code: commit {results.commit}.")
     sections.append(f"Rebuilt by `uv run python -m experiments.degradation --report {results.parent_run_id}`.")

@@ -49,7 +49,7 @@ class Clock:
         if self.started is None or left == self.total:
             return ""
         elapsed = time.monotonic() - self.started
-        return f"{_clock_time(elapsed * left / (self.total - left))} left"
+        return f"{clock_time(elapsed * left / (self.total - left))} left"
 
     def _work_left(self) -> int:
         return sum(epochs * config.depth for config, epochs in self.epochs_left.items())
@@ -151,7 +151,8 @@ def outcome_text(event: Finished | Failed) -> str:
     return f"failed: {event.reason}"
 
 
-def _clock_time(seconds: float) -> str:
+def clock_time(seconds: float) -> str:
+    """Seconds as `1:30` or `1:02:03`."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

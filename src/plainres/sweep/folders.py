@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from plainres.config import RunConfig
 from plainres.errors import BadInput
-from plainres.tracking.store import sqlite_path, without_credentials
+from plainres.tracking.store import is_sqlite, sqlite_path, without_credentials
 
 SPACE_NEEDED = 64 * 2**20  # bytes free at the start, for a database, its journal and the checkpoints of small networks
 
@@ -23,8 +23,9 @@ def default_root(uri: str) -> Path:
 
     All processes of this machine that write to one store find each other's locks there.
     """
-    path = sqlite_path(uri)
-    return path.absolute().parent / "mlruns" / "checkpoints" if path else Path.home() / ".cache/plainres/checkpoints"
+    if is_sqlite(uri):
+        return sqlite_path(uri).absolute().parent / "mlruns" / "checkpoints"
+    return Path.home() / ".cache" / "plainres" / "checkpoints"
 
 
 def check_root(root: Path) -> None:
@@ -79,15 +80,7 @@ class RunFolder:
 
 def run_folder(root: Path, uri: str, experiment_id: str, config: RunConfig) -> RunFolder:
     """The folder of a run of one experiment in one store; its name is made of our own words and digits."""
-    store = "" if sqlite_path(uri) else without_credentials(uri)
+    store = "" if is_sqlite(uri) else without_credentials(uri)
     key = hashlib.sha256(f"{store} {experiment_id} {config.config_hash}".encode()).hexdigest()[:12]
     name = f"{config.name}-{key}"
     return RunFolder(root / name, root / "locks" / f"{name}.lock")
-
-
-@contextmanager
-def opening(root: Path) -> Iterator[None]:
-    """Around what two sweeps must not do at once: making the database, an experiment, a parent run."""
-    (root / "locks").mkdir(parents=True, exist_ok=True)
-    with FileLock(root / "locks" / "opening.lock"):
-        yield

@@ -9,7 +9,7 @@ from plainres.config import RunConfig
 from plainres.errors import StoreAway
 from plainres.sweep.display import make_display
 from plainres.sweep.events import Failed, Finished
-from plainres.sweep.folders import RunFolder, opening, run_folder
+from plainres.sweep.folders import RunFolder, run_folder
 from plainres.sweep.job import Job
 from plainres.sweep.plan import Sweep
 from plainres.sweep.workers import train_side_by_side
@@ -43,7 +43,7 @@ def run_sweep(
         config: run_folder(checkpoints, experiment.tracking_uri, experiment.experiment_id, config)
         for config in sweep.configs
     }
-    with opening(checkpoints), reaching_store():
+    with reaching_store():
         parent = open_parent(experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh)
         finished = {config: finished_run(experiment, config, parent.since) for config in sweep.configs}
     todo = [config for config, run_id in finished.items() if run_id is None]

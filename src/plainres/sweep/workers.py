@@ -152,15 +152,15 @@ class _Sweep:
 def _begin_worker(flag: Flag) -> None:
     global _stop
     _stop = flag
-    _follow_parent()
+    follow_parent()
 
 
 def _begin_manager() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # sent to all processes of a job, it must not take the messages away
-    _follow_parent()
+    follow_parent()
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """In a helper process: leave an interrupt to the parent, and end when the parent is gone, however it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -15,6 +15,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, ML
 
 from plainres.config import RunConfig
 from plainres.errors import BadInput
+from plainres.tracking.lock import opening_store
 from plainres.tracking.source import Source
 from plainres.tracking.store import without_credentials
 
@@ -49,9 +50,10 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     try:
-        client = MlflowClient(tracking_uri=tracking_uri)
-        found = client.get_experiment_by_name(name)
-        experiment_id = found.experiment_id if found else client.create_experiment(name)
+        with opening_store(tracking_uri):
+            client = MlflowClient(tracking_uri=tracking_uri)
+            found = client.get_experiment_by_name(name)
+            experiment_id = found.experiment_id if found else client.create_experiment(name)
     except MlflowException as error:
         raise BadInput(f"MLflow refuses: {str(error).splitlines()[0]}") from error
     if found and found.lifecycle_stage == "deleted":
@@ -154,18 +156,22 @@ def open_parent(
 ) -> Parent:
     """The parent run of a sweep: the newest of the same sweep taken up again, or a new one."""
     client = experiment.client
-    if not fresh:
+    with opening_store(experiment.tracking_uri):
         found = client.search_runs(
-            [experiment.experiment_id], f"tags.sweep_hash = '{sweep_hash}'", order_by=["attributes.start_time DESC"]
+            [experiment.experiment_id],
+            f"tags.sweep_hash = '{sweep_hash}'",
+            order_by=["attributes.start_time DESC"],
+            max_results=1,
         )
-        if found:
+        if found and not fresh:
             run = found[0]
-            return Parent(run.info.run_id, int(run.data.tags["since"]), run.info.status == "FINISHED")
-    since = round(time.time() * 1000) if fresh else 0
-    tags = {"sweep_hash": sweep_hash, "commit": source.commit, "since": str(since)}
-    run_id = client.create_run(experiment.experiment_id, run_name=f"sweep-{sweep_hash[:6]}", tags=tags).info.run_id
-    client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
-    return Parent(run_id, since, finished=False)
+        else:
+            since = round(time.time() * 1000) if fresh else 0
+            tags = {"sweep_hash": sweep_hash, "commit": source.commit, "since": str(since)}
+            run = client.create_run(experiment.experiment_id, run_name=f"sweep-{sweep_hash[:6]}", tags=tags)
+        if not run.data.params:  # a new one, or one whose maker died before this
+            client.log_batch(run.info.run_id, params=[Param(name, value) for name, value in params.items()])
+    return Parent(run.info.run_id, int(run.data.tags["since"]), run.info.status == "FINISHED")
 
 
 def add_member(experiment: Experiment, parent_run_id: str, config: RunConfig, run_id: str) -> None:

@@ -28,12 +28,9 @@ def check_store(uri: str) -> None:
         BadInput: it can't.
     """
     scheme = uri.partition(":")[0].split("+")[0]
-    if path := sqlite_path(uri):
-        _check_sqlite(path)
-        _check_folder(Path("mlruns"))  # where MLflow puts the artifacts of a store in a database
-    elif scheme in ("postgresql", "mysql", "mssql"):
-        _query_database(uri, "SELECT 1", {})
-        _check_folder(Path("mlruns"))
+    if scheme in ("sqlite", "postgresql", "mysql", "mssql"):
+        check_database(uri, "tracking store")
+        _check_folder(Path("mlruns"), "tracking store")  # where MLflow puts the artifacts of a store in a database
     elif scheme in ("http", "https"):
         if not _get(uri, "/health"):
             raise BadInput(f"no MLflow server answers at {without_credentials(uri)}")
@@ -44,14 +41,26 @@ def check_store(uri: str) -> None:
         )
 
 
+def check_database(uri: str, what: str) -> None:
+    """Return if a database can be reached, and a file of SQLite's written; nothing is written to find out.
+
+    Raises:
+        BadInput: it can't; `what` names it in the message.
+    """
+    if is_sqlite(uri):
+        _check_sqlite(sqlite_path(uri), what)
+    else:
+        _query_database(uri, "SELECT 1", {}, what)
+
+
 def run_exists(uri: str, run_id: str) -> bool:
     """Whether a store that `check_store` found well holds a run of this id."""
     if uri.startswith("http"):
         return _get(uri, f"/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
-    path = sqlite_path(uri)
-    if path and not path.exists():
+    if is_sqlite(uri) and not sqlite_path(uri).exists():
         return False
-    return _query_database(uri, "SELECT 1 FROM runs WHERE run_uuid = :run_id", {"run_id": run_id})
+    query = "SELECT 1 FROM runs WHERE run_uuid = :run_id"
+    return _query_database(uri, query, {"run_id": run_id}, "tracking store")
 
 
 def browse_hint(uri: str, experiment_id: str) -> str:
@@ -65,37 +74,41 @@ def browse_hint(uri: str, experiment_id: str) -> str:
     return f"`{command}`, then http://127.0.0.1:5000{page}"
 
 
-def sqlite_path(uri: str) -> Path | None:
-    """The file of a store that is one, else None."""
-    return Path(uri.partition(":///")[2]) if uri.partition(":")[0].split("+")[0] == "sqlite" else None
-
-
 def without_credentials(text: str) -> str:
-    """The text with every user name, password and token in a URL left out, so that it may be shown."""
-    text = re.sub(r"://[^/\s]*@", "://", text)
-    return re.sub(r"(?i)([?&][^=&\s]*(?:password|passwd|token|secret)[^=&\s]*=)[^&\s]*", r"\1***", text)
+    """The text as it may be shown: user name, password and query, which can hold them too, left out of its URLs."""
+    return re.sub(r"(://[^\s?]*)\?\S*", r"\1", re.sub(r"://\S*@", "://", text))
 
 
-def _check_sqlite(path: Path) -> None:
+def is_sqlite(uri: str) -> bool:
+    """Whether a database is a file of SQLite's."""
+    return uri.partition(":")[0].split("+")[0] == "sqlite"
+
+
+def sqlite_path(uri: str) -> Path:
+    """The file of an SQLite URI."""
+    return Path(uri.partition(":///")[2].partition("?")[0])
+
+
+def _check_sqlite(path: Path, what: str) -> None:
     if not path.exists():
-        _check_folder(path.parent, may_be_made=False)
+        _check_folder(path.parent, what, may_be_made=False)
         return
     try:
         with sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=SECONDS_TO_ANSWER) as database:
             database.execute("BEGIN IMMEDIATE")
             database.rollback()
     except sqlite3.Error as error:
-        raise BadInput(f"tracking store {path} can't be written: {error}") from error
+        raise BadInput(f"{what} {path} can't be written: {error}") from error
 
 
-def _check_folder(folder: Path, *, may_be_made: bool = True) -> None:
+def _check_folder(folder: Path, what: str, *, may_be_made: bool = True) -> None:
     if may_be_made and not folder.exists():
         folder = folder.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"tracking store: folder {folder} is missing or can't be written")
+        raise BadInput(f"{what}: folder {folder} is missing or can't be written")
 
 
-def _query_database(uri: str, query: str, values: dict[str, str]) -> bool:
+def _query_database(uri: str, query: str, values: dict[str, str], what: str) -> bool:
     """Whether the query gives a row."""
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
@@ -106,8 +119,9 @@ def _query_database(uri: str, query: str, values: dict[str, str]) -> bool:
         with engine.connect() as connection:
             return connection.execute(text(query), values).first() is not None
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise BadInput(without_credentials(f"tracking store {uri} can't be reached: {reason}")) from error
+        # A password that holds an `@` gets into the host's name, and so into the reason.
+        reason = re.sub(r"\S*@", "", str(error).splitlines()[0])
+        raise BadInput(f"{what} {without_credentials(uri)} can't be reached: {reason}") from error
 
 
 def _get(uri: str, path: str) -> bool:

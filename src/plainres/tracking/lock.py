@@ -1,0 +1,23 @@
+"""One process at a time on this machine, for what a database can't be asked to guard: itself, or a name made once."""
+
+import getpass
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import gettempdir
+
+from filelock import FileLock
+
+from plainres.tracking.store import is_sqlite, sqlite_path, without_credentials
+
+
+@contextmanager
+def opening_store(uri: str) -> Iterator[None]:
+    """Hold this user's lock of a store; the system frees it when the process dies."""
+    store = str(sqlite_path(uri).absolute()) if is_sqlite(uri) else without_credentials(uri)
+    folder = Path(gettempdir()) / f"plainres-{getattr(os, 'getuid', getpass.getuser)()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with FileLock(folder / f"{hashlib.sha256(store.encode()).hexdigest()[:16]}.lock"):
+        yield

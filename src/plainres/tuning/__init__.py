@@ -1,0 +1,1 @@
+"""Tuning learning rate and batch size of every network alike, with Optuna."""

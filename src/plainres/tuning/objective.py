@@ -1,0 +1,35 @@
+"""What a study minimises, read from a run's metrics; the test split is none of it."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from optuna.trial import FrozenTrial, TrialState
+
+
+def epoch_value(objective: str, metrics: Mapping[str, float]) -> float:
+    """The objective after an epoch, which pruning goes by.
+
+    Of the training images it's the mean over the epoch's steps in training mode: the nearest that costs nothing.
+    """
+    split, _, quantity = objective.partition("_")
+    return metrics[f"loss/{split}"] if quantity == "loss" else 1 - metrics[f"accuracy/{split}"]
+
+
+def final_value(objective: str, metrics: Mapping[str, float]) -> float:
+    """The objective of a trained run, from its last epoch's metrics: over the whole split in evaluation mode."""
+    return metrics[f"final/{objective}"] if objective.startswith("train_") else epoch_value(objective, metrics)
+
+
+def chance_value(objective: str, classes: int) -> float:
+    """The objective of a network that knows nothing: every class equally likely."""
+    return math.log(classes) if objective.endswith("loss") else 1 - 1 / classes
+
+
+def worst_value(trials: Iterable[FrozenTrial], own: Iterable[float], chance: float) -> float:
+    """What a diverged trial counts as: the worst finite value of the study's trials, of its own epochs, and of chance.
+
+    A worst value is known even when the very first trial diverges, and no diverged trial is better than guessing.
+    """
+    ended = [trial.value for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    known = [value for value in (*ended, *own) if value is not None and math.isfinite(value)]
+    return max([chance, *known])

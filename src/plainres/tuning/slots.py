@@ -1,0 +1,138 @@
+"""A study's budget: numbered slots, each filled by one trial, and tried again when that trial's process dies.
+
+Optuna numbers trials atomically, so a slot is a trial's rank among those that are no second attempt. However many
+workers add trials at once, exactly the first `--trials` slots are ever worked on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna import Study
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+RETRIES = 2  # of a trial whose process died
+DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+
+# As Optuna's RetryHeartbeatStaleTrialCallback names them; its dashboard shows them.
+ORIGINAL = "failed_trial"
+HISTORY = "retry_history"
+FIXED = "fixed_params"  # as `Study.enqueue_trial` names it
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One trial of a study's budget: its attempts in order, of which at most one ends well."""
+
+    number: int
+    attempts: tuple[FrozenTrial, ...]
+
+    def attempt_that_is(self, *states: TrialState) -> FrozenTrial | None:
+        """The first attempt in one of these states."""
+        return next((trial for trial in self.attempts if trial.state in states), None)
+
+    @property
+    def done(self) -> FrozenTrial | None:
+        """The attempt that ended well: complete or pruned."""
+        return self.attempt_that_is(*DONE)
+
+    @property
+    def running(self) -> FrozenTrial | None:
+        """The attempt in training."""
+        return self.attempt_that_is(TrialState.RUNNING)
+
+    @property
+    def waiting(self) -> FrozenTrial | None:
+        """The attempt that is to be trained next; never a second one beside one that runs or has ended well."""
+        busy = self.attempt_that_is(*DONE, TrialState.RUNNING)
+        return None if busy else self.attempt_that_is(TrialState.WAITING)
+
+    @property
+    def failed(self) -> bool:
+        """Whether every attempt failed, and none is left."""
+        return all(trial.state == TrialState.FAIL for trial in self.attempts)
+
+
+def slots_of(trials: Sequence[FrozenTrial], budget: int) -> list[Slot]:
+    """The slots that trials, ordered by number, fill so far; no more than the budget."""
+    attempts: dict[int, list[FrozenTrial]] = {}
+    for trial in trials:
+        original = trial.system_attrs.get(ORIGINAL, trial.number)
+        attempts.setdefault(original, []).append(trial)
+    return [Slot(number, tuple(of_slot)) for number, of_slot in enumerate(list(attempts.values())[:budget])]
+
+
+def claim(
+    study: Study, storage: RDBStorage, budget: int, first: dict[str, Any] | None
+) -> tuple[int, FrozenTrial] | None:
+    """A slot's number and its trial, now RUNNING and this process's to train; None if there is none to be had.
+
+    Args:
+        study: the study.
+        storage: its storage.
+        budget: how many slots the study has.
+        first: parameters of slot 0, or None to have them drawn.
+    """
+    while True:
+        slots = slots_of(study.get_trials(deepcopy=False), budget)
+        for slot in slots:
+            trial = slot.waiting
+            if trial is not None and _take(storage, trial, first if slot.number == 0 else None):
+                return slot.number, trial
+        if len(slots) == budget:
+            return None
+        study.add_trial(create_trial(state=TrialState.WAITING))
+
+
+def _take(storage: RDBStorage, trial: FrozenTrial, fixed: dict[str, Any] | None) -> bool:
+    """Whether this process was the one to set the trial RUNNING."""
+    try:
+        # Before the claim, so that a process that dies right after it is noticed.
+        storage.record_heartbeat(trial._trial_id)
+        if fixed is not None:
+            storage.set_trial_system_attr(trial._trial_id, FIXED, fixed)
+        return storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+    except UpdateFinishedTrialError:
+        return False
+
+
+def queue_again(study: Study, trial: FrozenTrial, deaths: list[int]) -> None:
+    """Let a failed trial's slot be tried again with the same parameters.
+
+    Args:
+        study: the study.
+        trial: the attempt that failed.
+        deaths: numbers of the slot's attempts whose processes died.
+    """
+    attributes = {ORIGINAL: trial.system_attrs.get(ORIGINAL, trial.number), HISTORY: deaths}
+    if FIXED in trial.system_attrs:
+        attributes[FIXED] = trial.system_attrs[FIXED]
+    study.add_trial(
+        create_trial(
+            state=TrialState.WAITING,
+            params=trial.params,
+            distributions=trial.distributions,
+            system_attrs=attributes,
+        )
+    )
+
+
+def deaths_of(trial: FrozenTrial) -> list[int]:
+    """The numbers of the earlier attempts at this trial's slot whose processes died."""
+    return list(trial.system_attrs.get(HISTORY, []))
+
+
+def queue_after_death(study: Study, trial: FrozenTrial) -> None:
+    """Let the slot of a trial whose process died be tried again, at most `RETRIES` times."""
+    deaths = [*deaths_of(trial), trial.number]
+    if len(deaths) <= RETRIES:
+        queue_again(study, trial, deaths)
+
+
+def queue_failed_again(study: Study, budget: int) -> None:
+    """Let every slot that failed be tried again: who starts the command again may have removed the cause."""
+    for slot in slots_of(study.get_trials(deepcopy=False), budget):
+        if slot.failed:
+            queue_again(study, slot.attempts[-1], [])

@@ -1,0 +1,99 @@
+"""How far a study is: what its trials have come to so far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from optuna.trial import FrozenTrial, TrialState
+
+from plainres.tuning.definition import StudyPlan
+from plainres.tuning.slots import slots_of
+
+# Attributes of a trial in its study.
+RUN_ID = "run_id"
+WORKER = "worker"
+DIVERGED = "diverged"
+PRUNED_EPOCH = "pruned_epoch"
+FAILURE = "failure"
+
+
+@dataclass(frozen=True)
+class ArmState:
+    """What one arm's study has come to.
+
+    Attributes:
+        plan: the study.
+        budget: trials asked for.
+        done: the trials that ended well, by slot: complete, diverged ones among them, or pruned.
+        running: how many are in training.
+        failures: why trials failed whose slots aren't tried again.
+    """
+
+    plan: StudyPlan
+    budget: int
+    done: tuple[FrozenTrial, ...]
+    running: int
+    failures: tuple[str, ...]
+
+    @property
+    def pruned(self) -> int:
+        """Trials stopped early."""
+        return sum(trial.state == TrialState.PRUNED for trial in self.done)
+
+    @property
+    def prune_rate(self) -> float:
+        """The share of the trials that were stopped early, NaN before the first trial."""
+        return self.pruned / len(self.done) if self.done else float("nan")
+
+    @property
+    def diverged(self) -> int:
+        """Trials whose loss was no longer finite."""
+        return sum(DIVERGED in trial.user_attrs for trial in self.done)
+
+    @property
+    def best(self) -> FrozenTrial | None:
+        """The trial of the lowest objective among those that trained to the end."""
+        return best_trial(self.done)
+
+    @property
+    def left(self) -> int:
+        """Trials that are yet to end."""
+        return self.budget - len(self.done) - len(self.failures)
+
+    @property
+    def unclaimed_work(self) -> int:
+        """Trials that nobody trains yet, weighted by what one costs."""
+        return (self.left - self.running) * self.plan.config.depth
+
+
+def arm_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> ArmState:
+    """What the trials of a study, ordered by number, come to."""
+    slots = slots_of(trials, budget)
+    return ArmState(
+        plan=plan,
+        budget=budget,
+        done=tuple(slot.done for slot in slots if slot.done is not None),
+        running=sum(slot.done is None and slot.running is not None for slot in slots),
+        failures=tuple(failure_text(slot.attempts[-1]) for slot in slots if slot.failed),
+    )
+
+
+def whole_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials that trained to the end without diverging, best first."""
+    whole = [trial for trial in trials if trial.state == TrialState.COMPLETE and DIVERGED not in trial.user_attrs]
+    return sorted(whole, key=lambda trial: (value_of(trial), trial.number))
+
+
+def value_of(trial: FrozenTrial) -> float:
+    """The objective's value of a trial that has one, as every complete trial has."""
+    assert trial.value is not None
+    return trial.value
+
+
+def best_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """The best of the trials that trained to the end without diverging."""
+    return next(iter(whole_trials(trials)), None)
+
+
+def failure_text(trial: FrozenTrial) -> str:
+    """Why a trial failed, in one line."""
+    return str(trial.user_attrs.get(FAILURE, "its process died"))

@@ -1,0 +1,191 @@
+"""Where studies are stored: any database, opened so that many processes can share it, and checked before it is."""
+
+import time
+import uuid
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from plainres.errors import BadInput
+from plainres.tracking.store import check_database, is_sqlite, sqlite_path, tracking_uri, without_credentials
+from plainres.tuning.definition import StudyPlan, differences
+
+if TYPE_CHECKING:  # imported where a storage is opened: a check does without
+    from optuna import Study
+    from optuna.storages import RDBStorage
+    from sqlalchemy import Engine
+
+DEFAULT_STORAGE = "sqlite:///studies/lr_batch_size.db"
+HEARTBEAT_SECONDS = 5
+GRACE_SECONDS = 20  # without a heartbeat, after which a trial's process counts as dead
+SECONDS_TO_LOCK = 60
+TRIES = 10
+
+DEFINITION = "definition"
+KEY = "key"  # tells studies of one name in two storages apart
+
+
+def check_storage(url: str) -> None:
+    """Return if the storage can be reached and written; nothing is written to find out.
+
+    Raises:
+        BadInput: it can't, or it could not be shared between processes.
+    """
+    if "://" not in url:
+        raise BadInput(f"storage {url!r} is no database's URL, as sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    if is_sqlite(url) and not sqlite_path(url).name:
+        raise BadInput("a storage in memory can't be shared by workers: name a file, as sqlite:///FILE")
+    if url == tracking_uri():
+        raise BadInput(f"storage {without_credentials(url)} is MLflow's database: studies need another one")
+    if url != DEFAULT_STORAGE or sqlite_path(url).parent.exists():
+        check_database(url, "storage")
+
+
+def open_storage(url: str) -> "RDBStorage":
+    """The storage, its tables made where they are missing; several processes may do so at once.
+
+    Raises:
+        BadInput: it is no storage of studies, or was made by another version of Optuna.
+    """
+    import optuna
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import SQLAlchemyError
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    of_file = is_sqlite(url)
+    if url == DEFAULT_STORAGE:
+        sqlite_path(url).parent.mkdir(exist_ok=True)
+    arguments: dict[str, Any] = {"timeout": SECONDS_TO_LOCK} if of_file else {}
+    for attempt in range(1, TRIES + 1):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                storage = RDBStorage(
+                    url,
+                    engine_kwargs={"connect_args": arguments, "pool_pre_ping": True},
+                    heartbeat_interval=HEARTBEAT_SECONDS,
+                    grace_period=GRACE_SECONDS,
+                )
+            break
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, AssertionError) as error:
+            # Another process may be making the same tables.
+            if attempt == TRIES:
+                reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+                raise BadInput(f"storage {without_credentials(url)} can't hold studies: {reason}") from error
+            time.sleep(0.2 * attempt)
+    if of_file:
+        _lock_before_reading(storage.engine)
+    return storage
+
+
+def _lock_before_reading(engine: "Engine") -> None:
+    """Let an SQLite transaction take the lock when it begins.
+
+    SQLite has no SELECT FOR UPDATE, with which Optuna claims a trial: two workers could read that it waits, and both
+    take it. https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#enabling-non-legacy-sqlite-transactional-modes
+    """
+    from sqlalchemy import event
+
+    @event.listens_for(engine, "connect")
+    def leave_transactions_to_us(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def lock(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    engine.dispose()  # of connections that were made before
+
+
+def existing_storage(url: str) -> "RDBStorage | None":
+    """The storage if it holds studies' tables; nothing is made where it doesn't."""
+    from sqlalchemy import create_engine, inspect
+
+    if is_sqlite(url) and not sqlite_path(url).exists():
+        return None
+    engine = create_engine(url)
+    try:
+        return open_storage(url) if inspect(engine).has_table("studies") else None
+    finally:
+        engine.dispose()
+
+
+def check_studies(plans: Sequence[StudyPlan], url: str) -> None:
+    """Return if none of the studies exists with another definition; nothing is written to find out.
+
+    Raises:
+        BadInput: one does; says in what it differs.
+    """
+    storage = existing_storage(url)
+    stored = {} if storage is None else {study.study_name: study.user_attrs for study in storage.get_all_studies()}
+    for plan in plans:
+        if plan.name in stored:
+            check_definition(plan, stored[plan.name])
+
+
+def open_studies(storage: "RDBStorage", plans: Sequence[StudyPlan]) -> None:
+    """Make the studies that are missing, while other commands may do the same; raises as `check_studies`."""
+    stored = {study.study_name: study.user_attrs for study in storage.get_all_studies()}
+    for plan in plans:
+        if DEFINITION in stored.get(plan.name, {}):
+            check_definition(plan, stored[plan.name])
+        else:
+            _make_study(storage, plan)
+
+
+def _make_study(storage: "RDBStorage", plan: StudyPlan) -> None:
+    import optuna
+
+    try:
+        study = optuna.create_study(storage=storage, study_name=plan.name, direction="minimize")
+    except optuna.exceptions.DuplicatedStudyError:
+        # Another process is making it. Should it have died in between, its work is taken over.
+        study = optuna.load_study(study_name=plan.name, storage=storage)
+        for _ in range(TRIES):
+            if DEFINITION in study.user_attrs:
+                check_definition(plan, study.user_attrs)
+                return
+            time.sleep(0.5)
+    study.set_user_attr(KEY, uuid.uuid4().hex)
+    study.set_user_attr(DEFINITION, plan.definition)
+
+
+def check_definition(plan: StudyPlan, attributes: dict[str, Any]) -> None:
+    """Raise BadInput if a study of the plan's name was defined otherwise."""
+    differing = differences(attributes.get(DEFINITION, plan.definition), plan.definition)
+    if differing:
+        raise BadInput(
+            f"study {plan.name} exists with another definition: {'; '.join(differing)}. "
+            "Take the old one, or another --study-name"
+        )
+
+
+def load_study(storage: "RDBStorage", plan: StudyPlan, slot: int | None = None) -> "Study":
+    """The study, for a trial in the given slot with a sampler that is seeded for it.
+
+    A seed of each slot's own draws the same values whether or not the study was interrupted before it, and however
+    many workers share it no draw is repeated.
+    """
+    import numpy as np
+    import optuna
+
+    sampler = None
+    if slot is not None:
+        seed = int(np.random.SeedSequence([plan.search.sampler_seed, slot]).generate_state(1)[0])
+        sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+    study = optuna.load_study(study_name=plan.name, storage=storage, sampler=sampler, pruner=_pruner(plan))
+    study.get_trials(deepcopy=False)  # Optuna's cache has to know a trial before its parameters can be set
+    return study
+
+
+def _pruner(plan: StudyPlan) -> Any:
+    from optuna import pruners
+
+    match plan.search.pruner:
+        case "median":
+            return pruners.MedianPruner(n_warmup_steps=plan.pruner_warmup)
+        case "hyperband":
+            warmup, epochs = max(1, plan.pruner_warmup), plan.config.epochs
+            return pruners.HyperbandPruner(min_resource=warmup, max_resource=epochs)
+        case _:
+            return pruners.NopPruner()

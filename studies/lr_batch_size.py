@@ -1,0 +1,127 @@
+"""Which learning rate and batch size suits each network? `python -m studies.lr_batch_size --help`."""
+
+import sys
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import tyro
+
+from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
+from plainres.errors import BadInput
+from plainres.recipes import recipe_of
+from plainres.tracking.store import check_store, tracking_uri, without_credentials
+from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
+from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
+
+PROGRAM = "uv run python -m studies.lr_batch_size"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Tune learning rate and batch size of plain and residual networks, each in a study of its own, all alike.
+
+    Every trial trains for the same number of epochs, so it sees the same number of images whatever its batch size.
+    The recipe's learning rate and batch size (or --lr and --batch-size) are the first trial. Started again, studies go
+    on where they stopped; started several times at once, in terminals or on machines that share a storage, the work
+    is shared. Exit code: 0 finished, 1 a trial failed, 2 bad input, 130 interrupted.
+    """
+
+    depths: tuple[int, ...] = (18, 34, 50)
+    """Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage)."""
+    variants: tuple[str, ...] = ("plain", "residual")
+    """plain (no shortcut), residual, or both."""
+    trials: int = 20
+    """Of each study in total, those of earlier starts and of other machines included."""
+    lr_range: tuple[float, float] = (1e-3, 1.0)
+    """Lowest and highest learning rate, searched log-uniformly."""
+    batch_sizes: tuple[int, ...] = (16, 32, 64, 128, 256)
+    """Batch sizes that are tried."""
+    objective: str = "train_loss"
+    """Minimised: train_loss, train_error, validation_loss or validation_error. The test split never counts."""
+    pruner: str = "median"
+    """Stops trials that do badly early on: median, hyperband or none."""
+    pruner_warmup: Annotated[int | None, with_default("a third of the epochs", "INT")] = None
+    """Epochs that every trial trains before it can be pruned."""
+    sampler_seed: int = 0
+    """Of the draws (TPE); the same for every study."""
+    seed: int = 0
+    """Of initial weights and order of the images; the same for every trial."""
+    storage: str = DEFAULT_STORAGE
+    """Database of the studies: sqlite:///FILE, postgresql://USER@HOST/DATABASE or another SQLAlchemy URL."""
+    study_name: str = DEFAULT_PREFIX
+    """What the studies' names begin with; data set and network follow."""
+    jobs: Annotated[int | None, with_default("one a core on the CPU, 1 on a GPU", "INT")] = None
+    """Trials trained side by side by this command."""
+    experiment_name: str = "lr_batch_size"
+    """MLflow experiment that the runs belong to."""
+    run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
+
+
+def main(flags: Flags) -> int:
+    """Check what can be checked in an instant, then tune."""
+    search = Search(
+        lr_range=flags.lr_range,
+        batch_sizes=flags.batch_sizes,
+        objective=flags.objective,
+        pruner=flags.pruner,
+        pruner_warmup=flags.pruner_warmup,
+        sampler_seed=flags.sampler_seed,
+    )
+    plans = plan_studies(
+        flags.variants, flags.depths, flags.seed,
+        prefix=flags.study_name, search=search, settings=flags.run.settings,
+    )  # fmt: skip
+    if flags.trials < 1:
+        raise BadInput(f"trials {flags.trials} is below 1")
+    if flags.jobs is not None and flags.jobs < 1:
+        raise BadInput(f"jobs {flags.jobs} is below 1")
+    if not flags.experiment_name.strip():
+        raise BadInput("the experiment's name is empty")
+    check_store(tracking_uri())
+    check_storage(flags.storage)
+    return tune(plans, flags)
+
+
+def tune(plans: tuple[StudyPlan, ...], flags: Flags) -> int:
+    """Run the studies, then print what they came to."""
+    from optuna.exceptions import StorageInternalError
+    from rich.console import Console
+
+    from plainres.tracking.runs import open_experiment
+    from plainres.tracking.store import browse_hint
+    from plainres.tuning.display import arm_table
+    from plainres.tuning.run import run_studies
+    from plainres.tuning.workers import WorkersFail
+
+    console = Console()
+    if recipe_of(flags.run.dataset).needs_files:
+        from plainres.tuning.data import with_data
+
+        plans = with_data(plans)  # before anything is written
+    if plans[0].first_trial is None:
+        lr, batch_size = plans[0].config.lr, plans[0].config.batch_size
+        words = f"The recipe's learning rate {lr:g} with batch size {batch_size} is outside the space: no trial has it."
+        console.print(words, highlight=False, soft_wrap=True)
+    uri = tracking_uri()
+    check_studies(plans, flags.storage)
+    experiment = open_experiment(uri, flags.experiment_name)
+    try:
+        states = run_studies(plans, flags.trials, flags.storage, experiment, jobs=flags.jobs, console=console)
+    except WorkersFail as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return RUN_FAILED
+    except StorageInternalError:
+        lost = f"storage {without_credentials(flags.storage)} was lost; the same command goes on when it is back"
+        print(f"failed: {lost}", file=sys.stderr)
+        return RUN_FAILED
+    console.print(arm_table(states))
+    failures = [f"{state.plan.arm}: {reason}" for state in states for reason in state.failures]
+    for line in failures:
+        console.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\nStudies: {without_credentials(flags.storage)}", highlight=False, soft_wrap=True)
+    console.print(f"Browse: {browse_hint(uri, experiment.experiment_id)}", highlight=False, soft_wrap=True)
+    return RUN_FAILED if failures else FINISHED
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(Flags, main, PROGRAM))

@@ -1,0 +1,177 @@
+"""Studies worked on in this process: what is drawn, counted, pruned and stored."""
+
+import math
+from collections.abc import Callable
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from plainres.errors import BadInput
+from plainres.tracking.runs import Experiment, finished_run
+from plainres.training import EpochRecord
+from plainres.tuning.definition import StudyPlan
+from plainres.tuning.run import look, prepare
+from plainres.tuning.slots import claim, deaths_of, queue_again, queue_failed_again, slots_of
+from plainres.tuning.state import ArmState
+from plainres.tuning.storage import check_studies, load_study, open_storage, open_studies
+from plainres.tuning.workers import work_on
+
+Plans = Callable[..., tuple[StudyPlan, ...]]
+
+
+def work(plans: tuple[StudyPlan, ...], budget: int, url: str, experiment: Experiment) -> list[ArmState]:
+    """Bring the studies to the budget, as a worker alone does."""
+    storage, order = prepare(plans, budget, url, experiment)
+    work_on(storage, order, "worker")
+    return look({plan: load_study(storage, plan) for plan in plans}, budget)
+
+
+def draws(state: ArmState) -> list[dict[str, object]]:
+    return [trial.params for trial in state.done]
+
+
+@pytest.fixture
+def instant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings that take no time, with a loss that the learning rate alone decides: for what is about draws only."""
+
+    def train(config: object) -> list[EpochRecord]:
+        loss = abs(math.log10(config.lr) + 1)  # type: ignore[attr-defined]
+        final = {"final/train_loss": loss, "final/train_error": 0.5}
+        return [EpochRecord(1, {"loss/train": loss, "accuracy/train": 0.5, **final})]
+
+    monkeypatch.setattr("plainres.tuning.trial.train", train)
+
+
+def test_a_study_that_goes_on_draws_what_an_undisturbed_one_does(
+    instant: None, storage_url: str, experiment: Experiment, tiny_plans: Plans
+) -> None:
+    (whole,) = work(tiny_plans(prefix="whole"), 14, storage_url, experiment)
+    work(tiny_plans(prefix="parts"), 3, storage_url, experiment)
+    (plan,) = tiny_plans(prefix="parts")
+    storage = open_storage(storage_url)
+    study = load_study(storage, plan)
+    # An interrupt in the fourth trial.
+    _, trial = claim(study, storage, 12, plan.first_trial) or (0, None)
+    assert trial is not None
+    storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    queue_again(study, trial, deaths_of(trial))
+    work(tiny_plans(prefix="parts"), 12, storage_url, experiment)
+    (parts,) = work(tiny_plans(prefix="parts"), 14, storage_url, experiment)
+    assert draws(parts) == draws(whole)
+    assert len({params["lr"] for params in draws(whole)}) == 14
+    assert draws(whole)[0] == {"lr": 0.02, "batch_size": 64}
+
+
+def test_every_network_is_offered_the_same_random_draws(
+    instant: None, storage_url: str, experiment: Experiment, tiny_plans: Plans
+) -> None:
+    plain, residual = work(tiny_plans(("plain", "residual")), 5, storage_url, experiment)
+    assert draws(plain) == draws(residual)
+
+
+def test_no_more_slots_than_the_budget_are_worked_on(storage_url: str, tiny_plans: Plans) -> None:
+    (plan,) = tiny_plans()
+    storage = open_storage(storage_url)
+    open_studies(storage, [plan])
+    study = load_study(storage, plan)
+    for _ in range(5):  # two more than the budget, as workers that look at the same moment may add
+        study.add_trial(optuna.trial.create_trial(state=TrialState.WAITING))
+    claimed = [claim(study, storage, 3, None) for _ in range(4)]
+    assert [entry[0] if entry else None for entry in claimed] == [0, 1, 2, None]
+
+
+def test_a_slot_that_was_queued_twice_is_worked_on_once(storage_url: str, tiny_plans: Plans) -> None:
+    (plan,) = tiny_plans()
+    storage = open_storage(storage_url)
+    open_studies(storage, [plan])
+    study = load_study(storage, plan)
+    _, trial = claim(study, storage, 1, None) or (0, None)
+    assert trial is not None
+    storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    queue_again(study, trial, [])
+    queue_again(study, trial, [])
+    assert claim(study, storage, 1, None) is not None
+    assert claim(study, storage, 1, None) is None
+    assert len(slots_of(study.get_trials(), 1)[0].attempts) == 3
+
+
+def test_a_study_of_another_definition_is_refused(storage_url: str, tiny_plans: Plans) -> None:
+    open_studies(open_storage(storage_url), tiny_plans())
+    check_studies(tiny_plans(), storage_url)
+    for change, words in {
+        "lr_range": "highest learning rate is 1.0, not 0.5",
+        "objective": "objective is train_loss, not train_error",
+        "epochs": "epochs is 1, not 2",
+        "sampler_seed": "sampler seed is 0, not 1",
+    }.items():
+        other = {"lr_range": (1e-3, 0.5), "objective": "train_error", "epochs": 2, "sampler_seed": 1}[change]
+        with pytest.raises(BadInput, match=words):
+            check_studies(tiny_plans(**{change: other}), storage_url)
+    open_studies(open_storage(storage_url), tiny_plans(prefix="other", epochs=2))
+
+
+def test_a_trial_is_a_whole_mlflow_run_of_its_study(
+    storage_url: str, experiment: Experiment, tiny_plans: Plans
+) -> None:
+    (state,) = work(tiny_plans(epochs=2), 1, storage_url, experiment)
+    (trial,) = state.done
+    client = experiment.client
+    run = client.get_run(trial.user_attrs["run_id"])
+    parent = client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert parent.data.tags["study"] == state.plan.name
+    assert (run.data.tags["trial"], run.data.tags["state"], run.info.status) == ("0", "complete", "FINISHED")
+    assert run.data.metrics["final/train_loss"] == trial.value
+    history = {entry.step: entry.value for entry in client.get_metric_history(run.info.run_id, "loss/train")}
+    assert history == trial.intermediate_values
+    assert run.data.params["lr"] == str(trial.params["lr"])
+    assert finished_run(experiment, state.plan.trial_config(**trial.params)) == run.info.run_id
+
+
+def test_a_diverged_trial_counts_as_the_worst_and_is_marked(
+    storage_url: str, experiment: Experiment, tiny_plans: Plans
+) -> None:
+    # A learning rate at which the loss is no longer finite within the first epoch.
+    plans = tiny_plans(lr_range=(1e-3, 1e12), lr=1e12)
+    (state,) = work(plans, 2, storage_url, experiment)
+    diverged = state.done[0]
+    others = [trial.value for trial in state.done[1:] if trial.value is not None]
+    assert diverged.state == TrialState.COMPLETE
+    assert diverged.value is not None
+    assert diverged.value >= math.log(10)  # ten classes, none of which it can tell
+    assert state.diverged >= 1
+    assert state.best is None or state.best.number != diverged.number
+    assert all(math.isfinite(value) for value in others)
+    assert experiment.client.get_run(diverged.user_attrs["run_id"]).data.tags["diverged"] == "1"
+
+
+def test_a_pruned_trial_is_told_apart_from_a_finished_run(
+    storage_url: str, experiment: Experiment, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "plainres.tuning.storage._pruner", lambda _: optuna.pruners.ThresholdPruner(upper=0, n_warmup_steps=1)
+    )
+    (state,) = work(tiny_plans(epochs=3), 1, storage_url, experiment)
+    (trial,) = state.done
+    assert trial.state == TrialState.PRUNED
+    assert trial.user_attrs["pruned_epoch"] == 1
+    assert state.prune_rate == 1.0
+    assert state.best is None
+    run = experiment.client.get_run(trial.user_attrs["run_id"])
+    assert (run.data.tags["state"], run.data.tags["pruned_epoch"]) == ("pruned", "1")
+    assert "final/test_error" not in run.data.metrics
+    assert finished_run(experiment, state.plan.trial_config(**trial.params)) is None
+
+
+def test_a_trial_that_raises_fails_alone_and_is_tried_again_at_the_next_start(
+    instant: None, storage_url: str, experiment: Experiment, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("plainres.tuning.trial.log_metrics", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        (state,) = work(tiny_plans(), 2, storage_url, experiment)
+    assert state.failures == ("OSError: disk full",) * 2
+    assert not state.done
+    (plan,) = tiny_plans()
+    queue_failed_again(load_study(open_storage(storage_url), plan), 2)
+    (state,) = work(tiny_plans(), 2, storage_url, experiment)
+    assert (len(state.done), state.failures) == (2, ())
