@@ -64,7 +64,11 @@ def metrics(folder: Path) -> dict[str, dict[str, float]]:
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("degradation")
     return {
-        run.info.run_name: {name: value for name, value in run.data.metrics.items() if name != "images_per_second"}
+        run.info.run_name: {
+            name: value
+            for name, value in run.data.metrics.items()
+            if name not in ("images_per_second", "final/seconds")
+        }
         for run in client.search_runs(
             [experiment.experiment_id], "tags.config_hash LIKE '%'", order_by=["attributes.start_time ASC"]
         )

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,14 +28,19 @@ class Commands:
         )
         assert self.process.stdout
         assert self.process.stdout.readline() == "ready\n"
+        self.running: set[int] = set()
 
     def start(self, folder: Path, *arguments: str, uri: str = "") -> int:
         """The process id of the command; it leads a process group of its own."""
-        return self._ask({"start": arguments, "folder": str(folder), "uri": uri})
+        pid = self._ask({"start": arguments, "folder": str(folder), "uri": uri})
+        self.running.add(pid)
+        return pid
 
     def wait(self, pid: int) -> int:
         """The command's exit code, negative for a signal."""
-        return self._ask({"wait": pid})
+        code = self._ask({"wait": pid})
+        self.running.discard(pid)
+        return code
 
     def run(self, folder: Path, *arguments: str, uri: str = "") -> int:
         """Start the command and wait for its exit code."""
@@ -52,6 +58,8 @@ class Commands:
 def commands() -> Iterator[Commands]:
     commands = Commands()
     yield commands
+    for pid in commands.running:  # of a test that failed
+        os.kill(pid, signal.SIGKILL)
     commands.process.kill()
 
 

@@ -62,12 +62,14 @@ def train(config: RunConfig, job: Job, *, patient: bool = False, stop_after: int
         elif event.epoch == stop_after:
             signal.setitimer(signal.ITIMER_REAL, 0.05)
 
-    before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGTERM)]
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    stop.listen()
     try:
-        with stop.listening():
-            outcome = train_run(config, job, tell, patient=patient, stop=stop)
+        outcome = train_run(config, job, tell, patient=patient, stop=stop)
     finally:
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in zip((signal.SIGALRM, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
     return outcome, "\n".join(notices)
 
 

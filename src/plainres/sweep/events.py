@@ -6,14 +6,6 @@ from plainres.config import RunConfig
 
 
 @dataclass(frozen=True)
-class Started:
-    """A worker process took up a run."""
-
-    config: RunConfig
-    pid: int
-
-
-@dataclass(frozen=True)
 class Progress:
     """A run's training begins after so many epochs, or has finished one more."""
 

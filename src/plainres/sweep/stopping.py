@@ -11,33 +11,29 @@ class Interrupted(BaseException):
 
 
 class StopSignal:
-    """Whether SIGTERM came while `listening`; inside `may_stop` it raises Interrupted, at once if it came before."""
+    """Whether SIGTERM `came` since `listen`; inside `may_stop` it raises Interrupted, at once if it came before."""
 
     def __init__(self) -> None:
-        self._came = False
+        self.came = False
         self._may_stop = False
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take SIGTERM as the request."""
-        before = signal.signal(signal.SIGTERM, self._take)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    def listen(self) -> None:
+        """Take SIGTERM as the request from now on."""
+        signal.signal(signal.SIGTERM, self._take)
 
     @contextmanager
     def may_stop(self) -> Iterator[None]:
         """Around what may be left half done."""
         self._may_stop = True
         try:
-            if self._came:
+            if self.came:
                 raise Interrupted
             yield
         finally:
             self._may_stop = False
 
     def _take(self, _number: int, _frame: FrameType | None) -> None:
-        self._came = True
+        self.came = True
         if self._may_stop:
+            self._may_stop = False  # once: what is done about it isn't to be stopped
             raise Interrupted

@@ -4,23 +4,18 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
-from functools import partial
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
-from multiprocessing.managers import SyncManager
-from multiprocessing.synchronize import Event as Flag
-from queue import Queue
+from multiprocessing.process import BaseProcess
 
 import joblib
-from pebble import ProcessFuture, ProcessPool
 
 from plainres.config import RunConfig
-from plainres.sweep.events import Elsewhere, Event, Failed, Finished, Notice, Outcome, Progress, Started, Stopped
+from plainres.sweep.events import Elsewhere, Event, Failed, Notice, Outcome, Progress
 from plainres.sweep.job import Job
-
-Message = Started | Progress | Notice | int  # the index of a run that ended
 
 # What a worker comes to import: training, and what torch's optimizers, MLflow's database store and digits load late.
 PRELOADED = [
@@ -29,8 +24,6 @@ PRELOADED = [
     "mlflow.store.tracking.sqlalchemy_store",
     "sklearn.datasets",
 ]
-
-_stop: Flag  # in a worker: the sweep is being stopped
 
 
 def default_jobs(device: str, threads: int) -> int:
@@ -57,107 +50,123 @@ def train_side_by_side(configs: Sequence[RunConfig], jobs: int, job: Job) -> Ite
     iterator, or an exception such as KeyboardInterrupt while it waits, makes the runs in flight write checkpoints and
     ends them as KILLED; an exception during that stops the workers at once.
     """
-    if not configs:
-        return
-    context = worker_context()
-    manager = SyncManager(ctx=context)
-    manager.start(_begin_manager)
-    with manager:
-        sweep = _Sweep(configs, min(jobs, len(configs)), job, context, manager.Queue())
-        try:
-            yield from sweep.events()
-        except BaseException:
-            sweep.stop()
-            raise
-        finally:
-            sweep.close()
+    crew = _Crew(configs, jobs, job)
+    try:
+        yield from crew.events()
+    except BaseException:
+        crew.stop()
+        raise
+    finally:
+        crew.end()
 
 
-class _Sweep:
-    """The runs of one sweep: which are in flight, in which process, and which try it is."""
+class _Worker:
+    """A process that trains one run after another, with a pipe of its own: no worker can hold up another."""
 
-    def __init__(
-        self,
-        configs: Sequence[RunConfig],
-        jobs: int,
-        job: Job,
-        context: BaseContext,
-        queue: "Queue[Message]",
-    ) -> None:
-        self.configs = configs
+    def __init__(self, job: Job) -> None:
+        context = worker_context()
+        self.connection, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_work, args=(theirs, job), daemon=True)  # type: ignore[attr-defined]
+        self.process.start()
+        theirs.close()  # so that the pipe ends with the process
+        self.config: RunConfig | None = None
+
+    def train(self, config: RunConfig, *, patient: bool) -> None:
+        """Hand it a run."""
+        self.config = config
+        with suppress(OSError):  # it's dead: the pipe's end tells
+            self.connection.send((config, patient))
+
+
+class _Crew:
+    """The workers of a sweep, and which runs are still to be handed to them."""
+
+    def __init__(self, configs: Sequence[RunConfig], jobs: int, job: Job) -> None:
         self.job = job
-        self.queue = queue
-        self.flag = context.Event()
-        self.pool = ProcessPool(max_workers=jobs, initializer=_begin_worker, initargs=(self.flag,), context=context)
-        self.futures: dict[int, ProcessFuture[Outcome]] = {}
-        self.failed_once: set[int] = set()
-        self.pids: dict[RunConfig, int] = {}
-        for index in range(len(configs)):
-            self._schedule(index, patient=False)
+        self.jobs = jobs
+        self.waiting = deque((config, False) for config in configs)
+        self.failed_once: set[RunConfig] = set()
+        self.workers: list[_Worker] = []
 
     def events(self) -> Iterator[Event]:
         """What happens, until every run has ended."""
-        while self.futures:
-            event = self.queue.get()
-            if isinstance(event, Started):
-                self.pids[event.config] = event.pid
-            elif isinstance(event, Progress | Notice):
-                yield event
-            else:
-                yield from self._ended(event)
+        while self._hand_out():
+            for worker, message in self._messages():
+                if isinstance(message, Progress | Notice):
+                    yield message
+                else:
+                    yield from self._ended(worker, message)
 
     def stop(self) -> None:
-        """Have the runs in flight write their checkpoints, and no other begin; returns when they have."""
-        self.flag.set()
-        for pid in self.pids.values():
-            _signal(pid, signal.SIGTERM)
-        while self.futures:
-            event = self.queue.get()
-            if isinstance(event, Started):
-                _signal(event.pid, signal.SIGTERM)
-            elif isinstance(event, int):
-                del self.futures[event]
+        """Have the runs in flight write their checkpoints; returns when they have."""
+        for worker in self.workers:
+            if worker.process.pid:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.process.pid, signal.SIGTERM)
+        while any(worker.config for worker in self.workers):
+            for worker, message in self._messages():
+                if not isinstance(message, Progress | Notice):
+                    worker.config = None
 
-    def close(self) -> None:
+    def end(self) -> None:
         """End the workers, at once if they are at work."""
-        if self.futures:
-            for pid in self.pids.values():
-                _signal(pid, signal.SIGKILL)
-        self.pool.stop()  # type: ignore[no-untyped-call]
-        self.pool.join()
+        for worker in self.workers:
+            if worker.config:
+                worker.process.kill()
+            worker.connection.close()  # at which an idle worker ends
+        for worker in self.workers:
+            worker.process.join()
 
-    def _schedule(self, index: int, *, patient: bool) -> None:
-        future = self.pool.schedule(_train, (self.configs[index], self.job, patient, self.queue))
-        self.futures[index] = future
-        # Results join the workers' own events, so that there is one thing to wait for.
-        future.add_done_callback(partial(_announce, self.queue, index))
+    def _hand_out(self) -> bool:
+        """Give idle workers runs, hiring up to the number of jobs; whether any run is in flight."""
+        while self.waiting:
+            idle = next((worker for worker in self.workers if worker.config is None), None)
+            if idle is None:
+                if len(self.workers) == self.jobs:
+                    break
+                idle = _Worker(self.job)
+                self.workers.append(idle)
+            config, patient = self.waiting.popleft()
+            idle.train(config, patient=patient)
+        return any(worker.config for worker in self.workers)
 
-    def _ended(self, index: int) -> Iterator[Event]:
-        config = self.configs[index]
-        outcome = _outcome(config, self.futures.pop(index))
-        self.pids.pop(config, None)
+    def _messages(self) -> Iterator[tuple[_Worker, Progress | Notice | Outcome]]:
+        """Wait for messages, of which the end of a worker is one if it was at work."""
+        ready = wait([worker.connection for worker in self.workers])
+        for worker in [worker for worker in self.workers if worker.connection in ready]:
+            try:
+                yield worker, worker.connection.recv()
+            except (EOFError, OSError):
+                self.workers.remove(worker)
+                worker.process.join()
+                if worker.config:
+                    yield worker, Failed(worker.config, f"its process ended with exit code {worker.process.exitcode}")
+
+    def _ended(self, worker: _Worker, outcome: Outcome) -> Iterator[Event]:
+        worker.config = None
         if isinstance(outcome, Elsewhere):
-            yield Notice(config, "another process trains it: its result is waited for")
-            self._schedule(index, patient=True)
-        elif isinstance(outcome, Finished):
-            yield outcome
-        elif outcome.worth_a_retry and index not in self.failed_once:
-            self.failed_once.add(index)
-            yield Notice(config, f"{outcome.reason}; it is tried once more")
-            self._schedule(index, patient=True)
+            yield Notice(outcome.config, "another process trains it: its result is waited for")
+            self.waiting.append((outcome.config, True))
+        elif isinstance(outcome, Failed) and outcome.worth_a_retry and outcome.config not in self.failed_once:
+            self.failed_once.add(outcome.config)
+            yield Notice(outcome.config, f"{outcome.reason}; it is tried once more")
+            self.waiting.append((outcome.config, True))
         else:
             yield outcome
 
 
-def _begin_worker(flag: Flag) -> None:
-    global _stop
-    _stop = flag
-    follow_parent()
+def _work(connection: Connection, job: Job) -> None:
+    """In a worker: train what comes through the pipe until it's closed, or SIGTERM has stopped a run."""
+    from plainres.sweep.run_training import train_run
+    from plainres.sweep.stopping import StopSignal
 
-
-def _begin_manager() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # sent to all processes of a job, it must not take the messages away
     follow_parent()
+    stop = StopSignal()
+    stop.listen()
+    with suppress(EOFError, OSError):
+        while not stop.came:
+            config, patient = connection.recv()
+            connection.send(train_run(config, job, connection.send, patient=patient, stop=stop))
 
 
 def follow_parent() -> None:
@@ -171,33 +180,3 @@ def follow_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-
-
-def _train(config: RunConfig, job: Job, patient: bool, queue: "Queue[Message]") -> Outcome:
-    """In a worker: train one run."""
-    from plainres.sweep.run_training import train_run
-    from plainres.sweep.stopping import StopSignal
-
-    stop = StopSignal()
-    with stop.listening():
-        queue.put(Started(config, os.getpid()))  # from here on SIGTERM stops the run
-        if _stop.is_set():
-            return Stopped(config)
-        return train_run(config, job, queue.put, patient=patient, stop=stop)
-
-
-def _announce(queue: "Queue[Message]", index: int, _: "Future[object]") -> None:
-    with suppress(OSError, EOFError):  # the sweep is over
-        queue.put(index)
-
-
-def _outcome(config: RunConfig, future: "Future[Outcome]") -> Outcome:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    return Failed(config, f"its process ended: {str(error).partition(chr(10))[0] or type(error).__name__}")
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)

@@ -1,6 +1,5 @@
 """Worker processes that share studies: each claims trials until none is left, and is replaced should it die."""
 
-import multiprocessing
 import signal
 import time
 import uuid
@@ -16,7 +15,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from plainres.sweep.workers import follow_parent
+from plainres.sweep.workers import follow_parent, worker_context
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.heartbeat import heartbeat
 from plainres.tuning.slots import claim, deaths_of, queue_after_death, queue_again
@@ -131,7 +130,7 @@ class Crew(AbstractContextManager["Crew"]):
 
     def _hire(self) -> None:
         worker = uuid.uuid4().hex
-        process = multiprocessing.get_context("spawn").Process(target=work, args=(self.order, worker), name=worker)
+        process = worker_context().Process(target=work, args=(self.order, worker), name=worker)  # type: ignore[attr-defined]
         # Inherited: Ctrl-C reaches a process that is still importing, too, and is for the command alone.
         for_the_command = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
