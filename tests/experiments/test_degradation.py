@@ -227,7 +227,7 @@ BAD_INPUT = {
     "--threads 0": "threads 0 is outside 1 to 1024",
     "--width 5000": "width 5000 is outside 1 to 4096",
     "--checkpoint-every -1": "checkpoint-every -1 is below 0",
-    "--checkpoint-dir /proc/nothing": "checkpoints can't be written to '/proc/nothing'",
+    "--checkpoint-dir /proc/nothing": "checkpoints can't be written to /proc/nothing",
     "--report 0123456789abcdef0123456789abcdef": "no run '0123456789abcdef0123456789abcdef'",
     "--nonsense 3": "--nonsense",
 }

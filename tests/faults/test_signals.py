@@ -30,7 +30,7 @@ def test_a_signal_checkpoints_the_runs_and_says_how_to_go_on(
     commands: Commands, folder: Path, number: signal.Signals, code: int
 ) -> None:
     command = commands.start(folder, *LONG)
-    eventually(lambda: len(steps(folder)) == 2)
+    eventually(lambda: len(steps(folder)) == 2 and min(steps(folder)) > 30)
     os.killpg(command, number)  # as a terminal does, and a batch system
     assert commands.wait(command) == code
     errors = folder.with_name("folder.err").read_text()

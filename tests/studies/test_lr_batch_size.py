@@ -56,16 +56,22 @@ def wait_for(there: Callable[[], object], process: "subprocess.Popen[str]") -> N
 
 
 def children(pid: int) -> list[int]:
-    """The worker processes of a command."""
-    found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True).stdout
-    return [int(line.split()[0]) for line in found.splitlines() if "spawn_main" in line]
+    """The worker processes of a command, which its fork server starts."""
+
+    def below(parent: int) -> list[int]:
+        asked = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)]
+        found = subprocess.run(asked, capture_output=True, text=True).stdout
+        return [int(line.split()[0]) for line in found.splitlines() if "forkserver" in line]
+
+    (server,) = below(pid)
+    return below(server)
 
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder in which studies of two networks went from nothing to their end, through a killed worker and Ctrl-C."""
     folder = tmp_path_factory.mktemp("studied")
-    both = ["--depths", "8", "--epochs", "6", "--jobs", "1", *TINY]
+    both = ["--depths", "8", "--epochs", "25", "--jobs", "1", *TINY]
 
     def training(arm: str, number: int) -> bool:
         return any(

@@ -40,7 +40,7 @@ def check_root(root: Path) -> None:
             raise PermissionError(errno.EACCES, f"no permission for {existing}")
         free = shutil.disk_usage(existing).free
     except OSError as error:
-        raise BadInput(f"checkpoints can't be written to {str(root)!r}: {error.strerror} (--checkpoint-dir)") from error
+        raise BadInput(f"checkpoints can't be written to {root}: {error.strerror} (--checkpoint-dir)") from error
     if free < SPACE_NEEDED:
         raise BadInput(
             f"checkpoints can't be written to {root}: {free / 2**20:.0f} MB of disk space are free, and "
