@@ -12,7 +12,7 @@ from plainres.errors import BadInput
 from plainres.recipes import recipe_of
 from plainres.sweep.folders import check_root, default_root
 from plainres.sweep.plan import Sweep, plan_sweep
-from plainres.tracking.store import check_store, run_exists, tracking_uri
+from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
 from plainres.tuning.best import tuned_values
 from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
@@ -67,8 +67,7 @@ def main(flags: Flags) -> int:
     sweep = plan_sweep(flags.variants, flags.depths, flags.seeds, **flags.run.settings)
     if flags.jobs is not None and flags.jobs < 1:
         raise BadInput(f"jobs {flags.jobs} is below 1")
-    if not flags.experiment_name.strip() or not flags.experiment_name.isprintable():
-        raise BadInput(f"the experiment's name {flags.experiment_name!r} is empty or can't be shown")
+    check_experiment_name(flags.experiment_name)
     if flags.checkpoint_every < 0:
         raise BadInput(f"checkpoint-every {flags.checkpoint_every} is below 0")
     checkpoints = Path(flags.checkpoint_dir) if flags.checkpoint_dir else default_root(uri)

@@ -12,9 +12,8 @@ import tyro
 
 from plainres.command_line import FINISHED, RunFlags, run_command
 from plainres.config import RunConfig, configure
-from plainres.errors import BadInput
 from plainres.recipes import recipe_of
-from plainres.tracking.store import browse_hint, check_store, tracking_uri
+from plainres.tracking.store import browse_hint, check_experiment_name, check_store, tracking_uri
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,8 +77,7 @@ def main(flags: Flags) -> int:
     if flags.summary:
         print(summary_of(config).table(layers=flags.layers))
         return FINISHED
-    if not flags.experiment_name.strip():
-        raise BadInput("the experiment's name is empty")
+    check_experiment_name(flags.experiment_name)
     uri = tracking_uri()
     check_store(uri)
     return classify(config, flags, uri)
@@ -121,7 +119,7 @@ def classify(config: RunConfig, flags: Flags, uri: str) -> int:
 def train_tracked(config: RunConfig, experiment: "Experiment", console: "Console") -> str:
     """Train the run, log it and what the network takes each test image for; where its artifacts are."""
     from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
-    from plainres.tracking.runs import DIVERGED_TAG, log_metrics, set_status, tracked_run
+    from plainres.tracking.runs import DIVERGED_TAG, log_metrics, tracked_run
     from plainres.tracking.source import current_source
     from plainres.training import Trainer
 
@@ -130,26 +128,20 @@ def train_tracked(config: RunConfig, experiment: "Experiment", console: "Console
     client = experiment.client
     sizes = ", ".join(f"{size} {split}" for split, size in dataset.sizes.items())
     console.print(f"\n{config.name} on {config.dataset}: {sizes} images")
-    run_id = ""
-    try:
-        with tracked_run(experiment, config, dataset, None, current_source()) as run_id:
-            for record in shown(trainer, console):
-                log_metrics(client, run_id, record.metrics, record.epoch)
-                if record.diverged:
-                    client.set_tag(run_id, DIVERGED_TAG, record.epoch)
-            loss, error = record.metrics["final/test_loss"], record.metrics["final/test_error"]
-            console.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
-            table = prediction_table(dataset.test.labels, trainer.predict(trainer.test_split), dataset.class_names)
-            client.log_text(run_id, table.to_csv(index=False), "predictions.csv")
-            for name, figure in {
-                "confusion.png": draw_confusion(table, dataset.class_names),
-                "predictions.png": draw_predictions(dataset.test.images, table),
-            }.items():
-                client.log_figure(run_id, figure, name, save_kwargs={"dpi": 200})
-    except KeyboardInterrupt:
-        if run_id:
-            set_status(experiment, run_id, "KILLED")
-        raise
+    with tracked_run(experiment, config, dataset, None, current_source()) as run_id:
+        for record in shown(trainer, console):
+            log_metrics(client, run_id, record.metrics, record.epoch)
+            if record.diverged:
+                client.set_tag(run_id, DIVERGED_TAG, record.epoch)
+        loss, error = record.metrics["final/test_loss"], record.metrics["final/test_error"]
+        console.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
+        table = prediction_table(dataset.test.labels, trainer.predict(trainer.test_split), dataset.class_names)
+        client.log_text(run_id, table.to_csv(index=False), "predictions.csv")
+        for name, figure in {
+            "confusion.png": draw_confusion(table, dataset.class_names),
+            "predictions.png": draw_predictions(dataset.test.images, table),
+        }.items():
+            client.log_figure(run_id, figure, name, save_kwargs={"dpi": 200})
     return str(client.get_run(run_id).info.artifact_uri).removeprefix("file://")
 
 

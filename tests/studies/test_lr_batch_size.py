@@ -136,7 +136,7 @@ def test_the_experiment_takes_the_tuned_values(studied: tuple[Path, str]) -> Non
     folder, _ = studied
     code, output, errors = finish(
         start(
-            folder, "--tuned", "--depths", "8", "--width", "8", "--epochs", "6", "--seeds", "0", "--jobs", "1",
+            folder, "--tuned", "--depths", "8", "--width", "8", "--epochs", "25", "--seeds", "0", "--jobs", "1",
             module="experiments.degradation",
         )
     )  # fmt: skip
@@ -228,6 +228,6 @@ def test_a_changed_definition_is_refused_and_nothing_written(studied: tuple[Path
     before = (folder / "mlflow.db").read_bytes(), len(trials(folder, "plain-8"))
     code, output, errors = finish(start(folder, "--depths", "8", "--epochs", "7", *TINY))
     assert (code, output) == (2, "")
-    assert "exists with another definition: epochs is 6, not 7" in errors
+    assert "exists with another definition: pruner's warm-up is 8, not 2; epochs is 25, not 7" in errors
     assert errors.count("\n") == 1
     assert ((folder / "mlflow.db").read_bytes(), len(trials(folder, "plain-8"))) == before

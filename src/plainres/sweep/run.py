@@ -13,11 +13,9 @@ from plainres.sweep.folders import RunFolder, run_folder
 from plainres.sweep.job import Job
 from plainres.sweep.plan import Sweep
 from plainres.sweep.workers import train_side_by_side
-from plainres.tracking.outages import keep_trying, reaching_store
+from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.runs import Experiment, add_member, finished_run, open_children, open_parent, set_status
 from plainres.tracking.source import current_source
-
-PATIENCE = 60  # seconds to wait for a store that's away once every run is trained
 
 
 def run_sweep(

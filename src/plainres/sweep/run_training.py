@@ -16,14 +16,12 @@ from plainres.sweep.folders import RunFolder, run_folder
 from plainres.sweep.job import Job
 from plainres.sweep.stopping import Interrupted, StopSignal
 from plainres.tracking.journal import Journal
-from plainres.tracking.outages import reaching_store
+from plainres.tracking.outages import PATIENCE, reaching_store
 from plainres.tracking.run_log import MODEL_FILE, RunLog
 from plainres.tracking.runs import DIVERGED_TAG, finished_run
 from plainres.tracking.store import without_credentials
 from plainres.training import Trainer
 from plainres.training.checkpoint import Rhythm, State, load_checkpoint, save_checkpoint, save_model
-
-PATIENCE = 60  # seconds to wait for a store that's away when all else is done
 
 Tell = Callable[[Progress | Notice], None]
 

@@ -13,6 +13,7 @@ from plainres.errors import StoreAway
 from plainres.tracking.store import without_credentials
 
 SECONDS_BETWEEN_TRIES = 2.0
+PATIENCE = 60.0  # seconds to wait for a store that's away when there's nothing else to do
 TOO_MANY_REQUESTS = 429
 
 Value = TypeVar("Value")

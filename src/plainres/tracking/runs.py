@@ -115,11 +115,14 @@ def tracked_run(
 ) -> Iterator[str]:
     """A new MLflow run around the training of one configuration, yielding its id.
 
-    It ends as FINISHED, or as FAILED with the traceback among its artifacts.
+    It ends as FINISHED, as KILLED after an interrupt, or as FAILED with the traceback among its artifacts.
     """
     run_id = create_run(experiment, config, dataset, parent_run_id, source, {})
     try:
         yield run_id
+    except KeyboardInterrupt:
+        set_status(experiment, run_id, "KILLED")
+        raise
     except BaseException:
         fail_run(experiment, run_id)
         raise

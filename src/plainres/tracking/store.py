@@ -41,6 +41,12 @@ def check_store(uri: str) -> None:
         )
 
 
+def check_experiment_name(name: str) -> None:
+    """Raise BadInput for a name that MLflow couldn't show."""
+    if not name.strip() or not name.isprintable():
+        raise BadInput(f"the experiment's name {name!r} is empty or can't be shown")
+
+
 def check_database(uri: str, what: str) -> None:
     """Return if a database can be reached, and a file of SQLite's written; nothing is written to find out.
 
