@@ -115,7 +115,8 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
         checkpoint_every=flags.checkpoint_every,
     )
     with reaching_store():
-        return report(parent_run_id, uri, rebuild=not has_report(experiment, parent_run_id))
+        rebuild = not has_report(experiment, parent_run_id)
+    return report(parent_run_id, uri, rebuild=rebuild)
 
 
 def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
@@ -126,12 +127,14 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
     from plainres.analysis.report import report_location, store_report
     from plainres.analysis.summary import terminal_table
     from plainres.analysis.tuned import tuned_terminal_table
+    from plainres.tracking.outages import reaching_store
     from plainres.tracking.store import browse_hint
 
-    results = load_sweep(parent_run_id, uri)
-    verdict = judge(results)
-    if rebuild:
-        store_report(results, verdict)
+    with reaching_store():
+        results = load_sweep(parent_run_id, uri)
+        verdict = judge(results)
+        if rebuild:
+            store_report(results, verdict)
     console = Console()
     console.print(terminal_table(results.runs))
     tuned = from_params(results.params)

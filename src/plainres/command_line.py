@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from plainres.errors import BadInput, StoreAway, Terminated
+from plainres.errors import BadInput, StoreAway, StoreRefuses, Terminated
 from plainres.recipes import RECIPES
 from plainres.tracking.store import without_credentials
 
@@ -116,6 +116,9 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
         return BAD_INPUT
     except StoreAway as away:
         print(f"error: the tracking store is away ({away}); when it's back: {program} {_again()}", file=sys.stderr)
+        return RUN_FAILED
+    except StoreRefuses as refusal:
+        print(f"error: MLflow refuses: {refusal}", file=sys.stderr)
         return RUN_FAILED
     except KeyboardInterrupt as interrupt:
         print(f"\ninterrupted; to go on: {program} {_again()}".rstrip(), file=sys.stderr)

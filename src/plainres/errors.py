@@ -9,5 +9,9 @@ class StoreAway(Exception):
     """The tracking store doesn't answer now and may later; its message is one line."""
 
 
+class StoreRefuses(Exception):
+    """The tracking store refuses what it's asked, and would again; its message is one line."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM: as a KeyboardInterrupt, but with an exit code of its own."""

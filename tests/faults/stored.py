@@ -1,5 +1,6 @@
-"""What runs have left in a store."""
+"""What runs have left in a store, and the processes that train them."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -40,3 +41,16 @@ def weights(folder: Path, run_id: str) -> dict[str, torch.Tensor]:
     """The trained network that a run has stored below a folder."""
     (path,) = folder.glob(f"mlruns/*/{run_id}/artifacts/model.pt")
     return torch.load(path, weights_only=True)  # type: ignore[no-any-return]
+
+
+def workers_of(folder: Path) -> list[int]:
+    """The processes that have a run's journal open."""
+    pids = set()
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            target = os.readlink(descriptor)
+        except OSError:
+            continue
+        if target.startswith(str(folder)) and target.endswith("/journal"):
+            pids.add(int(descriptor.parts[2]))
+    return sorted(pids)

@@ -11,7 +11,7 @@ import torch
 from mlflow import MlflowClient
 
 from tests.faults.conftest import Commands
-from tests.faults.stored import TIMES, histories, weights, without_times
+from tests.faults.stored import TIMES, histories, weights, without_times, workers_of
 
 KILLS = 20
 SWEEP = ["--depths", "8", "14", "--width", "8", "--epochs", "12", "--seeds", "0", "1", "--checkpoint-every", "1"]
@@ -25,19 +25,6 @@ def undisturbed(commands: Commands, template_database: Path, tmp_path_factory: p
     (folder / "mlflow.db").write_bytes(template_database.read_bytes())
     assert commands.run(folder, *SWEEP) == 0
     return folder
-
-
-def workers_of(folder: Path) -> list[int]:
-    """The processes that have a run's journal open."""
-    pids = set()
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            target = os.readlink(descriptor)
-        except OSError:
-            continue
-        if target.startswith(str(folder)) and target.endswith("/journal"):
-            pids.add(int(descriptor.parts[2]))
-    return sorted(pids)
 
 
 def wait_for_lines(folder: Path, count: int) -> None:

@@ -1,12 +1,15 @@
 """Several commands at once on one store."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from tests.faults.conftest import Commands
-from tests.faults.stored import histories
+from tests.faults.stored import histories, workers_of
+from tests.faults.waiting import eventually
 
 SWEEP = ["--depths", "8", "--width", "8", "--epochs", "4", "--seeds", "0"]
 
@@ -24,3 +27,31 @@ def test_each_run_is_trained_once(commands: Commands, folder: Path, other: list[
     parents = client.search_runs(["1"], "tags.sweep_hash LIKE '%'")
     assert len(parents) == (1 if other is SWEEP else 2)
     assert all("verdict" in parent.data.tags for parent in parents)
+
+
+def test_a_run_whose_owner_dies_is_taken_over_by_who_waits_for_it(commands: Commands, folder: Path) -> None:
+    sweep = ["--depths", "8", "--width", "8", "--epochs", "40", "--seeds", "0", "--checkpoint-every", "1"]
+    owner = commands.start(folder, *sweep)
+    eventually(lambda: len(workers_of(folder)) == 2)
+    second = commands.start(folder, *sweep)
+    eventually(lambda: "another process trains it" in folder.with_name("folder.out").read_text())
+    os.kill(owner, signal.SIGKILL)
+    assert commands.wait(owner) == -signal.SIGKILL
+    assert commands.wait(second) == 0
+    found = histories(f"sqlite:///{folder / 'mlflow.db'}")
+    assert len(found) == 2
+    for _, history in found.values():
+        assert [step for step, _ in history["loss/train"]] == list(range(1, 41))
+
+
+def test_a_sweep_leaves_the_unfinished_runs_of_another_alone(commands: Commands, folder: Path) -> None:
+    sweep = ["--depths", "8", "--width", "8", "--seeds", "0", "--checkpoint-every", "1", "--epochs", "3"]
+    assert commands.run(folder, *sweep) == 0
+    fresh = commands.start(folder, *sweep, "--fresh")
+    eventually(lambda: workers_of(folder))
+    os.kill(fresh, signal.SIGKILL)
+    commands.wait(fresh)
+    left = {path: path.read_bytes() for path in folder.glob("mlruns/checkpoints/*/journal")}
+    assert left
+    assert commands.run(folder, "--variants", "plain", *sweep) == 0  # another sweep, which has what it needs
+    assert {path: path.read_bytes() for path in folder.glob("mlruns/checkpoints/*/journal")} == left

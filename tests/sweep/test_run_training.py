@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from plainres.config import RunConfig
+from plainres.errors import BadInput
+from plainres.sweep import run_training
 from plainres.sweep.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Stopped
-from plainres.sweep.folders import run_folder
+from plainres.sweep.folders import check_root, run_folder
 from plainres.sweep.job import Job
 from plainres.sweep.run_training import train_run
 from plainres.sweep.stopping import StopSignal
@@ -168,6 +170,13 @@ def test_a_damaged_journal_is_used_as_far_as_it_is_whole(
         check_losses(job, outcome, undisturbed[0])
 
 
+def test_a_run_that_lost_its_journal_does_not_keep_the_checkpoints_of_before(config: RunConfig, job: Job) -> None:
+    train(config, job, stop_after=4)
+    emptied(folder_of(config, job) / "journal")
+    train(config, job, stop_after=2)
+    assert "goes on after epoch 2" in train(config, job)[1]
+
+
 def check_losses(job: Job, outcome: Outcome, expected: History) -> None:
     """What was retrained since the damage was logged already, and is so twice only with a time of its own."""
     assert isinstance(outcome, Finished)
@@ -248,6 +257,32 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("a small file system can be mounted by root only")
     yield disk
     subprocess.run(["umount", disk], check=True)
+
+
+def test_a_read_only_or_nearly_full_disk_is_found_before_training(small_disk: Path) -> None:
+    with pytest.raises(BadInput, match=r"2 MB of disk space are free, and 64 MB are the least \(--checkpoint-dir\)"):
+        check_root(small_disk / "checkpoints")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(BadInput, match=f"no permission for {small_disk}"):
+        check_root(small_disk / "checkpoints")
+
+
+def test_memory_that_runs_out_comes_with_a_hint(
+    job: Job, tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(_: RunConfig) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore words.")
+
+    monkeypatch.setattr(run_training, "Trainer", run_out)
+    outcome, _ = train(tiny(), job)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == (
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.; a smaller --batch-size or fewer --jobs "
+        "need less"
+    )
+    (run,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
+    assert run.info.status == "FAILED"
+    assert list(Path.cwd().glob(f"mlruns/*/{run.info.run_id}/artifacts/traceback.txt"))
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_and_says_what_to_do(

@@ -68,7 +68,7 @@ def test_a_run_whose_workers_are_killed_fails_and_no_other(job: Job, tiny: Calla
 def test_closing_the_iterator_stops_the_runs_in_flight(job: Job, tiny: Callable[..., RunConfig]) -> None:
     events = train_side_by_side([tiny(epochs=5000)], 1, job)
     assert any(isinstance(event, Progress) and event.epoch == 2 for event in events)
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     (run,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
     assert run.info.status == "KILLED"
     assert len(list(job.checkpoints.glob("*/epoch-*.pt"))) == 2

@@ -1,4 +1,7 @@
+from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from mlflow import MlflowClient
@@ -49,9 +52,36 @@ def test_a_store_that_cannot_be_used_is_refused(
 
 def test_credentials_are_not_shown() -> None:
     assert without_credentials("http://me:secret@host:5000/path") == "http://host:5000/path"
+    assert without_credentials("request to http://me:p@ss/secret@host/ failed") == "request to http://host/ failed"
+    assert without_credentials("at postgresql://host/db?user=me&password=secret now") == "at postgresql://host/db now"
     assert "secret" not in browse_hint("postgresql://me:secret@host/mlflow", "1")
     assert "--backend-store-uri sqlite:///other.db`" in browse_hint("sqlite:///other.db", "1")
     assert browse_hint(DEFAULT_URI, "1").startswith("`uv run mlflow ui`, then http://127.0.0.1:5000/#/experiments/1")
+
+
+class AsksForAPassword(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        allowed = self.headers.get("Authorization") == f"Basic {b64encode(b'me:sec@ret').decode()}"
+        self.send_response(200 if allowed else 401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_is_asked_with_the_credentials_of_its_uri_or_of_mlflows_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), AsksForAPassword) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_port}"
+        check_store(f"http://me:sec%40ret@{host}")
+        with pytest.raises(BadInput, match=f"tracking server http://{host} can't be reached: HTTP Error 401"):
+            check_store(f"http://me:wrong@{host}")
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "sec@ret")
+        check_store(f"http://{host}")
+        server.shutdown()
 
 
 def test_a_folder_for_artifacts_that_cannot_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+import copy
 import math
 from collections.abc import Callable
 
@@ -172,6 +173,19 @@ def test_a_run_that_diverges_ends_there_with_the_error_it_has(tiny: Callable[...
 def test_the_narrowest_nets_train(tiny: Callable[..., RunConfig]) -> None:
     # Of 4 channels, oneDNN's strided 1x1 convolution would corrupt memory.
     assert len(list(train(tiny("residual", width=4, shortcut="B", epochs=1)))) == 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_cuda_goes_on_close_to_an_undisturbed_run(tiny: Callable[..., RunConfig]) -> None:
+    config = tiny(epochs=3, device="cuda", precision="fp32")
+    first = Trainer(config)
+    records = iter(first)
+    while next(records).epoch < 1:
+        pass
+    second = Trainer(config)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    losses = [[record.metrics["loss/train"] for record in rest] for rest in (records, second)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-2)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from plainres.config import RunConfig
 from plainres.errors import BadInput
+from plainres.tracking.journal import run_id_of
 from plainres.tracking.store import is_sqlite, sqlite_path, without_credentials
 
 SPACE_NEEDED = 64 * 2**20  # bytes free at the start, for a database, its journal and the checkpoints of small networks
@@ -73,14 +74,19 @@ class RunFolder:
         finally:
             lock.release()
 
-    def clear(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
+    def clear(self, run_id: str) -> None:
+        """Delete the folder, whose lock is held, if it is what this finished run has left."""
+        journal = self.path / "journal"
+        if journal.exists() and run_id_of(journal) == run_id:
+            shutil.rmtree(self.path, ignore_errors=True)
 
 
 def run_folder(root: Path, uri: str, experiment_id: str, config: RunConfig) -> RunFolder:
     """The folder of a run of one experiment in one store; its name is made of our own words and digits."""
-    store = "" if is_sqlite(uri) else without_credentials(uri)
+    if not is_sqlite(uri):
+        store = without_credentials(uri)
+    else:  # which may be moved to another place together with the folder beside it
+        store = "" if root == default_root(uri) else str(sqlite_path(uri).absolute())
     key = hashlib.sha256(f"{store} {experiment_id} {config.config_hash}".encode()).hexdigest()[:12]
     name = f"{config.name}-{key}"
     return RunFolder(root / name, root / "locks" / f"{name}.lock")

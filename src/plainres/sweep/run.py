@@ -1,20 +1,28 @@
 """Run a sweep: take what the store has, train the rest, note on the parent run which runs belong to it."""
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from rich.console import Console
 
 from plainres.config import RunConfig
-from plainres.errors import StoreAway
+from plainres.errors import StoreAway, StoreRefuses
 from plainres.sweep.display import make_display
 from plainres.sweep.events import Failed, Finished
 from plainres.sweep.folders import RunFolder, run_folder
 from plainres.sweep.job import Job
 from plainres.sweep.plan import Sweep
-from plainres.sweep.workers import train_side_by_side
+from plainres.sweep.workers import AtOnce, train_side_by_side
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
-from plainres.tracking.runs import Experiment, add_member, finished_run, open_children, open_parent, set_status
+from plainres.tracking.runs import (
+    Experiment,
+    add_member,
+    end_if_open,
+    finished_run,
+    open_parent,
+    open_runs,
+    set_status,
+)
 from plainres.tracking.source import current_source
 
 
@@ -46,8 +54,10 @@ def run_sweep(
         finished = {config: finished_run(experiment, config, parent.since) for config in sweep.configs}
     todo = [config for config, run_id in finished.items() if run_id is None]
     unnoted = [(config, run_id) for config, run_id in finished.items() if run_id is not None]
-    for config, _ in unnoted:
-        folders[config].clear()  # left by a process that died when it had just finished the run
+    for config, run_id in unnoted:
+        with folders[config].held(wait=False) as held:
+            if held:
+                folders[config].clear(run_id)  # left by a process that died when it had just finished the run
 
     def note_members() -> None:
         while unnoted:
@@ -61,16 +71,18 @@ def run_sweep(
             note_members()
             if todo:
                 set_status(experiment, parent.run_id, "RUNNING")
-        with make_display(console, todo) as display:
-            for event in train_side_by_side(todo, jobs, job):
+        with make_display(console, todo) as display, closing(train_side_by_side(todo, jobs, job)) as events:
+            for event in events:
                 display.show(event)
                 failures += isinstance(event, Failed)
                 if isinstance(event, Finished):
                     unnoted.append((event.config, event.run_id))
                     with suppress(StoreAway), reaching_store():
                         note_members()
+    except AtOnce:
+        raise
     except BaseException:
-        with suppress(StoreAway), reaching_store():
+        with suppress(StoreAway, StoreRefuses), reaching_store():
             _end(experiment, parent.run_id, folders, "KILLED")
         raise
     if todo or not parent.finished:
@@ -80,11 +92,11 @@ def run_sweep(
 
 
 def _end(experiment: Experiment, parent_run_id: str, folders: dict[RunConfig, RunFolder], status: str) -> None:
-    """End the parent run, and those of its children that no process trains any more."""
-    children = open_children(experiment, parent_run_id)
+    """End the parent run, and those of the sweep's runs that no process trains any more."""
+    left = open_runs(experiment)
     for config, folder in folders.items():
-        if config.config_hash in children:
+        if config.config_hash in left:
             with folder.held(wait=False) as held:
                 if held:
-                    set_status(experiment, children[config.config_hash], "KILLED" if status == "KILLED" else "FAILED")
+                    end_if_open(experiment, left[config.config_hash], "KILLED" if status == "KILLED" else "FAILED")
     set_status(experiment, parent_run_id, status)

@@ -1,7 +1,7 @@
 """Train one run so that nothing is lost: from its checkpoint on, by one process only, its metrics kept until sent."""
 
-import copy
 import errno
+import gc
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,7 +21,7 @@ from plainres.tracking.run_log import MODEL_FILE, RunLog
 from plainres.tracking.runs import DIVERGED_TAG, finished_run
 from plainres.tracking.store import without_credentials
 from plainres.training import Trainer
-from plainres.training.checkpoint import Rhythm, State, load_checkpoint, save_checkpoint, save_model
+from plainres.training.checkpoint import Rhythm, State, copy_state, load_checkpoint, save_checkpoint, save_model
 
 Tell = Callable[[Progress | Notice], None]
 
@@ -40,7 +40,7 @@ def train_run(config: RunConfig, job: Job, tell: Tell, *, patient: bool, stop: S
                     return Elsewhere(config)
             outcome = _stored(config, job) or _train(config, job, folder, tell, PATIENCE if patient else 0, stop)
             if isinstance(outcome, Finished):
-                folder.clear()
+                folder.clear(outcome.run_id)
             return outcome
     except Interrupted:
         return Stopped(config)
@@ -48,6 +48,7 @@ def train_run(config: RunConfig, job: Job, tell: Tell, *, patient: bool, stop: S
         return Failed(config, _reason(error), worth_a_retry=not isinstance(error, BadInput))
     finally:
         if config.device == "cuda":
+            gc.collect()  # of the trainer, which refers to itself
             torch.cuda.empty_cache()  # for the runs beside this one
 
 
@@ -114,7 +115,9 @@ def _train_epochs(
             tell(Notice(config, text))
 
     def send() -> None:
-        if away := log.send():
+        with stop.may_stop():  # a store that hangs mustn't hold up an interrupt
+            away = log.send()
+        if away:
             notice(f"the tracking store is away ({away}): metrics are kept in {folder} until it's back")
 
     send()  # so that the run is seen in MLflow from its beginning
@@ -142,7 +145,7 @@ def _train_epochs(
             if record.epoch > 0 and not last:
                 if in_memory.is_due(record.epoch):
                     with in_memory.timed():  # an interrupt comes in the middle of an epoch
-                        unsaved = copy.deepcopy(trainer.state_dict())
+                        unsaved = copy_state(trainer.state_dict())
                 if on_disk.is_due(record.epoch):
                     try:
                         with on_disk.timed():

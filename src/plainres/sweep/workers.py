@@ -5,8 +5,9 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -14,7 +15,7 @@ from multiprocessing.process import BaseProcess
 import joblib
 
 from plainres.config import RunConfig
-from plainres.sweep.events import Elsewhere, Event, Failed, Notice, Outcome, Progress
+from plainres.sweep.events import Elsewhere, Event, Failed, Notice, Outcome, Progress, Stopped
 from plainres.sweep.job import Job
 
 # What a worker comes to import: training, and what torch's optimizers, MLflow's database store and digits load late.
@@ -40,10 +41,18 @@ def worker_context() -> BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
+    # Ctrl-C goes to every process of the terminal's group, and is for this one alone. What is blocked is so in the
+    # server and in what it forks; the tracker that it starts first would unblock it.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
 
 
-def train_side_by_side(configs: Sequence[RunConfig], jobs: int, job: Job) -> Iterator[Event]:
+def train_side_by_side(configs: Sequence[RunConfig], jobs: int, job: Job) -> Generator[Event, None, None]:
     """Train every configuration, `jobs` at a time, each tracked as a child of the job's parent run.
 
     Ends when every run has finished or failed; one that failed is tried once more, after the others. Closing the
@@ -54,10 +63,17 @@ def train_side_by_side(configs: Sequence[RunConfig], jobs: int, job: Job) -> Ite
     try:
         yield from crew.events()
     except BaseException:
-        crew.stop()
+        try:
+            crew.stop()
+        except KeyboardInterrupt as second:
+            raise AtOnce from second
         raise
     finally:
         crew.end()
+
+
+class AtOnce(KeyboardInterrupt):
+    """A second interrupt, while the runs in flight were being stopped."""
 
 
 class _Worker:
@@ -144,6 +160,10 @@ class _Crew:
 
     def _ended(self, worker: _Worker, outcome: Outcome) -> Iterator[Event]:
         worker.config = None
+        if isinstance(outcome, Stopped):  # it alone was sent SIGTERM, and ends
+            self.workers.remove(worker)
+            worker.connection.close()
+            worker.process.join()
         if isinstance(outcome, Elsewhere):
             yield Notice(outcome.config, "another process trains it: its result is waited for")
             self.waiting.append((outcome.config, True))

@@ -112,6 +112,12 @@ class Journal:
                 self.entries.append(Entry(**entry))
 
 
+def run_id_of(path: Path) -> str | None:
+    """The MLflow run that a journal's file was told to last, if any."""
+    run_ids = [record["run_id"] for _, record in _whole_lines(path.read_bytes()) if "run_id" in record]
+    return run_ids[-1] if run_ids else None
+
+
 def _line(record: dict[str, Any]) -> bytes:
     text = json.dumps(record).encode()
     return b"%08x %s\n" % (crc32(text), text)

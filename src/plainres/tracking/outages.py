@@ -9,7 +9,7 @@ from typing import TypeVar
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from plainres.errors import StoreAway
+from plainres.errors import StoreAway, StoreRefuses
 from plainres.tracking.store import without_credentials
 
 SECONDS_BETWEEN_TRIES = 2.0
@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 
 @contextmanager
 def reaching_store() -> Iterator[None]:
-    """Around calls of MLflow: what an outage makes them raise becomes StoreAway.
+    """Around calls of MLflow: what an outage makes them raise becomes StoreAway, other refusals StoreRefuses.
 
     MLflow and its HTTP client log each of their own tries, with tracebacks; one line is enough.
     """
@@ -31,9 +31,8 @@ def reaching_store() -> Iterator[None]:
         yield
     except MlflowException as error:
         status = error.get_http_status_code()  # type: ignore[no-untyped-call]
-        if status < 500 and status != TOO_MANY_REQUESTS:
-            raise
-        raise StoreAway(_line(error)) from error
+        kind = StoreRefuses if status < 500 and status != TOO_MANY_REQUESTS else StoreAway
+        raise kind(_line(error)) from error
     except (ConnectionError, TimeoutError, SQLAlchemyError) as error:
         raise StoreAway(_line(error)) from error
 

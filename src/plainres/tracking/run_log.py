@@ -8,17 +8,26 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from plainres.config import RunConfig
-from plainres.errors import StoreAway
+from plainres.errors import StoreAway, StoreRefuses
 from plainres.tracking.journal import Journal
 from plainres.tracking.outages import keep_trying, reaching_store
-from plainres.tracking.runs import DIVERGED_TAG, Experiment, create_run, describe_run, fail_run, log_metrics, set_status
+from plainres.tracking.runs import (
+    ATTEMPT_TAG,
+    DIVERGED_TAG,
+    Experiment,
+    create_run,
+    describe_run,
+    fail_run,
+    log_metrics,
+    set_status,
+)
 from plainres.tracking.source import Source
 
 if TYPE_CHECKING:
     from plainres.data import ImageDataset
 
-ATTEMPT_TAG = "attempt"  # the journal's, by which a run is found whose id was never noted
-QUIET_SECONDS = 15  # between tries to reach a store that's away
+QUIET_SECONDS = 15  # at least, between tries to reach a store that's away
+QUIET_SHARE = 20  # times what a try took, if that's longer: a store that hangs must not slow the training down
 MODEL_FILE = "model.pt"
 
 
@@ -51,13 +60,15 @@ class RunLog:
 
     def send(self) -> str | None:
         """Send what the store lacks, or find that it's away; returns why, unless that was so lately."""
-        if time.monotonic() < self._quiet_until:
+        started = time.monotonic()
+        if started < self._quiet_until:
             return None
         try:
             with reaching_store():
                 self._send()
         except StoreAway as away:
-            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            now = time.monotonic()
+            self._quiet_until = now + max(QUIET_SECONDS, QUIET_SHARE * (now - started))
             return str(away)
         return None
 
@@ -71,6 +82,8 @@ class RunLog:
 
     def end(self, status: str) -> None:
         """End the run as KILLED, or as FAILED with the traceback; a store that's away learns it when it is taken up."""
+        if time.monotonic() < self._quiet_until:
+            return
         try:
             with reaching_store():
                 self._send()
@@ -78,8 +91,8 @@ class RunLog:
                     fail_run(self.experiment, self.run_id)
                 else:
                     set_status(self.experiment, self.run_id, status)
-        except StoreAway:
-            pass
+        except (StoreAway, StoreRefuses):
+            pass  # the failure's own reason matters more
 
     def _finish(self, model: Path) -> None:
         self._send()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
-from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from plainres.config import RunConfig
-from plainres.errors import BadInput
+from plainres.errors import BadInput, StoreRefuses
 from plainres.tracking.lock import opening_store
+from plainres.tracking.outages import reaching_store
 from plainres.tracking.source import Source
 from plainres.tracking.store import without_credentials
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # it would import torch, which reading a store does without
 
 METRICS_A_BATCH = 1000  # the most that MLflow takes in one log_batch
 REPORT_TAG = "verdict"  # on a parent run whose report is stored
+ATTEMPT_TAG = "attempt"  # of a sweep's run: its journal's, by which it is found if its id was never noted
 DIVERGED_TAG = "diverged"  # the epoch in which a run's loss was no longer finite
 MEMBER_TAG = "run."  # `run.plain-34-seed0` on a parent run holds that run's id
 
@@ -46,16 +47,16 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
 
     Raises:
         BadInput: MLflow refuses the store or the name, or an experiment of this name was deleted.
+        StoreAway: the store doesn't answer.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
     try:
-        with opening_store(tracking_uri):
+        with opening_store(tracking_uri), reaching_store():
             client = MlflowClient(tracking_uri=tracking_uri)
             found = client.get_experiment_by_name(name)
             experiment_id = found.experiment_id if found else client.create_experiment(name)
-    except MlflowException as error:
-        raise BadInput(f"MLflow refuses: {str(error).splitlines()[0]}") from error
+    except StoreRefuses as refusal:
+        raise BadInput(f"MLflow refuses: {refusal}") from refusal
     if found and found.lifecycle_stage == "deleted":
         raise BadInput(f"experiment {name!r} was deleted in MLflow: restore it or take another --experiment-name")
     return Experiment(tracking_uri, experiment_id)
@@ -185,14 +186,13 @@ def add_member(experiment: Experiment, parent_run_id: str, config: RunConfig, ru
     client = experiment.client
     tags = client.get_run(parent_run_id).data.tags
     if tags.get(MEMBER_TAG + config.name) != run_id:
-        if REPORT_TAG in tags:
-            client.delete_tag(parent_run_id, REPORT_TAG)
+        client.set_tag(parent_run_id, REPORT_TAG, "")
         client.set_tag(parent_run_id, MEMBER_TAG + config.name, run_id)
 
 
 def has_report(experiment: Experiment, parent_run_id: str) -> bool:
     """Whether the stored report covers every member."""
-    return REPORT_TAG in experiment.client.get_run(parent_run_id).data.tags
+    return bool(experiment.client.get_run(parent_run_id).data.tags.get(REPORT_TAG))
 
 
 def set_status(experiment: Experiment, run_id: str, status: str) -> None:
@@ -203,10 +203,15 @@ def set_status(experiment: Experiment, run_id: str, status: str) -> None:
         experiment.client.set_terminated(run_id, status)
 
 
-def open_children(experiment: Experiment, parent_run_id: str) -> dict[str, str]:
-    """The children that are RUNNING: their ids, by configuration hash."""
+def open_runs(experiment: Experiment) -> dict[str, str]:
+    """The runs of sweeps that are RUNNING: their ids, by configuration hash."""
     found = experiment.client.search_runs(
-        [experiment.experiment_id],
-        f"attributes.status = 'RUNNING' AND tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent_run_id}'",
+        [experiment.experiment_id], f"attributes.status = 'RUNNING' AND tags.{ATTEMPT_TAG} LIKE '%'"
     )
     return {run.data.tags["config_hash"]: run.info.run_id for run in found}
+
+
+def end_if_open(experiment: Experiment, run_id: str, status: str) -> None:
+    """End a run, unless it has ended meanwhile."""
+    if experiment.client.get_run(run_id).info.status == "RUNNING":
+        experiment.client.set_terminated(run_id, status)

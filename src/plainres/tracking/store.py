@@ -4,11 +4,12 @@ import math
 import os
 import re
 import sqlite3
+from base64 import b64encode
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.parse import quote
-from urllib.request import urlopen
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.request import Request, urlopen
 
 from plainres.errors import BadInput
 
@@ -127,13 +128,25 @@ def _query_database(uri: str, query: str, values: dict[str, str], what: str) -> 
     except (SQLAlchemyError, ImportError, ValueError) as error:
         # A password that holds an `@` gets into the host's name, and so into the reason.
         reason = re.sub(r"\S*@", "", str(error).splitlines()[0])
+        reason = re.sub(r'user "[^"]*"', "the user", reason)
         raise BadInput(f"{what} {without_credentials(uri)} can't be reached: {reason}") from error
 
 
 def _get(uri: str, path: str) -> bool:
-    """Whether the server has the resource."""
+    """Whether the server has the resource; asked as MLflow's client does, with a name and password or a token."""
     try:
-        with urlopen(uri.rstrip("/") + path, timeout=SECONDS_TO_ANSWER):
+        parts = urlsplit(uri)
+        user = parts.username or os.environ.get("MLFLOW_TRACKING_USERNAME")
+        password = parts.password or os.environ.get("MLFLOW_TRACKING_PASSWORD")
+        token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+        address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        request = Request(address.rstrip("/") + path)
+        if user and password:
+            named = f"{unquote(user)}:{unquote(password)}".encode()
+            request.add_header("Authorization", f"Basic {b64encode(named).decode()}")
+        elif token:
+            request.add_header("Authorization", f"Bearer {token}")
+        with urlopen(request, timeout=SECONDS_TO_ANSWER):
             return True
     except HTTPError as error:
         if error.code == 404:

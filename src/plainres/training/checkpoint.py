@@ -37,11 +37,12 @@ def save_checkpoint(folder: Path, state: State) -> None:
 
 
 def load_checkpoint(folder: Path, last_epoch: int, warn: Callable[[str], None]) -> State | None:
-    """The newest whole state of at most this epoch, or None; what is damaged is told and deleted."""
+    """The newest whole state of at most this epoch, or None; later ones are deleted, damaged ones with a warning."""
     for path in _newest_first(folder):
         match = NAME.fullmatch(path.name)
         assert match
         if int(match[1]) > last_epoch:
+            path.unlink()
             continue
         try:
             content = path.read_bytes()
@@ -54,6 +55,19 @@ def load_checkpoint(folder: Path, last_epoch: int, warn: Callable[[str], None]) 
         else:
             return state
     return None
+
+
+def copy_state(state: Any) -> Any:
+    """A copy of a state on the CPU, which the trainer doesn't change as it trains on."""
+    match state:
+        case torch.Tensor():
+            return state.to("cpu", copy=True)
+        case dict():
+            return {name: copy_state(value) for name, value in state.items()}
+        case list():
+            return [copy_state(value) for value in state]
+        case _:
+            return state
 
 
 def save_model(path: Path, network: nn.Module) -> None:

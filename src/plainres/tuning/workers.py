@@ -1,6 +1,5 @@
 """Worker processes that share studies: each claims trials until none is left, and is replaced should it die."""
 
-import signal
 import time
 import uuid
 import warnings
@@ -131,12 +130,7 @@ class Crew(AbstractContextManager["Crew"]):
     def _hire(self) -> None:
         worker = uuid.uuid4().hex
         process = worker_context().Process(target=work, args=(self.order, worker), name=worker)  # type: ignore[attr-defined]
-        # Inherited: Ctrl-C reaches a process that is still importing, too, and is for the command alone.
-        for_the_command = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            process.start()
-        finally:
-            signal.signal(signal.SIGINT, for_the_command)
+        process.start()
         self.workers[worker] = process
 
     def _give_up(self, workers: Sequence[str], queue: Callable[[Study, FrozenTrial], None]) -> int:
