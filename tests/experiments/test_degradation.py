@@ -1,10 +1,8 @@
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,27 +184,6 @@ def test_runs_that_fail_are_named(here: Here) -> None:
     report = Path(report_path(output)).read_text()
     assert "Missing: plain-152-seed0, residual-152-seed0." in report
     assert "Inconclusive" in report
-
-
-def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(swept: tuple[Path, str]) -> None:
-    folder, _ = swept
-    process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.degradation", "--depths", "8", "--epochs", "500", "--jobs", "1"],
-        cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    (experiment,) = client.search_experiments(filter_string="name = 'degradation'")
-    deadline = time.monotonic() + 60
-    while not client.search_runs([experiment.experiment_id], "metrics.`loss/train` < 99 AND status = 'RUNNING'"):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "python -m experiments.degradation --depths 8 --epochs 500 --jobs 1" in errors
-    assert "Traceback" not in errors
-    assert not client.search_runs([experiment.experiment_id], "status = 'RUNNING'")
-    assert len(client.search_runs([experiment.experiment_id], "status = 'KILLED'")) == 2
 
 
 BAD_INPUT = {
