@@ -43,13 +43,13 @@ def test_nothing_is_lost_over_20_kills(commands: Commands, folder: Path, undistu
     while kills.total() < KILLS:
         command = commands.start(folder, *SWEEP)
         if moments.random() < 0.8:
-            wait_for_lines(folder, moments.randrange(8))
-        time.sleep(moments.uniform(0, 0.5))
+            wait_for_lines(folder, moments.randrange(5))
+        time.sleep(moments.uniform(0, 0.3))
         workers = workers_of(folder)
         if workers and moments.random() < 0.5:
             os.kill(moments.choice(workers), signal.SIGKILL)
             kills["one worker"] += 1
-            time.sleep(moments.uniform(0, 0.5))
+            time.sleep(moments.uniform(0, 0.3))
         kills["everything, in training" if workers_of(folder) else "everything, before training"] += 1
         os.kill(command, signal.SIGKILL)  # its workers follow it
         assert commands.wait(command) == -signal.SIGKILL, f"the sweep was over after {kills}"

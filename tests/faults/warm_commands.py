@@ -25,6 +25,7 @@ def start(folder: str, arguments: list[str], uri: str) -> int:
     for stream, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{folder}.{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
     # The server that workers are forked from is this process's child, not the fork's.
+    multiprocessing.forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
     multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
     if uri:
         os.environ["MLFLOW_TRACKING_URI"] = uri
