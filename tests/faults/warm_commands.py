@@ -9,11 +9,12 @@ import importlib
 import json
 import multiprocessing.forkserver
 import os
+import signal
 import sys
 
 from experiments.degradation import PROGRAM, Flags, main
 from plainres.command_line import run_command
-from plainres.sweep.workers import worker_context
+from plainres.sweep.workers import PRELOADED, worker_context
 
 
 def start(folder: str, arguments: list[str], uri: str) -> int:
@@ -21,6 +22,7 @@ def start(folder: str, arguments: list[str], uri: str) -> int:
     if pid:
         return pid
     os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # even where the tests' own shell ignores it
     os.chdir(folder)
     for stream, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{folder}.{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
@@ -46,8 +48,8 @@ def import_everything() -> None:
 
 if __name__ == "__main__":
     import_everything()
+    PRELOADED.append("tests.faults.patient_server")
     worker_context()
-    multiprocessing.forkserver.ensure_running()
     print("ready", flush=True)
     for line in sys.stdin:
         request = json.loads(line)

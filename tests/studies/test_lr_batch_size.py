@@ -32,6 +32,7 @@ def start(folder: Path, *arguments: str, module: str = "studies.lr_batch_size") 
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # even where the tests' own shell ignores it
     )  # fmt: skip
 
 
