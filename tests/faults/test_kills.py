@@ -14,7 +14,7 @@ from tests.faults.conftest import Commands
 from tests.faults.stored import TIMES, histories, weights, without_times, workers_of
 
 KILLS = 20
-SWEEP = ["--depths", "8", "14", "--width", "8", "--epochs", "12", "--seeds", "0", "1", "--checkpoint-every", "1"]
+SWEEP = ["--depths", "8", "14", "--width", "8", "--epochs", "16", "--seeds", "0", "1", "--checkpoint-every", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_nothing_is_lost_over_20_kills(commands: Commands, folder: Path, undistu
     while kills.total() < KILLS:
         command = commands.start(folder, *SWEEP)
         if moments.random() < 0.8:
-            wait_for_lines(folder, moments.randrange(5))
+            wait_for_lines(folder, moments.randrange(1, 5))
         time.sleep(moments.uniform(0, 0.3))
         workers = workers_of(folder)
         if workers and moments.random() < 0.5:
