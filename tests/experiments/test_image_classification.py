@@ -148,7 +148,7 @@ def test_a_run_that_diverges_says_so(here: Here, store: str) -> None:
         ("--dataset digits --train-images 2000", "2000 training images are asked for; there are 1437"),
         ("--train-images 100 --no-keep-last-batch", "batch size 128 is above the 90 training images of mnist"),
         ("--validation-share 1", "validation share 1.0"),
-        ("--experiment-name=", "name is empty"),
+        ("--experiment-name=", "is empty or can't be shown"),
     ],
 )
 def test_bad_input_gets_one_line(here: Here, arguments: str, words: str) -> None:

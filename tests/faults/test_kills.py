@@ -14,7 +14,7 @@ from tests.faults.conftest import Commands
 from tests.faults.stored import TIMES, histories, weights, without_times, workers_of
 
 KILLS = 20
-SWEEP = ["--depths", "8", "14", "--width", "8", "--epochs", "16", "--seeds", "0", "1", "--checkpoint-every", "1"]
+SWEEP = ["--depths", "8", "14", "--width", "8", "--epochs", "14", "--seeds", "0", "1", "--checkpoint-every", "1"]
 
 
 @pytest.fixture(scope="module")
