@@ -1,9 +1,10 @@
 """The table that a sweep comes to: a row for each variant and depth, over seeds."""
 
 import pandas as pd
-from rich import box
 from rich.table import Table
 from scipy.stats import gmean
+
+from plainres import table
 
 COLUMNS = ("variant", "depth", "seeds", "training error", "test error", "grad. ratio", "time")
 EXPLANATION = (
@@ -31,19 +32,12 @@ def summary_rows(runs: pd.DataFrame) -> list[tuple[str, ...]]:
 
 def terminal_table(runs: pd.DataFrame) -> Table:
     """The table for a terminal."""
-    table = Table(*COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=EXPLANATION, caption_justify="left")
-    for column in table.columns:
-        column.no_wrap = True
-        column.justify = "left" if column.header == "variant" else "right"
-    for row in summary_rows(runs):
-        table.add_row(*row)
-    return table
+    return table.terminal(COLUMNS, summary_rows(runs), EXPLANATION)
 
 
 def markdown_table(runs: pd.DataFrame) -> str:
     """The table in Markdown."""
-    lines = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1)), *summary_rows(runs)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{EXPLANATION}"
+    return table.markdown(COLUMNS, summary_rows(runs), EXPLANATION)
 
 
 def _three_digits(value: float) -> str:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.table import Table
 
+from plainres import table
+from plainres.tuning.definition import objective_words
 from plainres.tuning.tuned import Tuned
 
 COLUMNS = ("network", "trials", "learning rate", "batch size", "objective")
@@ -26,10 +27,9 @@ def tuned_rows(tuned: Sequence[Tuned]) -> list[tuple[str, ...]]:
 
 def explanation(tuned: Sequence[Tuned]) -> str:
     """What the columns are, and whether the networks had equal chances."""
-    objective = tuned[0].objective.replace("train", "training").replace("_", " ")
     words = (
-        f"Learning rate and batch size of the trial with the lowest {objective}; in brackets the spread over the best "
-        "quarter of the trials that trained to the end: how sharp the optimum is."
+        f"Learning rate and batch size of the trial with the lowest {objective_words(tuned[0].objective)}; in brackets "
+        "the spread over the best quarter of the trials that trained to the end: how sharp the optimum is."
     )
     if len({values.trials for values in tuned}) > 1:
         words += " The networks were not tuned equally: their numbers of trials differ."
@@ -38,18 +38,9 @@ def explanation(tuned: Sequence[Tuned]) -> str:
 
 def tuned_terminal_table(tuned: Sequence[Tuned]) -> Table:
     """The table for a terminal."""
-    table = Table(
-        *COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=explanation(tuned), caption_justify="left"
-    )
-    for column in table.columns:
-        column.no_wrap = True
-        column.justify = "left" if column.header == "network" else "right"
-    for row in tuned_rows(tuned):
-        table.add_row(*row)
-    return table
+    return table.terminal(COLUMNS, tuned_rows(tuned), explanation(tuned))
 
 
 def tuned_markdown_table(tuned: Sequence[Tuned]) -> str:
     """The table in Markdown."""
-    lines = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1)), *tuned_rows(tuned)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{explanation(tuned)}"
+    return table.markdown(COLUMNS, tuned_rows(tuned), explanation(tuned))

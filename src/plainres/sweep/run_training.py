@@ -143,16 +143,17 @@ def _train_epochs(
             if record.epoch > 0:
                 tell(Progress(config, record.epoch, record.metrics["loss/train"], record.metrics["accuracy/train"]))
             if record.epoch > 0 and not last:
-                if in_memory.is_due(record.epoch):
-                    with in_memory.timed():  # an interrupt comes in the middle of an epoch
-                        unsaved = copy_state(trainer.state_dict())
+                saved = False
                 if on_disk.is_due(record.epoch):
                     try:
                         with on_disk.timed():
                             save_checkpoint(folder, trainer.state_dict())
-                        unsaved = None
+                        saved, unsaved = True, None
                     except OSError as error:
                         notice(f"checkpoints can't be written ({error.strerror}): training goes on without")
+                if not saved and in_memory.is_due(record.epoch):
+                    with in_memory.timed():  # an interrupt comes in the middle of an epoch
+                        unsaved = copy_state(trainer.state_dict())
     except Interrupted:
         if unsaved:
             with suppress(OSError):  # then the one before is the newest

@@ -119,6 +119,11 @@ class StudyPlan:
         }
 
 
+def objective_words(objective: str) -> str:
+    """An objective as a person says it, as `training loss`."""
+    return objective.replace("train", "training").replace("_", " ")
+
+
 def study_name(prefix: str, config: RunConfig) -> str:
     """The name of a network's study, as `lr-batch-size/digits/plain-34`."""
     return f"{prefix}/{config.dataset}/{config.variant}-{config.depth}"

@@ -6,13 +6,14 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from optuna.trial import FrozenTrial, TrialState
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from plainres.sweep.display import clock_time
+from plainres.table import terminal
+from plainres.tuning.definition import objective_words
 from plainres.tuning.state import DIVERGED, PRUNED_EPOCH, ArmState, value_of
 
 COLUMNS = ("arm", "trials", "pruned", "diverged", "failed", "best lr", "batch size", "objective")
@@ -106,7 +107,7 @@ def trial_text(state: ArmState, trial: FrozenTrial) -> str:
     elif DIVERGED in trial.user_attrs:
         outcome = f"diverged in epoch {trial.user_attrs[DIVERGED]}"
     else:
-        outcome = f"{objective_words(state)} {trial.value:.4g}"
+        outcome = f"{_objective(state)} {trial.value:.4g}"
     return f"{state.plan.arm + f' trial {trial.number}':<22} {outcome} ({values})"
 
 
@@ -115,21 +116,11 @@ def best_text(state: ArmState) -> str:
     return f"  best {value_of(state.best):.4g}" if state.best else ""
 
 
-def objective_words(state: ArmState) -> str:
-    """The objective in words."""
-    return state.plan.search.objective.replace("train", "training").replace("_", " ")
-
-
 def arm_table(states: Sequence[ArmState]) -> Table:
     """A row for each arm, shallowest first."""
-    words = f"Objective: {objective_words(states[0])}, lowest of the trials that trained to the end."
-    table = Table(*COLUMNS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=words, caption_justify="left")
-    for column in table.columns:
-        column.no_wrap = True
-        column.justify = "left" if column.header == "arm" else "right"
-    for state in sorted(states, key=lambda state: (state.plan.config.variant, state.plan.config.depth)):
-        table.add_row(*arm_cells(state))
-    return table
+    words = f"Objective: {_objective(states[0])}, lowest of the trials that trained to the end."
+    in_order = sorted(states, key=lambda state: (state.plan.config.variant, state.plan.config.depth))
+    return terminal(COLUMNS, map(arm_cells, in_order), words)
 
 
 def arm_cells(state: ArmState) -> tuple[str, ...]:
@@ -141,6 +132,10 @@ def arm_cells(state: ArmState) -> tuple[str, ...]:
     pruned = f"{state.prune_rate:.0%}" if state.done else ""
     counts = (f"{len(state.done)}/{state.budget}", pruned, str(state.diverged), str(len(state.failures)))
     return state.plan.arm, *counts, *found
+
+
+def _objective(state: ArmState) -> str:
+    return objective_words(state.plan.search.objective)
 
 
 def _work_left(states: Sequence[ArmState]) -> int:
