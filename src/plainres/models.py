@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from plainres.architecture import Shortcut, resolve_architecture
+from plainres.convolution import Conv2d
 from plainres.network_summary import NetworkSummary, summarize
 
 __all__ = ["BasicBlock", "Bottleneck", "Network", "NetworkSummary", "ZeroPadShortcut", "build_network", "summarize"]
@@ -219,7 +220,7 @@ class Network(nn.Module):
 
 def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, bias: bool) -> nn.Conv2d:
     """A convolution that keeps the size (divided by the stride)."""
-    return nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=bias)
+    return Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=bias)
 
 
 def _initialise(network: Network) -> None:
