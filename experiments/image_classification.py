@@ -94,7 +94,7 @@ def summary_of(config: RunConfig) -> "NetworkSummary":
         (channels, height, width), classes = of.image_shape, of.num_classes
     else:
         dataset = dataset_of(config)
-        (_, channels, height, width), classes = dataset.train.images.shape, dataset.num_classes
+        (channels, height, width), classes = dataset.train.image_shape, dataset.num_classes
     network = network_of(config, in_channels=channels, num_classes=classes)
     return summarize(network, (channels, config.image_size or height, config.image_size or width))
 
@@ -139,7 +139,7 @@ def train_tracked(config: RunConfig, experiment: "Experiment", console: "Console
         client.log_text(run_id, table.to_csv(index=False), "predictions.csv")
         for name, figure in {
             "confusion.png": draw_confusion(table, dataset.class_names),
-            "predictions.png": draw_predictions(dataset.test.images, table),
+            "predictions.png": draw_predictions(dataset.test, table),
         }.items():
             client.log_figure(run_id, figure, name, save_kwargs={"dpi": 200})
     return str(client.get_run(run_id).info.artifact_uri).removeprefix("file://")
@@ -159,7 +159,7 @@ def shown(trainer: "Trainer", console: "Console") -> "Iterator[EpochRecord]":
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=trainer.steps, epoch=1, epochs=epochs)
-        trainer.optimizer.register_step_post_hook(lambda *_: progress.advance(task))
+        trainer.after_step = lambda: progress.advance(task)
         for record in trainer:
             if record.epoch > 0:
                 console.print(f"epoch {record.epoch}/{epochs}  {epoch_text(record, trainer)}")

@@ -33,7 +33,7 @@ def main(flags: Flags) -> int:
         raise BadInput("no depth is given")
     if flags.pairs < 2:
         raise BadInput(f"pairs {flags.pairs} is below 2")
-    for config in [configure("residual", depth) for depth in flags.depths]:
+    for config in [configure("residual", depth, cuda_graph=False) for depth in flags.depths]:
         run_seconds, pairs = measure(config, flags.pairs)
         ratios = [evidence / bare for evidence, bare in pairs]
         low, _, high = quantiles(ratios, n=4)
@@ -60,7 +60,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     from plainres.training import Trainer
 
     trainer = Trainer(replace(config, epochs=2 * count + 2))
-    norms = trainer.gradient_norms
+    norms = trainer.training_step.gradient_norms
     nothing = torch.zeros(len(norms.names), device=trainer.device)
     source = current_source()
     pairs = []

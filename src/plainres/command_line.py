@@ -99,6 +99,14 @@ class RunFlags:
     """auto (bf16 where the device supports it), fp32 or bf16."""
     threads: int = 1
     """CPU threads of each run."""
+    compile: bool = False
+    """Run training steps through torch.compile: it takes a minute, and pays on a GPU at most."""
+    cuda_graph: bool = True
+    """Replay the training step as one CUDA graph, on a GPU."""
+    stream: str = "auto"
+    """auto (decode images while training if they don't fit into memory), always or never; for folders of images."""
+    data_workers: Annotated[int, with_default("0: 1 for the CPU, up to 8 for a GPU", "INT", 0)] = 0
+    """Processes of each run that decode streamed images."""
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from plainres.recipes import recipe_of
 
 SCHEDULES = ("cosine", "step", "constant")
 AUGMENTATIONS = ("none", "crop-flip")
+STREAMING = ("auto", "always", "never")
 LARGEST_IMAGE = 4096
 MOST_THREADS = 1024
+MOST_WORKERS = 256
 DEFAULT_DATA_DIR = "~/.cache/plainres"
 
 
@@ -53,12 +55,21 @@ class RunConfig:
     test_images: int = 0
     validation_share: float = 0.0
     keep_last_batch: bool = False
+    compile: bool = False
+    cuda_graph: bool = True
+    stream: str = "auto"
+    data_workers: int = 0
 
     def __post_init__(self) -> None:
         """Raise BadInput for a value that no run can be trained with."""
         check_choice("variant", self.variant, VARIANTS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("augmentation", self.augment, AUGMENTATIONS)
+        check_choice("streaming", self.stream, STREAMING)
+        if self.stream == "always" and self.dataset != "imagefolder":
+            raise BadInput(f"only a folder of images can be streamed: {self.dataset} is kept in memory")
+        if not 0 <= self.data_workers <= MOST_WORKERS:
+            raise BadInput(f"data workers {self.data_workers} is outside 0 to {MOST_WORKERS}")
         if not 0 <= self.image_size <= LARGEST_IMAGE:
             raise BadInput(f"image size {self.image_size} is outside 0 to {LARGEST_IMAGE}")
         if self.seed < 0 or self.seed >= 2**63:
@@ -126,12 +137,15 @@ class RunConfig:
     def config_hash(self) -> str:
         """Twelve hex digits that two runs share exactly when their configurations are equal.
 
-        Where the files of a published data set lie doesn't count: their content is known.
+        Where the files of a published data set lie doesn't count, as their content is known, nor how images are read,
+        as they are the same.
         """
         # A field that came later has a default, with which a run is what it was before.
         settings = {field.name: getattr(self, field.name) for field in fields(self) if not _is_default(self, field)}
         if self.dataset != "imagefolder":
             del settings["data_dir"]
+        for reading in ("stream", "data_workers"):
+            settings.pop(reading, None)
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -207,6 +221,10 @@ def configure(
     test_images: int = 0,
     validation_share: float = 0.0,
     keep_last_batch: bool = False,
+    compile: bool = False,
+    cuda_graph: bool = True,
+    stream: str = "auto",
+    data_workers: int = 0,
 ) -> RunConfig:
     """A run's configuration: what is None is taken from the data set's recipe or the paper's defaults.
 
@@ -234,6 +252,10 @@ def configure(
         test_images: test images drawn likewise.
         validation_share: of the training images held out for validation; 0 takes the data set's own share.
         keep_last_batch: whether the last images of an epoch that don't fill a batch are trained on as well.
+        compile: whether training steps go through `torch.compile`.
+        cuda_graph: whether a GPU replays them as one captured graph.
+        stream: `auto` (a folder of images that doesn't fit into memory is decoded while training), `always` or `never`.
+        data_workers: processes that decode streamed images; 0 takes one for the CPU and up to 8 for a GPU.
 
     Raises:
         BadInput: a value that no run can be trained with.
@@ -286,4 +308,8 @@ def configure(
         test_images=test_images,
         validation_share=float(validation_share),
         keep_last_batch=keep_last_batch,
+        compile=compile,
+        cuda_graph=cuda_graph,
+        stream=stream,
+        data_workers=data_workers,
     )

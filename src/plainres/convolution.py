@@ -22,7 +22,7 @@ class Conv2d(nn.Conv2d):
             return super().forward(x)
         if x.shape[2:] == (1, 1):  # the kernel's centre sees the pixel, and the rest of it only padding
             return conv2d(x, self.weight[:, :, 1:2, 1:2], self.bias)
-        out: Tensor = _SmallConvolution.apply(x, self.weight, self.stride)  # type: ignore[no-untyped-call]
+        out: Tensor = _SmallConvolution.apply(x, self.weight, self.stride)
         return out if self.bias is None else out + self.bias[:, None, None]
 
 
@@ -45,4 +45,4 @@ class _SmallConvolution(torch.autograd.Function):
         windows = pad(x, (1, 1, 1, 1)).unfold(2, 3, ctx.stride[0]).unfold(3, 3, ctx.stride[1])  # N, C, H, W, 3, 3
         windows = windows.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(0, 2)
         weight_gradient = gradient.permute(0, 2, 3, 1).flatten(0, 2).T @ windows
-        return x_gradient, weight_gradient.unflatten(1, (3, 3, -1)).permute(0, 3, 1, 2), None
+        return x_gradient, weight_gradient.view(len(weight), 3, 3, -1).permute(0, 3, 1, 2), None

@@ -1,11 +1,21 @@
 """Files that are whole or not there, whatever happens while they are written."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file under a temporary name, flush it to disk and rename it; where that fails nothing is left.
+    """Write a file's content; raises as `writing_whole` does."""
+    with writing_whole(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file under a temporary name, flushed to disk and renamed at the end; where that fails nothing is left.
 
     Raises:
         OSError: no space, no permission; a file that had this name is as it was.
@@ -13,7 +23,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

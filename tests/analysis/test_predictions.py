@@ -3,6 +3,7 @@ import torch
 from matplotlib.image import AxesImage
 
 from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
+from plainres.data import Split
 
 NAMES = ("cat", "dog", "eel")
 LABELS = torch.tensor([0, 0, 1, 1, 2])
@@ -27,7 +28,7 @@ def test_the_matrix_counts_true_classes_in_rows() -> None:
 
 def test_the_picture_shows_the_images_and_where_the_network_errs() -> None:
     images = torch.arange(5 * 4, dtype=torch.uint8).view(5, 1, 2, 2)
-    figure = draw_predictions(images, prediction_table(LABELS, PROBABILITIES, NAMES))
+    figure = draw_predictions(Split(images, LABELS), prediction_table(LABELS, PROBABILITIES, NAMES))
     shown = [axes for axes in figure.axes if axes.images]
     assert [axes.get_title().splitlines() for axes in shown] == [
         ["cat"], ["dog", "not cat"], ["dog"], ["dog"], ["cat", "not eel"],

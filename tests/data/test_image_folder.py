@@ -1,4 +1,7 @@
+import multiprocessing
 import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +40,13 @@ def test_images_and_labels_are_those_of_the_files(folder: Path, tmp_path: Path) 
     assert test.images.shape == (2, 3, 6, 6)
 
 
+def test_images_of_any_size_make_up_a_data_set_of_one(folder: Path, tmp_path: Path) -> None:
+    for number, shape in enumerate([(40, 9), (7, 30, 3), (5, 5, 4)]):  # grey, colour, with transparency
+        write(folder / "train" / "cat" / f"odd{number}.png", shape)
+    train, test = read_image_folder(folder, 12, tmp_path / "cache")
+    assert train.image_shape == test.image_shape == (3, 12, 12)
+
+
 def test_val_serves_as_test_and_grey_images_have_one_channel(tmp_path: Path) -> None:
     for split in ("train", "val"):
         for name in ("a", "b"):
@@ -63,7 +73,7 @@ def test_the_cache_follows_the_files_and_is_rebuilt_when_damaged(folder: Path, t
     cache = tmp_path / "cache"
     first, _ = read_image_folder(folder, 0, cache)
     kept = sorted(cache.iterdir())
-    assert len(kept) == 2
+    assert kept
     for path in kept:
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
@@ -74,6 +84,50 @@ def test_the_cache_follows_the_files_and_is_rebuilt_when_damaged(folder: Path, t
     os.utime(folder / "train" / "cat" / "0.png", ns=(1, 1))
     new, _ = read_image_folder(folder, 0, cache)
     assert np.array_equal(new.images[0].permute(1, 2, 0), changed)
+
+
+def test_the_cache_knows_the_content_of_files_wherever_they_lie(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = read_image_folder(folder, 0, tmp_path / "cache")
+    copied = Path(shutil.copytree(folder, tmp_path / "copied", copy_function=shutil.copyfile))  # with times of its own
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr("plainres.data.image_folder.decode", refuse)
+    again, _ = read_image_folder(copied, 0, tmp_path / "cache")
+    assert np.array_equal(again.images, first.images)
+    write(copied / "train" / "cat" / "0.png")
+    with pytest.raises(AssertionError, match="decoded again"):
+        read_image_folder(copied, 0, tmp_path / "cache")
+
+
+def read_sized_sum(arguments: tuple[Path, Path, int]) -> int:
+    folder, cache, size = arguments
+    return sum(int(split.images.sum()) for split in read_image_folder(folder, size, cache))  # type: ignore[union-attr]
+
+
+def test_several_processes_may_write_the_cache_at_once(folder: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    for number in range(40):
+        write(folder / "train" / "dog" / f"more{number}.png", (64, 64, 3))
+        write(folder / "train" / "cat" / f"more{number}.png", (64, 64, 3))
+    with ProcessPoolExecutor(4, multiprocessing.get_context("fork")) as pool:
+        for size in (6, 8, 10):
+            sums = list(pool.map(read_sized_sum, [(folder, cache, size)] * 4))
+            assert len(set(sums)) == 1
+    assert {path.suffix for path in cache.iterdir()} == {".npz"}
+    assert not [path for path in cache.iterdir() if path.name.startswith(".")]  # nothing half written is left
+
+
+def test_where_the_cache_cannot_be_written_images_are_read_all_the_same(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    train, _ = read_image_folder(folder, 0, tmp_path / "file" / "cache")
+    assert train.image_shape == (3, 6, 6)
+    assert "can't keep what was read (Not a directory)" in capsys.readouterr().err
 
 
 def spoil_missing(folder: Path) -> str:
@@ -104,9 +158,15 @@ def spoil_text(folder: Path) -> str:
     return r"test/cat/0.png can't be decoded"
 
 
+@pytest.mark.parametrize("memory", [0, 10**9])  # streamed from the files, and in memory
 @pytest.mark.parametrize("spoil", [spoil_missing, spoil_empty, spoil_classes, spoil_truncated, spoil_text])
-def test_what_is_wrong_is_named(folder: Path, tmp_path: Path, spoil: "object") -> None:
+def test_what_is_wrong_is_named(folder: Path, tmp_path: Path, spoil: "object", memory: int) -> None:
     words = spoil(folder)  # type: ignore[operator]
+
+    def read() -> None:
+        for split in read_image_folder(folder, 0, tmp_path / "cache", memory):
+            split.verify()
+
     with pytest.raises(BadInput, match=words) as refusal:
-        read_image_folder(folder, 0, tmp_path / "cache")
+        read()
     assert "\n" not in str(refusal.value)

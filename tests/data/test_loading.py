@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import os
 import pickle
 import shutil
 import struct
@@ -18,6 +19,9 @@ from plainres.recipes import RECIPES
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 needs_fashion_mnist = pytest.mark.skipif(not FASHION_MNIST.exists(), reason="dataset-fashion-mnist isn't installed")
+
+
+CIFAR10 = Path(os.environ.get("PLAINRES_CIFAR10", "cifar10"))  # a folder of images, train/CLASS/FILE and test/...
 
 
 @pytest.fixture
@@ -160,3 +164,13 @@ def test_cifar_keeps_its_channels_and_holds_out_5000_images(tmp_path: Path, monk
     assert dataset.sizes == {"train": 45_000, "validation": 5000, "test": 10_000}
     assert np.array_equal(dataset.test.images, pixels.reshape(10_000, 3, 32, 32))
     assert torch.bincount(dataset.validation.labels).tolist() == [500] * 10
+
+
+@pytest.mark.skipif(not (CIFAR10 / "train").is_dir(), reason="PLAINRES_CIFAR10 names no folder of CIFAR-10's images")
+def test_the_constants_of_cifar_10_are_the_published_ones() -> None:
+    dataset = load_dataset("imagefolder", str(CIFAR10))
+    assert dataset.sizes == {"train": 45_000, "validation": 5000, "test": 10_000}
+    # Of all 50,000 training images, in shares of 255; ours are of the 45,000 that are left after validation.
+    mean, deviation = dataset.channel_statistics()
+    assert (mean / 255).tolist() == pytest.approx([0.4914, 0.4822, 0.4465], abs=5e-4)
+    assert (deviation / 255).tolist() == pytest.approx([0.2470, 0.2435, 0.2616], abs=5e-4)

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from plainres.config import RunConfig
 from plainres.sweep.events import Failed, Finished, Notice, Progress
@@ -72,3 +75,25 @@ def test_closing_the_iterator_stops_the_runs_in_flight(job: Job, tiny: Callable[
     (run,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
     assert run.info.status == "KILLED"
     assert len(list(job.checkpoints.glob("*/epoch-*.pt"))) == 2
+
+
+def test_runs_whose_images_are_streamed_have_processes_that_decode_them(
+    job: Job, tiny: Callable[..., RunConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            for number in range(20):
+                pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / split / name / f"{number}.png")
+    settings = {"dataset": "imagefolder", "data_dir": str(tmp_path), "recipe": "digits", "batch_size": 8}
+    monkeypatch.setenv("HOME", str(tmp_path))  # the cache's
+    (end,) = train([tiny(**settings, stream="always")], job, kills=0)
+    assert isinstance(end, Finished)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_several_runs_share_a_gpu(job: Job, tiny: Callable[..., RunConfig]) -> None:
+    configs = [tiny(seed=seed, device="cuda") for seed in range(3)]
+    ends = [event for event in train_side_by_side(configs, 3, job) if isinstance(event, Finished | Failed)]
+    assert {end.config for end in ends if isinstance(end, Finished)} == set(configs)

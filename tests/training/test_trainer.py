@@ -11,6 +11,8 @@ from plainres.config import RunConfig
 from plainres.data import load_dataset
 from plainres.training import EpochRecord, Trainer, train
 
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
 
 def comparable(records: list[EpochRecord]) -> list[dict[str, float]]:
     """The metrics that don't measure time."""
@@ -74,13 +76,14 @@ def test_step_0_holds_the_gradient_norms_of_the_first_backward_pass(tiny: Callab
 def test_an_epochs_gradient_norms_are_means_over_its_steps(tiny: Callable[..., RunConfig]) -> None:
     config = tiny(epochs=1, batch_size=256)
     trainer = Trainer(config)
+    norms = trainer.training_step.gradient_norms
     measured = []
-    measure = trainer.gradient_norms.measure
-    trainer.gradient_norms.measure = lambda: measured.append(measure()) or measured[-1]  # type: ignore[method-assign,func-returns-value]
+    measure = norms.measure
+    norms.measure = lambda: measured.append(measure()) or measured[-1]  # type: ignore[method-assign,func-returns-value]
     metrics = list(trainer)[1].metrics
     assert len(measured) == 1293 // 256
     expected = torch.stack(measured).mean(0).tolist()
-    assert [metrics[f"grad_norm/{name}"] for name in trainer.gradient_norms.names] == pytest.approx(expected)
+    assert [metrics[f"grad_norm/{name}"] for name in norms.names] == pytest.approx(expected)
 
 
 def test_training_is_the_same_to_the_bit_when_repeated(
@@ -175,7 +178,7 @@ def test_the_narrowest_nets_train(tiny: Callable[..., RunConfig]) -> None:
     assert len(list(train(tiny("residual", width=4, shortcut="B", epochs=1)))) == 2
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@needs_cuda
 def test_cuda_goes_on_close_to_an_undisturbed_run(tiny: Callable[..., RunConfig]) -> None:
     config = tiny(epochs=3, device="cuda", precision="fp32")
     first = Trainer(config)
@@ -188,11 +191,31 @@ def test_cuda_goes_on_close_to_an_undisturbed_run(tiny: Callable[..., RunConfig]
     assert losses[1] == pytest.approx(losses[0], rel=1e-2)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_cuda_trains_close_to_the_cpu(tiny: Callable[..., RunConfig]) -> None:
+@needs_cuda
+@pytest.mark.parametrize("settings", [{}, {"augment": "crop-flip"}, {"keep_last_batch": True}, {"momentum": 0.0}])
+def test_a_captured_step_trains_as_an_eager_one_does(
+    tiny: Callable[..., RunConfig], settings: dict[str, object]
+) -> None:
+    eager, captured = (
+        list(train(tiny("residual", device="cuda", precision="fp32", cuda_graph=graph, **settings)))
+        for graph in (False, True)
+    )
+    for before, after in zip(comparable(eager), comparable(captured), strict=True):
+        assert after == pytest.approx(before, rel=2e-2, abs=5e-3)
+
+
+@needs_cuda
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 5e-2), ("bf16", 1e-1)])
+def test_cuda_trains_close_to_fp32_on_the_cpu(tiny: Callable[..., RunConfig], precision: str, tolerance: float) -> None:
     on_cpu = list(train(tiny(epochs=1)))
-    on_gpu = list(train(tiny(epochs=1, device="cuda", precision="fp32")))
-    assert on_gpu[0].metrics["grad_norm/total"] == pytest.approx(on_cpu[0].metrics["grad_norm/total"], rel=1e-2)
-    assert on_gpu[1].metrics["loss/train"] == pytest.approx(on_cpu[1].metrics["loss/train"], rel=5e-2)
-    in_bf16 = list(train(tiny(epochs=1, device="cuda", precision="bf16")))
-    assert in_bf16[1].metrics["loss/train"] == pytest.approx(on_cpu[1].metrics["loss/train"], rel=1e-1)
+    on_gpu = list(train(tiny(epochs=1, device="cuda", precision=precision)))
+    assert on_gpu[0].metrics["grad_norm/total"] == pytest.approx(on_cpu[0].metrics["grad_norm/total"], rel=tolerance)
+    assert on_gpu[1].metrics["loss/train"] == pytest.approx(on_cpu[1].metrics["loss/train"], rel=tolerance)
+
+
+@needs_cuda
+def test_a_compiled_step_trains_as_an_eager_one_does_on_a_gpu(tiny: Callable[..., RunConfig]) -> None:
+    eager, compiled = (
+        list(train(tiny(epochs=1, device="cuda", precision="fp32", compile=compiled))) for compiled in (False, True)
+    )
+    assert compiled[1].metrics["loss/train"] == pytest.approx(eager[1].metrics["loss/train"], rel=2e-2)

@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from plainres.data import AnySplit
+
 RIGHT, WRONG = "#0072B2", "#D55E00"  # of Okabe and Ito's colours, which the colour-blind tell apart
 ROWS, COLUMNS = 3, 8  # of the picture
 MOST_COUNTED = 20  # classes, up to which the matrix has room for numbers
@@ -56,18 +58,19 @@ def draw_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
     return figure
 
 
-def draw_predictions(images: Tensor, table: pd.DataFrame) -> Figure:
+def draw_predictions(split: AnySplit, table: pd.DataFrame) -> Figure:
     """Test images, evenly spaced over the split, under what the network takes them for; the truth where it errs.
 
     Args:
-        images: (N, C, H, W), uint8, C = 1 or 3.
+        split: the test images.
         table: their predictions, as from `prediction_table`.
     """
     chosen = np.linspace(0, len(table) - 1, min(len(table), ROWS * COLUMNS)).round().astype(int)
     figure = Figure(figsize=(1.25 * COLUMNS, 1.65 * ROWS), layout="constrained")
     panels = list(figure.subplots(ROWS, COLUMNS).flat)
+    images = split.take(chosen)
     brightest = int(images.max())
-    pixels = images[chosen].permute(0, 2, 3, 1).numpy()
+    pixels = images.permute(0, 2, 3, 1).numpy()
     for axes in panels:
         axes.set_axis_off()
     for axes, index, image in zip(panels, chosen, pixels, strict=False):

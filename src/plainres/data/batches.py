@@ -1,4 +1,4 @@
-"""Batches of normalised images, made on the device from splits that live there."""
+"""Batches of normalised images, made on the device."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from plainres.data.augment import crop_and_flip
-from plainres.data.splits import Split
+from plainres.data.splits import AnySplit
 
 
 class Normalise:
@@ -23,7 +23,7 @@ class Normalise:
 
 
 def shuffled_batches(
-    split: Split,
+    split: AnySplit,
     batch_size: int,
     normalise: Normalise,
     generator: torch.Generator,
@@ -36,17 +36,15 @@ def shuffled_batches(
     The last images that don't fill a batch are left out of this epoch unless `keep_last`: a batch of one can't be
     normalised.
     """
-    order = torch.randperm(len(split), generator=generator).to(split.labels.device)
-    for start in range(0, len(split) if keep_last else len(split) - batch_size + 1, batch_size):
-        chosen = order[start : start + batch_size]
-        images = split.images[chosen]
+    rest = 0 if keep_last else len(split) % batch_size
+    order = torch.randperm(len(split), generator=generator)[: len(split) - rest]
+    for images, labels in split.batches(order, batch_size):
         if augment == "crop-flip":
             images = crop_and_flip(images, generator)
-        yield normalise(images), split.labels[chosen]
+        yield normalise(images), labels
 
 
-def ordered_batches(split: Split, batch_size: int, normalise: Normalise) -> Iterator[tuple[Tensor, Tensor]]:
+def ordered_batches(split: AnySplit, batch_size: int, normalise: Normalise) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image once, in the split's own order."""
-    for start in range(0, len(split), batch_size):
-        chosen = slice(start, start + batch_size)
-        yield normalise(split.images[chosen]), split.labels[chosen]
+    for images, labels in split.batches(torch.arange(len(split)), batch_size):
+        yield normalise(images), labels

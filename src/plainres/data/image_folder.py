@@ -1,33 +1,35 @@
-"""A folder of images, `train/CLASS/FILE` and `test/CLASS/FILE` (or `val/`), decoded once into a cached array."""
+"""A folder of images, `train/CLASS/FILE` and `test/CLASS/FILE` (or `val/`): decoded once if they fit, else streamed."""
 
-import hashlib
-import os
+import math
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 
-from plainres.data.resize import pad_to
-from plainres.data.splits import Split
+from plainres.data.cache import cached, content_digest, listing_digest
+from plainres.data.decode import EXTENSIONS, Shape, decode, header_shape, with_bar
+from plainres.data.splits import AnySplit, Split
+from plainres.data.streaming import StreamedSplit
 from plainres.errors import BadInput
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-GREY_MODES = {"1", "L", "I", "I;16"}
 
-
-def read_image_folder(data_dir: Path, image_size: int, cache_dir: Path) -> tuple[Split, Split]:
+def read_image_folder(
+    data_dir: Path, image_size: int, cache_dir: Path, memory: int = sys.maxsize, workers: int = 0
+) -> tuple[AnySplit, AnySplit]:
     """The training and the test images of a folder.
 
     Args:
         data_dir: holds `train/` and `test/` (else `val/`), each with one folder a class, the same ones in both.
         image_size: side in pixels that images are resized to, aspect ratio kept and the rest black; 0 keeps theirs.
-        cache_dir: where the decoded images are kept, under a name that changes with the files.
+        cache_dir: where the decoded images are kept, under a name that changes with the content of the files.
+        memory: bytes that the decoded images may take; if they are more, they're streamed from their files.
+        workers: processes that decode streamed images, as in `StreamedSplit`.
 
     Returns:
-        Two splits of uint8 images (N, C, H, W), C = 1 where every image is grey, else 3.
+        Two splits of uint8 images (C, H, W), C = 1 where every image is grey, else 3.
 
     Raises:
         BadInput: folders that are missing, empty or differ, a file that can't be decoded, or images of several sizes.
@@ -40,17 +42,21 @@ def read_image_folder(data_dir: Path, image_size: int, cache_dir: Path) -> tuple
         raise BadInput(
             f"{train} and {test} don't have the same classes: {', '.join(set(classes) ^ set(class_names(test)))}"
         )
-    splits = []
-    for folder in (train, test):
-        files = {name: sorted(_files(folder / name)) for name in classes}
-        paths = [path for of_class in files.values() for path in of_class]
-        labels = [label for label, of_class in enumerate(files.values()) for _ in of_class]
-        images = _cached(paths, image_size, cache_dir)
-        splits.append(Split(torch.from_numpy(images), torch.tensor(labels)))
-    if splits[0].images.shape[1:] != splits[1].images.shape[1:]:
-        shapes = " and ".join(str(tuple(split.images.shape[1:])) for split in splits)
-        raise BadInput(f"the images of {train} and {test} differ in shape ({shapes}); --image-size makes them alike")
-    return splits[0], splits[1]
+    of_class = [[_files(folder / name) for name in classes] for folder in (train, test)]
+    files = [[path for paths in folder for path in paths] for folder in of_class]
+    labels = [torch.tensor([label for label, paths in enumerate(folder) for _ in paths]) for folder in of_class]
+    shapes = [_shape(paths, image_size, cache_dir) for paths in files]
+    if shapes[0] != shapes[1]:
+        both = " and ".join(map(str, shapes))
+        raise BadInput(f"the images of {train} and {test} differ in shape ({both}); --image-size makes them alike")
+    if math.prod(shapes[0]) * sum(map(len, files)) > memory:
+        splits = [
+            StreamedSplit(paths, of, shapes[0], resized=image_size > 0, cache_dir=cache_dir, workers=workers)
+            for paths, of in zip(files, labels, strict=True)
+        ]
+        return splits[0], splits[1]
+    images = [torch.from_numpy(_decoded(paths, shapes[0], image_size, cache_dir)) for paths in files]
+    return Split(images[0], labels[0]), Split(images[1], labels[1])
 
 
 def class_names(folder: Path) -> list[str]:
@@ -64,60 +70,42 @@ def class_names(folder: Path) -> list[str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS]
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
     if not paths:
         raise BadInput(f"{folder} holds no images")
     return paths
 
 
-def _cached(paths: list[Path], image_size: int, cache_dir: Path) -> np.ndarray:
-    """The decoded images (N, C, H, W), from the cache if it's there and whole."""
-    states = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in paths]
-    key = hashlib.sha256(repr((image_size, states)).encode()).hexdigest()[:32]
-    cache = cache_dir / f"{key}.npz"
-    try:
-        with np.load(cache, allow_pickle=False) as stored:
-            return np.asarray(stored["images"])
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile):  # not there, or damaged: a zip file has checksums
-        images = _decode(paths, image_size)
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    partial = cache.with_suffix(f".{os.getpid()}")
-    with partial.open("wb") as file:
-        np.savez(file, images=images)
-    partial.replace(cache)  # whole or not at all, whoever else writes it
-    return images
+def _shape(paths: list[Path], image_size: int, cache_dir: Path) -> Shape:
+    """The shape (C, H, W) that all these images have, or get; from their headers, which are read once."""
 
+    def read() -> np.ndarray:
+        with ThreadPoolExecutor() as threads:
+            return np.array(list(with_bar(threads.map(header_shape, paths), len(paths), "reading headers")))
 
-def _decode(paths: list[Path], image_size: int) -> np.ndarray:
-    with ThreadPoolExecutor() as threads:
-        grey = set(threads.map(_mode, paths)) <= GREY_MODES
-        images = list(threads.map(lambda path: _pixels(path, "L" if grey else "RGB", image_size), paths))
-    sizes = {image.shape[:2]: path for image, path in zip(images, paths, strict=True)}
-    if len(sizes) > 1:
-        (shape, path), (other_shape, other) = list(sizes.items())[:2]
-        raise BadInput(f"images differ in size ({path} {shape}, {other} {other_shape}); --image-size makes them alike")
-    stacked = np.stack(images).reshape(len(images), *next(iter(sizes)), -1)
-    return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2))
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        return Image.open(path)
-    except (OSError, UnidentifiedImageError) as error:
-        raise BadInput(f"{path} can't be decoded as an image") from error
-
-
-def _mode(path: Path) -> str:
-    with _open(path) as image:
-        return image.mode
-
-
-def _pixels(path: Path, mode: str, image_size: int) -> np.ndarray:
-    try:
-        with _open(path) as image:
-            image = image.convert(mode)
-    except (OSError, SyntaxError) as error:
-        raise BadInput(f"{path} can't be decoded as an image: {error}") from error
+    shapes = cached(cache_dir, ("headers", listing_digest(paths)), read)
+    channels = int(shapes[:, 0].max())
     if image_size:
-        image = pad_to(image, image_size)
-    return np.asarray(image)
+        return channels, image_size, image_size
+    others = np.flatnonzero((shapes[:, 1:] != shapes[0, 1:]).any(1))
+    if len(others):
+        (height, width), (other_height, other_width) = shapes[0, 1:], shapes[others[0], 1:]
+        raise BadInput(
+            f"images differ in size ({paths[0]} {width} x {height}, {paths[others[0]]} {other_width} x {other_height} "
+            "pixels); --image-size makes them alike"
+        )
+    return channels, int(shapes[0, 1]), int(shapes[0, 2])
+
+
+def _decoded(paths: list[Path], shape: Shape, image_size: int, cache_dir: Path) -> np.ndarray:
+    """The pixels of all these images, (N, C, H, W)."""
+
+    def read() -> np.ndarray:
+        images = np.empty((len(paths), *shape), np.uint8)
+        with ThreadPoolExecutor() as threads:
+            decoded = threads.map(partial(decode, shape=shape, resized=image_size > 0), paths)
+            for index, image in enumerate(with_bar(decoded, len(paths), "decoding images")):
+                images[index] = image
+        return images
+
+    return cached(cache_dir, ("images", content_digest(paths, cache_dir), shape, image_size), read)

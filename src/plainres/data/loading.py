@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from plainres.config import DEFAULT_DATA_DIR, RunConfig, draw_size, validation_size
+from plainres.data.memory import memory_for_images
 from plainres.data.resize import resize
-from plainres.data.splits import ImageDataset, Split, carve, index_hash
+from plainres.data.splits import AnySplit, ImageDataset, Split, carve, index_hash
 from plainres.errors import BadInput
 
 # torchvision's class, the folder below the data folder in which it looks, the files it wants there, and how those that
@@ -37,9 +38,9 @@ VALIDATION_IMAGES = 5_000  # of CIFAR as in section 4.2 of the paper, and of MNI
 class Source:
     """A data set as it comes: all its training images, and how many of them are for validation."""
 
-    training: Split
+    training: AnySplit
     validation_images: int
-    test: Split
+    test: AnySplit
     class_names: tuple[str, ...]
 
 
@@ -52,6 +53,8 @@ def dataset_of(config: RunConfig) -> ImageDataset:
         config.train_images,
         config.test_images,
         config.validation_share,
+        memory_for_images(config),
+        config.data_workers,
     )
     config.check_batch_size(len(dataset.train))
     return dataset
@@ -65,8 +68,12 @@ def load_dataset(
     train_images: int = 0,
     test_images: int = 0,
     validation_share: float = 0.0,
+    memory: int = sys.maxsize,
+    data_workers: int = 0,
 ) -> ImageDataset:
-    """A data set by its name; loaded once a process. The other arguments are those of `configure`.
+    """A data set by its name; loaded once a process.
+
+    A folder of images that takes more than `memory` bytes is streamed. The other arguments are those of `configure`.
 
     Raises:
         BadInput: its files are not in `data_dir` and can't be downloaded, they are damaged, or it has fewer images than
@@ -75,13 +82,13 @@ def load_dataset(
     if name == "digits":
         source = load_digits()
     elif name == "imagefolder":
-        source = load_image_folder(Path(data_dir), image_size)
+        source = load_image_folder(Path(data_dir), image_size, memory, data_workers)
     else:
         source = load_torchvision(name, Path(data_dir))
     training = _draw("training", source.training.labels, train_images)
     held_out = validation_size(len(training), validation_share, source.validation_images, len(source.training))
     stay, taken = carve(source.training.labels[training].numpy(), held_out)
-    return ImageDataset(
+    dataset = ImageDataset(
         name=name,
         num_classes=len(source.class_names),
         train=_select(source.training, training[stay], image_size),
@@ -90,6 +97,9 @@ def load_dataset(
         validation_hash=index_hash(training[taken]),
         class_names=source.class_names,
     )
+    for split in (dataset.train, dataset.validation, dataset.test):
+        split.verify()
+    return dataset
 
 
 def load_digits() -> Source:
@@ -159,11 +169,13 @@ def at_hand(data_dir: Path) -> list[str]:
     ]
 
 
-def load_image_folder(data_dir: Path, image_size: int) -> Source:
+def load_image_folder(data_dir: Path, image_size: int, memory: int, workers: int) -> Source:
     """A folder of images, a tenth of whose training images is for validation."""
     from plainres.data.image_folder import class_names, read_image_folder
 
-    training, test = read_image_folder(data_dir, image_size, Path(DEFAULT_DATA_DIR).expanduser() / "decoded")
+    training, test = read_image_folder(
+        data_dir, image_size, Path(DEFAULT_DATA_DIR).expanduser() / "decoded", memory, workers
+    )
     return Source(training, len(training) // 10, test, tuple(class_names(data_dir / "train")))
 
 
@@ -192,9 +204,9 @@ def _draw(what: str, labels: Tensor, wanted: int) -> np.ndarray:
     return np.arange(len(labels)) if count == len(labels) else carve(labels.numpy(), count)[1]
 
 
-def _select(split: Split, indices: np.ndarray, image_size: int) -> Split:
+def _select(split: AnySplit, indices: np.ndarray, image_size: int) -> AnySplit:
     """The images of these indices; of all the data set only they are resized."""
-    images = split.images[indices]
-    if image_size and images.shape[2:] != (image_size, image_size):
-        images = resize(images, image_size)
-    return Split(images, split.labels[indices])
+    selected = split.select(indices)
+    if isinstance(selected, Split) and image_size and selected.image_shape[1:] != (image_size, image_size):
+        return Split(resize(selected.images, image_size), selected.labels)
+    return selected

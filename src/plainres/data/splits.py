@@ -1,6 +1,7 @@
-"""A data set in memory: three splits of uint8 images, and how validation and test images are carved out."""
+"""A data set: three splits of uint8 images, and how validation and test images are carved out."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from plainres.config import check_part
+from plainres.data.decode import Shape
+from plainres.data.streaming import Batch, StreamedSplit
 from plainres.errors import BadInput
 
 # Every seed and both variants see the same splits: only weights and the order of the images differ between seeds.
@@ -17,7 +20,7 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, H, W), uint8, and their labels (N,), int64."""
+    """Images in memory, (N, C, H, W), uint8, and their labels (N,), int64."""
 
     images: Tensor
     labels: Tensor
@@ -25,9 +28,40 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def image_shape(self) -> Shape:
+        """Channels, height and width."""
+        _, channels, height, width = self.images.shape
+        return channels, height, width
+
     def to(self, device: torch.device) -> "Split":
         """The split with both tensors on the device."""
         return Split(self.images.to(device), self.labels.to(device))
+
+    def select(self, indices: np.ndarray) -> "Split":
+        """The images of these indices."""
+        return Split(self.images[indices], self.labels[indices])
+
+    def take(self, indices: np.ndarray) -> Tensor:
+        """The images of a few indices, (N, C, H, W)."""
+        return self.images[indices]
+
+    def batches(self, order: Tensor, batch_size: int) -> Iterator[Batch]:
+        """Images (batch, C, H, W) and labels in this order of indices, on the split's device."""
+        order = order.to(self.labels.device)
+        for chosen in torch.split(order, batch_size):
+            yield self.images[chosen], self.labels[chosen]
+
+    def histogram(self) -> Tensor:
+        """How often each channel has each value, (C, 256)."""
+        channels = self.images.unbind(1)  # nothing larger than the images themselves is made
+        return torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in channels])
+
+    def verify(self) -> None:
+        """Raise BadInput if a file can't be decoded: all have been."""
+
+
+AnySplit = Split | StreamedSplit
 
 
 @dataclass(frozen=True)
@@ -36,9 +70,9 @@ class ImageDataset:
 
     name: str
     num_classes: int
-    train: Split
-    validation: Split
-    test: Split
+    train: AnySplit
+    validation: AnySplit
+    test: AnySplit
     validation_hash: str
     class_names: tuple[str, ...]
 
@@ -49,15 +83,12 @@ class ImageDataset:
 
     def channel_statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of each channel over the training split, in pixel values, each (C,)."""
-        # Integer sums: no rounding, and nothing larger than the images themselves is made.
+        counts = self.train.histogram().double()  # of integers: no rounding
         values = torch.arange(256, dtype=torch.float64)
-        means, deviations = [], []
-        for channel in self.train.images.unbind(1):
-            counts = torch.bincount(channel.flatten(), minlength=256).double()
-            mean = (counts * values).sum() / counts.sum()
-            means.append(mean)
-            deviations.append(((counts * (values - mean) ** 2).sum() / counts.sum()).sqrt())
-        return torch.stack(means).float(), torch.stack(deviations).float()
+        images = counts.sum(1)
+        mean = (counts * values).sum(1) / images
+        deviation = ((counts * (values - mean[:, None]) ** 2).sum(1) / images).sqrt()
+        return mean.float(), deviation.float()
 
 
 def carve(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

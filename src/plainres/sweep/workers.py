@@ -82,7 +82,8 @@ class _Worker:
     def __init__(self, job: Job) -> None:
         context = worker_context()
         self.connection, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=_work, args=(theirs, job), daemon=True)  # type: ignore[attr-defined]
+        # Not a daemon: it has processes of its own where images are streamed. It ends with this one all the same.
+        self.process: BaseProcess = context.Process(target=_work, args=(theirs, job))  # type: ignore[attr-defined]
         self.process.start()
         theirs.close()  # so that the pipe ends with the process
         self.config: RunConfig | None = None

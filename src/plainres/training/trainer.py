@@ -1,7 +1,7 @@
 """Train one run: SGD over epochs, yielding a record of each."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -13,14 +13,15 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from plainres.config import RunConfig
-from plainres.data import Split, dataset_of
+from plainres.data import AnySplit, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
-from plainres.training.gradients import GradientNorms
 from plainres.training.network import network_of
 from plainres.training.schedule import learning_rate_factor
+from plainres.training.step import Graphed, TrainingStep
 
-# Images in a batch when nothing is learnt: up to 512, and no more pixels than in 83 images of 224 x 224.
-EVALUATION_BATCH, EVALUATION_PIXELS = 512, 2**22
+# Images in a batch when nothing is learnt: no more pixels than in 83 images of 224 x 224.
+EVALUATION_BATCH = {"cpu": 512, "mps": 512, "cuda": 4096}
+EVALUATION_PIXELS = 2**22
 # Below 8 channels, oneDNN's strided 1x1 convolution in channels_last writes past its buffers (torch 2.15, AVX2).
 ONEDNN_FROM_WIDTH = 8
 
@@ -55,9 +56,11 @@ class Trainer:
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
+        self.after_step: Callable[[], None] = lambda: None  # who shows the steps of an epoch sets it
         self.device = torch.device(config.device)
         torch.set_num_threads(config.threads)  # of the process: sums over threads differ in their last bits
         torch.backends.mkldnn.set_flags(config.width >= ONEDNN_FROM_WIDTH)  # type: ignore[no-untyped-call]
+        torch.backends.cudnn.benchmark = True  # shapes stay the same: the fastest algorithm for them is worth a search
         self.dataset = dataset_of(config)
         self.train_split, self.validation_split, self.test_split = (
             split.to(self.device) for split in (self.dataset.train, self.dataset.validation, self.dataset.test)
@@ -67,9 +70,8 @@ class Trainer:
 
         torch.manual_seed(config.seed)
         self.network = network_of(
-            config, in_channels=self.train_split.images.shape[1], num_classes=self.dataset.num_classes
+            config, in_channels=self.train_split.image_shape[0], num_classes=self.dataset.num_classes
         ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.gradient_norms = GradientNorms(self.network)
         self.order = torch.Generator().manual_seed(config.seed)
 
         rest = 0 if config.keep_last_batch else len(self.train_split) % config.batch_size
@@ -77,17 +79,13 @@ class Trainer:
         self.steps = math.ceil(self.images_an_epoch / config.batch_size)
         self.optimizer = SGD(
             self.network.parameters(),
-            lr=config.lr,
+            lr=self._in_place(config.lr),
             momentum=config.momentum,
             weight_decay=config.weight_decay,
             fused=config.device != "mps",
         )
-        self.scheduler = LambdaLR(
-            self.optimizer,
-            lambda step: learning_rate_factor(
-                config.schedule, step, config.epochs * self.steps, config.warmup_epochs * self.steps
-            ),
-        )
+        self.scheduler = LambdaLR(self.optimizer, self._learning_rate_factor)
+        self._prepare_step()
 
         self.epoch = 0
         self.seconds = 0.0
@@ -120,6 +118,9 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._in_place(float(group["lr"]))
+        self._prepare_step()  # a captured one would go on with the memory of the state before
         self.order.set_state(state["order"])
         torch.set_rng_state(state["random"])
         if self.device.type == "cuda":
@@ -141,18 +142,10 @@ class Trainer:
             if diverged:
                 return
 
-    def _train_epoch(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Train for an epoch; the gradient norms of its first step, and the epoch's metrics.
-
-        Everything is summed on the device and read once.
-        """
-        started = perf_counter()
-        learning_rate = self.scheduler.get_last_lr()[0]
+    def train_steps(self) -> Iterator[int]:
+        """Train for an epoch, a step at a time; yields the images of each as soon as it's queued on the device."""
         self.network.train()
-        loss_sum = torch.zeros((), device=self.device)
-        correct = torch.zeros((), device=self.device)
-        norm_sum = torch.zeros(len(self.gradient_norms.names), device=self.device)
-        first_norms = None
+        self.training_step.reset()
         batches = shuffled_batches(
             self.train_split,
             self.config.batch_size,
@@ -162,25 +155,26 @@ class Trainer:
             keep_last=self.config.keep_last_batch,
         )
         for images, labels in batches:
-            with self._autocast():
-                logits = self.network(images)
-                loss = cross_entropy(logits, labels)
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            norms = self.gradient_norms.measure()
-            self.optimizer.step()
+            self.step(images, labels)
             self.scheduler.step()
-            norm_sum += norms
-            first_norms = norms if first_norms is None else first_norms
-            loss_sum += loss.detach() * (len(labels) / self.config.batch_size)  # in full batches
-            correct += (logits.argmax(1) == labels).sum()
-        assert first_norms is not None
-        full_batches = self.images_an_epoch / self.config.batch_size
-        trained = torch.stack([loss_sum, correct / self.config.batch_size]) / full_batches
-        values = torch.cat([self._totals(self.validation_split), trained, norm_sum / self.steps, first_norms]).tolist()
+            yield len(labels)
+
+    def _train_epoch(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Train for an epoch; the gradient norms of the first step of all, and the epoch's metrics.
+
+        Everything is summed on the device and read once.
+        """
+        started = perf_counter()
+        for _ in self.train_steps():
+            self.after_step()
+        step = self.training_step
+        assert step.first_norms is not None
+        trained = torch.stack([step.loss_sum, step.correct]) / self.images_an_epoch
+        norms = step.norm_sum / self.steps
+        values = torch.cat([self._totals(self.validation_split), trained, norms, step.first_norms]).tolist()
         seconds = perf_counter() - started
 
-        names = [f"grad_norm/{name}" for name in self.gradient_norms.names]
+        names = [f"grad_norm/{name}" for name in step.gradient_norms.names]
         validation, training, mean_norms = values[:2], values[2:4], values[4 : 4 + len(names)]
         first = values[4 + len(names) :]
         return dict(zip(names, first, strict=True)), {
@@ -188,10 +182,28 @@ class Trainer:
             "accuracy/train": training[1],
             "loss/validation": validation[0] / len(self.validation_split),
             "accuracy/validation": validation[1] / len(self.validation_split),
-            "learning_rate": learning_rate,
+            "learning_rate": self.config.lr * self._learning_rate_factor(self.epoch * self.steps),
             "images_per_second": self.images_an_epoch / seconds,
             **dict(zip(names, mean_norms, strict=True)),
         }
+
+    def _prepare_step(self) -> None:
+        config = self.config
+        self.training_step = TrainingStep(
+            self.network, self.optimizer, bf16=config.precision == "bf16", compiled=config.compile
+        )
+        graphed = config.device == "cuda" and config.cuda_graph
+        self.step: Callable[[Tensor, Tensor], None] = Graphed(self.training_step) if graphed else self.training_step
+
+    def _learning_rate_factor(self, step: int) -> float:
+        config = self.config
+        return learning_rate_factor(
+            config.schedule, step, config.epochs * self.steps, config.warmup_epochs * self.steps
+        )
+
+    def _in_place(self, learning_rate: float) -> float | Tensor:
+        """A learning rate as the optimizer takes it: on a GPU a tensor, which a captured step reads anew each time."""
+        return torch.tensor(learning_rate, device=self.device) if self.device.type == "cuda" else learning_rate
 
     def _final_metrics(self) -> dict[str, float]:
         train_loss, train_accuracy = self.evaluate(self.train_split)
@@ -204,13 +216,13 @@ class Trainer:
             "final/seconds": self.seconds,
         }
 
-    def evaluate(self, split: Split) -> tuple[float, float]:
+    def evaluate(self, split: AnySplit) -> tuple[float, float]:
         """Mean loss and accuracy over a whole split in evaluation mode."""
         loss, correct = self._totals(split).tolist()
         return loss / len(split), correct / len(split)
 
     @torch.no_grad()
-    def predict(self, split: Split) -> Tensor:
+    def predict(self, split: AnySplit) -> Tensor:
         """The probabilities of the classes for every image of a split, (N, num_classes), on the CPU."""
         self.network.eval()
         probabilities = []
@@ -221,7 +233,7 @@ class Trainer:
         return torch.cat(probabilities).cpu()
 
     @torch.no_grad()
-    def _totals(self, split: Split) -> Tensor:
+    def _totals(self, split: AnySplit) -> Tensor:
         """Summed loss and correct answers over a whole split in evaluation mode, (2,), left on the device."""
         self.network.eval()
         totals = torch.zeros(2, device=self.device)
@@ -232,9 +244,10 @@ class Trainer:
             totals += torch.stack([loss_sum, (logits.argmax(1) == labels).sum()])
         return totals
 
-    def _evaluation_batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        pixels = split.images.shape[2] * split.images.shape[3]
-        return ordered_batches(split, max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // pixels)), self.normalise)
+    def _evaluation_batches(self, split: AnySplit) -> Iterator[tuple[Tensor, Tensor]]:
+        _, height, width = split.image_shape
+        most = min(EVALUATION_BATCH[self.device.type], EVALUATION_PIXELS // (height * width))
+        return ordered_batches(split, max(1, most), self.normalise)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")

@@ -1,0 +1,131 @@
+"""Images that don't fit into memory: decoded by worker processes while the network trains, and sent as uint8."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from plainres.data.cache import cached, listing_digest
+from plainres.data.decode import Shape, decode, with_bar
+from plainres.errors import BadInput
+
+MOST_WORKERS = 8  # that a run on a GPU takes unless told; a run on the CPU takes one beside its own thread
+CHUNK = 256  # files that a thread counts at a time
+CPU = torch.device("cpu")
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedSplit:
+    """Images in files, uint8 of one shape (C, H, W), and their labels (N,), int64.
+
+    `workers` processes decode them, ahead of what is asked for: with 0, one for the CPU and up to 8 for a GPU.
+    """
+
+    paths: Sequence[Path]
+    labels: Tensor
+    image_shape: Shape
+    resized: bool
+    cache_dir: Path
+    workers: int = 0
+    device: torch.device = CPU
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> "StreamedSplit":
+        """The same images, whose batches come to the device."""
+        return dataclasses.replace(self, device=device)
+
+    def select(self, indices: np.ndarray) -> "StreamedSplit":
+        """The images of these indices."""
+        return dataclasses.replace(self, paths=[self.paths[index] for index in indices], labels=self.labels[indices])
+
+    def take(self, indices: np.ndarray) -> Tensor:
+        """The images of a few indices, (N, C, H, W)."""
+        files = _Files(self.paths, self.image_shape, self.resized)
+        return torch.stack([files[index] for index in indices])
+
+    def batches(self, order: Tensor, batch_size: int) -> Iterator[Batch]:
+        """Images (batch, C, H, W) and labels in this order of indices, on the device.
+
+        Raises:
+            BadInput: a file can no longer be decoded.
+        """
+        chunks = torch.split(order, batch_size)
+        on_gpu = self.device.type == "cuda"
+        loader = DataLoader(
+            _Files(self.paths, self.image_shape, self.resized),
+            batch_sampler=[chunk.tolist() for chunk in chunks],
+            num_workers=self.workers or (min(MOST_WORKERS, joblib.cpu_count()) if on_gpu else 1),
+            pin_memory=on_gpu,
+            generator=torch.Generator(),  # or it would draw from the one that weights are drawn from
+        )
+        labels = ((self.labels[chunk].pin_memory() if on_gpu else self.labels[chunk]) for chunk in chunks)
+        try:
+            yield from _ahead(zip(loader, labels, strict=True), self.device)
+        except BadInput as error:  # with a worker's traceback before its message
+            raise BadInput(str(error).strip().splitlines()[-1].partition(": ")[2]) from None
+
+    def histogram(self) -> Tensor:
+        """How often each channel has each value, (C, 256); decodes every file, once for all runs."""
+
+        def count(paths: Sequence[Path]) -> np.ndarray:
+            counts = np.zeros((self.image_shape[0], 256), np.int64)
+            for path in paths:
+                for channel, pixels in enumerate(decode(path, self.image_shape, resized=self.resized)):
+                    counts[channel] += np.bincount(pixels.ravel(), minlength=256)
+            return counts
+
+        def read() -> np.ndarray:
+            chunks = [self.paths[start : start + CHUNK] for start in range(0, len(self), CHUNK)]
+            with ThreadPoolExecutor() as threads:
+                counts = list(with_bar(threads.map(count, chunks), len(chunks), "reading images"))
+            total: np.ndarray = np.stack(counts).sum(0)
+            return total
+
+        key = ("histogram", listing_digest(self.paths), self.image_shape, self.resized)
+        return torch.from_numpy(cached(self.cache_dir, key, read))
+
+    def verify(self) -> None:
+        """Raise BadInput if a file can't be decoded."""
+        self.histogram()
+
+
+@dataclass(frozen=True)
+class _Files(Dataset[Tensor]):
+    paths: Sequence[Path]
+    shape: Shape
+    resized: bool
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.from_numpy(decode(self.paths[index], self.shape, resized=self.resized).copy())
+
+
+def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+    """The batches on the device; to a GPU the next one is copied while this one is worked on."""
+    if device.type != "cuda":
+        yield from ((images.to(device), labels.to(device)) for images, labels in batches)
+        return
+    copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    here = torch.cuda.current_stream(device)
+    waiting: Batch | None = None
+    for images, labels in batches:
+        with torch.cuda.stream(copying):
+            coming = images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        if waiting:
+            yield waiting
+        here.wait_stream(copying)
+        for tensor in coming:
+            tensor.record_stream(here)  # its memory isn't used again before what is queued here is done
+        waiting = coming
+    if waiting:
+        yield waiting

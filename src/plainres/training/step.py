@@ -1,0 +1,97 @@
+"""One step of training: forward, backward, gradient norms, optimizer; on a GPU replayed as one CUDA graph."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from plainres.training.gradients import GradientNorms
+
+WARM_UP = 3  # steps before a graph is captured: libraries set themselves up and choose their algorithms
+
+
+class TrainingStep:
+    """A step of SGD, called with a batch of images and labels on the device.
+
+    What an epoch's metrics need is summed on the device: `loss_sum` and `correct`, in images, and `norm_sum`, the
+    gradient norms. `first_norms` are those of the first step of all.
+
+    Args:
+        network: in training mode, on its device.
+        optimizer: of the network's parameters.
+        bf16: whether the forward pass is under bfloat16 autocast.
+        compiled: whether it goes through `torch.compile`.
+    """
+
+    def __init__(self, network: nn.Module, optimizer: Optimizer, *, bf16: bool, compiled: bool = False) -> None:
+        self.forward: Callable[[Tensor], Tensor] = torch.compile(network) if compiled else network
+        self.optimizer = optimizer
+        self.bf16 = bf16
+        self.gradient_norms = GradientNorms(network)
+        device = self.gradient_norms.parameters[0].device
+        self.loss_sum = torch.zeros((), device=device)
+        self.correct = torch.zeros((), device=device)
+        self.norm_sum = torch.zeros(len(self.gradient_norms.names), device=device)
+        self.first_norms: Tensor | None = None
+
+    def __call__(self, images: Tensor, labels: Tensor) -> None:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bf16):
+            logits = self.forward(images)
+            loss = cross_entropy(logits, labels)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norms = self.gradient_norms.measure()
+        self.optimizer.step()
+        if self.first_norms is None:
+            self.first_norms = norms
+        self.norm_sum += norms
+        self.loss_sum += loss.detach() * len(labels)
+        self.correct += (logits.argmax(1) == labels).sum()
+
+    def reset(self) -> None:
+        """Begin the sums anew."""
+        for total in (self.loss_sum, self.correct, self.norm_sum):
+            total.zero_()
+
+
+class Graphed:
+    """A function of tensors on a GPU that, after some calls, is captured as a CUDA graph and replayed.
+
+    A graph reads and writes the memory that it was captured with, so the function must keep its state in place; what
+    it returns is lost. Calls with tensors of another shape run as they are. Saves the launches of the single kernels,
+    which small networks are otherwise bound by.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.function = function
+        self.calls = 0
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.inputs: tuple[Tensor, ...] = ()
+
+    def __call__(self, *inputs: Tensor) -> None:
+        if self.calls == 0:
+            self.inputs = tuple(torch.empty_like(tensor) for tensor in inputs)
+        if any(given.shape != held.shape for given, held in zip(inputs, self.inputs, strict=True)):
+            self.function(*inputs)
+            return
+        for given, held in zip(inputs, self.inputs, strict=True):
+            held.copy_(given)
+        self.calls += 1
+        if self.calls <= WARM_UP:
+            self._warm_up()
+            return
+        if self.graph is None:
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.function(*self.inputs)
+        self.graph.replay()
+
+    def _warm_up(self) -> None:
+        """Call the function beside the main stream, as a capture demands of the calls before it."""
+        here, beside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        beside.wait_stream(here)
+        with torch.cuda.stream(beside):
+            self.function(*self.inputs)
+        here.wait_stream(beside)
