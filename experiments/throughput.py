@@ -1,0 +1,128 @@
+"""How fast is training here, and what would a bare step, or a conventional loop, reach? Measured in turn, in one run.
+
+`python -m experiments.throughput --help`
+"""
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
+from plainres.config import RunConfig
+from plainres.durable import write_whole
+from plainres.errors import BadInput
+from plainres.sweep.plan import plan_sweep
+
+if TYPE_CHECKING:
+    from plainres.throughput.results import Comparison
+
+PROGRAM = "uv run python -m experiments.throughput"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Measure images a second of training: this harness, the bare step, and the conventional loop, in turn.
+
+    The bare step is model, loss, backward and optimizer over one batch. The conventional loop is that of most public
+    repositories: a DataLoader with torchvision's transforms on PIL images, default memory format, fp32, and .item() in
+    each step for loss, accuracy and gradient norms. On a CPU, a sweep of as many runs as there are cores is measured
+    against the conventional loop on all cores as well. Keep the machine quiet meanwhile.
+    """
+
+    depths: tuple[int, ...] = (18, 50)
+    """Depths of the networks."""
+    variants: tuple[str, ...] = ("residual",)
+    """plain, residual, or both."""
+    rounds: int = 10
+    """Rounds, in each of which every loop has its turn."""
+    seconds: float = 2.0
+    """Length of a turn."""
+    json: Annotated[str | None, with_default("none", "PATH")] = None
+    """File for the results of every round."""
+    run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
+
+
+def main(flags: Flags) -> int:
+    """Measure and print."""
+    if flags.rounds < 2:
+        raise BadInput(f"rounds {flags.rounds} is below 2")
+    if not flags.seconds > 0:
+        raise BadInput(f"seconds {flags.seconds} is not above 0")
+    if flags.json is not None and not Path(flags.json).parent.is_dir():
+        raise BadInput(f"{Path(flags.json).parent} is no folder, so {flags.json} can't be written")
+    configs = plan_sweep(flags.variants, flags.depths, (0,), **flags.run.settings).configs
+    return compare_all(configs, flags)
+
+
+def compare_all(configs: tuple[RunConfig, ...], flags: Flags) -> int:
+    """Measure one network after the other."""
+    from rich.console import Console
+
+    from plainres.data import dataset_of
+    from plainres.throughput.hardware import hardware_name
+    from plainres.throughput.results import EXPLANATION, terminal_table
+    from plainres.throughput.rounds import LoopFailed
+
+    dataset_of(configs[0])  # before any process is started
+    hardware = hardware_name(configs[0].device)
+    comparisons = []
+    console = Console(highlight=False)
+    console.print(f"{hardware}; {configs[0].dataset}, batch {configs[0].batch_size}, {configs[0].precision}")
+    try:
+        for config in configs:
+            with console.status(f"measuring {config.variant} {config.depth}"):
+                comparisons.append(compare(config, flags.rounds, flags.seconds))
+            console.print(f"\n{comparisons[-1].network}", terminal_table(comparisons[-1]))
+    except LoopFailed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return RUN_FAILED
+    console.print(EXPLANATION)
+    if flags.json is not None:
+        values = {
+            "hardware": hardware,
+            "rounds": flags.rounds,
+            "seconds": flags.seconds,
+            "config": asdict(configs[0]),
+            "networks": [comparison.values() for comparison in comparisons],
+        }
+        write_whole(Path(flags.json), json.dumps(values, indent=1).encode())
+    return FINISHED
+
+
+def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
+    """All loops for one network."""
+    import joblib
+
+    from plainres.throughput.loops import bare, conventional, flops_per_image, harness, matrix_product
+    from plainres.throughput.results import Comparison
+    from plainres.throughput.rounds import Contender, measure
+
+    contenders = [
+        Contender("harness", harness, config),
+        Contender("bare step", bare, config),
+        Contender("conventional", conventional, config),
+        Contender("matrix product", matrix_product, config),
+    ]
+    peaks = {contender.name: "matrix product" for contender in contenders[:3]}
+    ratios = [("harness", "bare step"), ("harness", "conventional")]
+    cores = joblib.cpu_count()
+    if config.device == "cpu" and cores > config.threads:
+        on_all = replace(config, threads=cores)
+        contenders += [
+            Contender("sweep, all cores", harness, config, processes=cores // config.threads),
+            Contender("conventional, all cores", conventional, on_all),
+            Contender("matrix product, all cores", matrix_product, on_all),
+        ]
+        peaks |= {contender.name: "matrix product, all cores" for contender in contenders[4:6]}
+        ratios.append(("sweep, all cores", "conventional, all cores"))
+    measured = measure(contenders, rounds, seconds)
+    name = f"{config.variant}-{config.depth}"
+    return Comparison(name, flops_per_image(config), measured, peaks, tuple(ratios))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(Flags, main, PROGRAM))

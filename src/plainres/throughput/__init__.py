@@ -1,0 +1,1 @@
+"""How fast training is: the harness beside the bare step, the conventional loop, and what the hardware can do."""

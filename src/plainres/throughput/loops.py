@@ -1,0 +1,149 @@
+"""The loops that are compared: each goes on for ever, and yields the work of a step as soon as it's queued."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from plainres.config import RunConfig
+from plainres.convolution import Conv2d
+from plainres.data import Split, dataset_of
+from plainres.data.batches import ordered_batches
+from plainres.errors import BadInput
+from plainres.training import Trainer, network_of
+from plainres.training.step import Graphed
+
+LOADER_WORKERS = 2  # of the conventional loop, as in PyTorch's tutorials; without threads to spare it has none
+MATRIX_SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
+
+
+def harness(config: RunConfig) -> Iterator[int]:
+    """Training as plainres does it, validation aside: data, augmentation, gradient norms, schedule; yields images."""
+    trainer = Trainer(replace(config, schedule="constant", warmup_epochs=0))
+    while True:
+        yield from trainer.train_steps()
+
+
+def bare(config: RunConfig) -> Iterator[int]:
+    """The same step over one batch that is there already: model, loss, backward, optimizer; yields images."""
+    trainer = Trainer(config)
+    network, optimizer = trainer.network.train(), trainer.optimizer
+    images, labels = next(ordered_batches(trainer.train_split, config.batch_size, trainer.normalise))
+
+    def step(images: Tensor, labels: Tensor) -> None:
+        with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bf16"):
+            loss = cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    run = Graphed(step) if config.device == "cuda" and config.cuda_graph else step
+    while True:
+        run(images, labels)
+        yield len(labels)
+
+
+def conventional(config: RunConfig) -> Iterator[int]:
+    """The loop of most public repositories; yields images.
+
+    A DataLoader with torchvision's transforms on PIL images, default memory format, fp32, and `.item()` in each step
+    for loss, accuracy and the gradient norm of each parameter.
+    """
+    from torchvision import transforms
+
+    torch.set_num_threads(config.threads)
+    dataset = dataset_of(config)
+    if not isinstance(dataset.train, Split):
+        raise BadInput("the conventional loop is measured on images that fit into memory")
+    mean, deviation = (statistic.tolist() for statistic in dataset.channel_statistics())
+    channels, height, width = dataset.train.image_shape
+    transform = transforms.Compose(
+        [
+            *(
+                [transforms.RandomCrop((height, width), padding=4), transforms.RandomHorizontalFlip()]
+                if config.augment == "crop-flip"
+                else []
+            ),
+            transforms.ToTensor(),
+            transforms.Normalize([value / 255 for value in mean], [value / 255 or 1 for value in deviation]),
+        ]
+    )
+    loader = DataLoader(
+        _PilImages(dataset.train, transform),
+        batch_size=config.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=LOADER_WORKERS if config.threads > 1 or config.device != "cpu" else 0,
+        pin_memory=config.device == "cuda",
+    )
+    network = network_of(config, in_channels=channels, num_classes=dataset.num_classes)
+    for module in network.modules():
+        if isinstance(module, Conv2d):
+            module.__class__ = nn.Conv2d  # type: ignore[assignment]  # torch's own
+    network.to(config.device)
+    optimizer = torch.optim.SGD(
+        network.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+    )
+    total_loss = total_correct = 0.0
+    while True:
+        for images, labels in loader:
+            images, labels = images.to(config.device), labels.to(config.device)
+            optimizer.zero_grad()
+            logits = network(images)
+            loss = cross_entropy(logits, labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            for parameter in network.parameters():
+                assert parameter.grad is not None
+                parameter.grad.norm().item()
+            optimizer.step()
+            total_loss += loss.item()
+            total_correct += (logits.argmax(1) == labels).sum().item()
+            yield len(labels)
+
+
+class _PilImages(Dataset[tuple[Tensor, Tensor]]):
+    """Images as torchvision's own data sets hand them out: made a PIL image, one at a time, then transformed."""
+
+    def __init__(self, split: Split, transform: "object") -> None:
+        pixels = split.images.permute(0, 2, 3, 1).contiguous().numpy()
+        self.pixels = pixels[..., 0] if pixels.shape[3] == 1 else pixels
+        self.labels = split.labels
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        from PIL import Image
+
+        return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]  # type: ignore[operator]
+
+
+def matrix_product(config: RunConfig) -> Iterator[int]:
+    """A product of large square matrices in the run's precision; yields floating-point operations."""
+    torch.set_num_threads(config.threads)
+    side = MATRIX_SIDE[config.device]
+    kind = torch.bfloat16 if config.precision == "bf16" else torch.float32
+    left, right = (torch.randn(side, side, device=config.device, dtype=kind) for _ in range(2))
+    while True:
+        torch.mm(left, right, out=left.new_empty(side, side))
+        yield 2 * side**3
+
+
+def flops_per_image(config: RunConfig) -> float:
+    """Floating-point operations of a training step for each image: products of convolutions and of the classifier.
+
+    Counted by `torch.utils.flop_counter`, two for each multiply-add, forward and backward.
+    """
+    dataset = dataset_of(config)
+    with torch.device("meta"):
+        network = network_of(config, in_channels=dataset.train.image_shape[0], num_classes=dataset.num_classes)
+        images = torch.empty(config.batch_size, *dataset.train.image_shape)
+    with FlopCounterMode(display=False) as counter:
+        network(images).sum().backward()
+    total: int = counter.get_total_flops()
+    return total / config.batch_size

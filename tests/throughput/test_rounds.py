@@ -1,0 +1,35 @@
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from plainres.config import RunConfig
+from plainres.throughput.rounds import Contender, LoopFailed, measure
+
+
+def sleeping(config: RunConfig) -> Iterator[int]:
+    while True:
+        time.sleep(0.01)
+        yield config.batch_size
+
+
+def failing(config: RunConfig) -> Iterator[int]:
+    yield 1
+    raise MemoryError("no room\nfor this")
+
+
+def test_rates_are_work_a_second_of_all_processes_of_a_loop(tiny: Callable[..., RunConfig]) -> None:
+    config = tiny(batch_size=5)
+    measured = measure(
+        [Contender("one", sleeping, config), Contender("three", sleeping, config, processes=3)], rounds=2, seconds=0.05
+    )
+    assert {name: len(of.rates) for name, of in measured.items()} == {"one": 2, "three": 2}
+    assert all(rate <= 500 for rate in measured["one"].rates)  # 5 a hundredth of a second, and no more
+    assert all(rate <= 1500 for rate in measured["three"].rates)
+    assert max(measured["three"].rates) > max(measured["one"].rates)
+    assert measured["three"].peak_memory > 2 * measured["one"].peak_memory > 2**20
+
+
+def test_a_loop_that_fails_is_named_in_a_line(tiny: Callable[..., RunConfig]) -> None:
+    with pytest.raises(LoopFailed, match=r"^mine: MemoryError: no room$"):
+        measure([Contender("mine", failing, tiny())], rounds=2, seconds=0.05)
