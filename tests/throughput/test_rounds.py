@@ -2,9 +2,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import torch
 
 from plainres.config import RunConfig
-from plainres.throughput.rounds import Contender, LoopFailed, measure
+from plainres.throughput.loops import bare, conventional, harness, matrix_product
+from plainres.throughput.rounds import Contender, Loop, LoopFailed, measure
 
 
 def sleeping(config: RunConfig) -> Iterator[int]:
@@ -33,3 +35,11 @@ def test_rates_are_work_a_second_of_all_processes_of_a_loop(tiny: Callable[..., 
 def test_a_loop_that_fails_is_named_in_a_line(tiny: Callable[..., RunConfig]) -> None:
     with pytest.raises(LoopFailed, match=r"^mine: MemoryError: no room$"):
         measure([Contender("mine", failing, tiny())], rounds=2, seconds=0.05)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("loop", [harness, bare, conventional, matrix_product])
+def test_loops_on_a_gpu_are_timed_there(loop: Loop, tiny: Callable[..., RunConfig]) -> None:
+    measured = measure([Contender("it", loop, tiny(device="cuda"))], rounds=2, seconds=0.05)
+    assert min(measured["it"].rates) > 0
+    assert measured["it"].peak_memory > 2**20
