@@ -67,8 +67,10 @@ class Graphed:
     def __init__(self, function: Callable[..., None]) -> None:
         self.function = function
         self.calls = 0
-        self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: tuple[Tensor, ...] = ()
+        self.graph: torch.cuda.CUDAGraph | None = None
+        # Of the first calls and of the capture: what autograd keeps of its stream must be the captured one.
+        self.stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def __call__(self, *inputs: Tensor) -> None:
         if self.calls == 0:
@@ -80,18 +82,15 @@ class Graphed:
             held.copy_(given)
         self.calls += 1
         if self.calls <= WARM_UP:
-            self._warm_up()
+            here = torch.cuda.current_stream()
+            self.stream.wait_stream(here)
+            with torch.cuda.stream(self.stream):
+                self.function(*self.inputs)
+            here.wait_stream(self.stream)
             return
         if self.graph is None:
             self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
+            # Other threads, as those that pin memory for streamed images, may go on meanwhile.
+            with torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
                 self.function(*self.inputs)
         self.graph.replay()
-
-    def _warm_up(self) -> None:
-        """Call the function beside the main stream, as a capture demands of the calls before it."""
-        here, beside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        beside.wait_stream(here)
-        with torch.cuda.stream(beside):
-            self.function(*self.inputs)
-        here.wait_stream(beside)
