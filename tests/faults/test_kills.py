@@ -11,7 +11,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from tests.faults.conftest import Commands
+from tests.faults.commands import Commands
 from tests.faults.stored import TIMES, histories, weights, without_times, workers_of
 
 KILLS = 20

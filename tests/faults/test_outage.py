@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 
 from experiments import image_classification
 from plainres.command_line import run_command
-from tests.faults.conftest import Commands
+from tests.faults.commands import Commands
 from tests.faults.stored import histories
 from tests.faults.waiting import eventually
 

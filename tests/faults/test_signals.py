@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.faults.conftest import Commands
+from tests.faults.commands import Commands
 from tests.faults.stored import histories, workers_of
 from tests.faults.waiting import eventually
 
