@@ -15,7 +15,7 @@ from tests.faults.commands import Commands
 from tests.faults.stored import TIMES, histories, weights, without_times, workers_of
 
 KILLS = 20
-EPOCHS = 14
+EPOCHS = 6
 SWEEP = [
     "--depths", "8", "14", "--width", "8", "--epochs", str(EPOCHS), "--seeds", "0", "1", "--checkpoint-every", "1",
     "--train-images", "300", "--test-images", "100",
