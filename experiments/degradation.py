@@ -11,6 +11,7 @@ from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, w
 from plainres.errors import BadInput
 from plainres.recipes import recipe_of
 from plainres.sweep.folders import check_root, default_root
+from plainres.sweep.jobs import check_jobs, default_jobs
 from plainres.sweep.plan import Sweep, plan_sweep
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
 from plainres.tuning.best import tuned_values
@@ -65,8 +66,7 @@ def main(flags: Flags) -> int:
             raise BadInput(f"the tracking store has no run {flags.report!r}")
         return report(flags.report, uri, rebuild=True)
     sweep = plan_sweep(flags.variants, flags.depths, flags.seeds, **flags.run.settings)
-    if flags.jobs is not None and flags.jobs < 1:
-        raise BadInput(f"jobs {flags.jobs} is below 1")
+    check_jobs(flags.jobs)
     check_experiment_name(flags.experiment_name)
     if flags.checkpoint_every < 0:
         raise BadInput(f"checkpoint-every {flags.checkpoint_every} is below 0")
@@ -95,7 +95,6 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
     from rich.console import Console
 
     from plainres.sweep.run import run_sweep
-    from plainres.sweep.workers import default_jobs
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.runs import has_report, open_experiment
 

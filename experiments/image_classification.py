@@ -53,7 +53,7 @@ class Flags:
     """Train one network on a few images and look at it: its layers, its progress, and what it takes for what.
 
     By default a ResNet-18 on 256 images of MNIST. The run is tracked in MLflow (MLFLOW_TRACKING_URI, or mlflow.db in
-    this folder). Exit code: 0 finished, 2 bad input, 130 interrupted.
+    this folder). Exit code: 0 finished, 1 the tracking store went away, 2 bad input, 130 interrupted.
     """
 
     variant: str = "residual"
@@ -104,13 +104,15 @@ def classify(config: RunConfig, flags: Flags, uri: str) -> int:
     from rich.console import Console
 
     from plainres.data import dataset_of
+    from plainres.tracking.outages import reaching_store
     from plainres.tracking.runs import open_experiment
 
     dataset_of(config)  # before anything is written
     experiment = open_experiment(uri, flags.experiment_name)
     console = Console(highlight=False, soft_wrap=True)
     console.print(summary_of(config).table(layers=flags.layers), markup=False)
-    artifacts = train_tracked(config, experiment, console)
+    with reaching_store():
+        artifacts = train_tracked(config, experiment, console)
     console.print(f"\nPictures: {artifacts}/confusion.png and predictions.png")
     console.print(f"Browse: {browse_hint(uri, experiment.experiment_id)}")
     return FINISHED

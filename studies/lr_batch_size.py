@@ -9,6 +9,7 @@ import tyro
 from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
 from plainres.errors import BadInput
 from plainres.recipes import recipe_of
+from plainres.sweep.jobs import check_jobs
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri, without_credentials
 from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
 from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
@@ -73,8 +74,7 @@ def main(flags: Flags) -> int:
     )  # fmt: skip
     if flags.trials < 1:
         raise BadInput(f"trials {flags.trials} is below 1")
-    if flags.jobs is not None and flags.jobs < 1:
-        raise BadInput(f"jobs {flags.jobs} is below 1")
+    check_jobs(flags.jobs)
     check_experiment_name(flags.experiment_name)
     check_store(tracking_uri())
     check_storage(flags.storage)

@@ -1,12 +1,15 @@
 """What several tests need: a tracking store of their own, and the smallest real configuration."""
 
+import os
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from plainres.config import RunConfig, configure
+from tests.faults.commands import Commands
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +31,17 @@ def store(template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shutil.copy(template_database, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """Starts commands from a process that has imported everything."""
+    commands = Commands()
+    yield commands
+    for pid in commands.running:  # of a test that failed
+        os.kill(pid, signal.SIGKILL)
+    commands.process.kill()
+    commands.process.wait()
 
 
 @pytest.fixture(scope="session")

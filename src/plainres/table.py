@@ -8,9 +8,10 @@ from rich.table import Table
 
 def terminal(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> Table:
     """The table for a terminal, its caption below."""
-    table = Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
+    table = Table(
+        *columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=caption, caption_justify="left"
+    )
     for column in table.columns:
-        column.no_wrap = True
         column.justify = "left" if column.header == columns[0] else "right"
     for row in rows:
         table.add_row(*row)

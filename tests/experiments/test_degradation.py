@@ -14,7 +14,7 @@ from plainres.command_line import run_command
 
 Here = Callable[..., tuple[int, str]]
 ROOT = Path(__file__).parents[2]
-TINY = ["--width", "8", "--epochs", "2", "--seeds", "0", "1", "--jobs", "2"]
+TINY = ["--width", "8", "--train-images", "600", "--epochs", "2", "--seeds", "0", "1", "--jobs", "2"]
 ARTIFACTS = ["curves.png", "degradation.png", "gradients.png", "report.md", "results.csv"]
 
 

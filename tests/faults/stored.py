@@ -45,12 +45,17 @@ def weights(folder: Path, run_id: str) -> dict[str, torch.Tensor]:
 
 def workers_of(folder: Path) -> list[int]:
     """The processes that have a run's journal open."""
+    return processes_at(folder, "journal")
+
+
+def processes_at(folder: Path, name: str) -> list[int]:
+    """The processes that have a file of this name below the folder open."""
     pids = set()
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             target = os.readlink(descriptor)
         except OSError:
             continue
-        if target.startswith(str(folder)) and target.endswith("/journal"):
+        if target.startswith(str(folder)) and target.endswith(f"/{name}"):
             pids.add(int(descriptor.parts[2]))
     return sorted(pids)

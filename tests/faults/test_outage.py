@@ -1,4 +1,4 @@
-"""A real tracking server that goes away while a sweep trains."""
+"""A real tracking server that goes away while a sweep, or a single run, trains."""
 
 import os
 import shutil
@@ -15,25 +15,16 @@ from urllib.request import urlopen
 import pytest
 from mlflow import MlflowClient
 
-from tests.faults.conftest import Commands
+from experiments import image_classification
+from plainres.command_line import run_command
+from tests.faults.commands import Commands
 from tests.faults.stored import histories
 from tests.faults.waiting import eventually
 
 SWEEP = [
-    "--depths",
-    "8",
-    "--width",
-    "8",
-    "--epochs",
-    "8",
-    "--seeds",
-    "0",
-    "1",
-    "--jobs",
-    "2",
-    "--checkpoint-every",
-    "1",
-]
+    "--depths", "8", "--width", "8", "--epochs", "8", "--seeds", "0", "1", "--jobs", "2",
+    "--checkpoint-every", "1", "--checkpoint-dir", "checkpoints",
+]  # fmt: skip
 
 
 class Server:
@@ -46,8 +37,11 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.uri = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        if self.process:
+            return
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)),
@@ -70,21 +64,29 @@ class Server:
         raise TimeoutError("the server doesn't start")
 
     def stop(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
 
 
-@pytest.fixture
-def server(tmp_path: Path, template_database: Path) -> Iterator[Server]:
-    server = Server(tmp_path, template_database)
-    server.start()
+@pytest.fixture(scope="module")
+def only_server(tmp_path_factory: pytest.TempPathFactory, template_database: Path) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"), template_database)
     yield server
     server.stop()
 
 
-def check(server: Server) -> None:
-    """Four runs, every step of every metric once."""
-    found = histories(server.uri)
+@pytest.fixture
+def server(only_server: Server) -> Server:
+    """The one server, running; every test has an experiment of its own there."""
+    only_server.start()
+    return only_server
+
+
+def check(server: Server, name: str) -> None:
+    """Four runs in an experiment, every step of every metric once."""
+    found = histories(server.uri, name)
     assert len(found) == 4
     for _, history in found.values():
         assert {metric: [step for step, _ in entries] for metric, entries in history.items() if "/" in metric} == {
@@ -92,7 +94,9 @@ def check(server: Server) -> None:
             for metric in history
             if "/" in metric
         }
-    assert {run.info.status for run in MlflowClient(server.uri).search_runs(["1"])} == {"FINISHED"}
+    client = MlflowClient(server.uri)
+    experiment = client.get_experiment_by_name(name)
+    assert {run.info.status for run in client.search_runs([experiment.experiment_id])} == {"FINISHED"}
 
 
 def output(folder: Path) -> str:
@@ -102,9 +106,9 @@ def output(folder: Path) -> str:
 def test_what_an_outage_holds_up_is_sent_when_the_server_is_back_or_at_the_next_start(
     commands: Commands, folder: Path, server: Server
 ) -> None:
-    sweep = [*SWEEP, "--checkpoint-dir", "checkpoints"]
+    sweep = [*SWEEP, "--experiment-name", "held up"]
     command = commands.start(folder, *sweep, uri=server.uri)
-    eventually(lambda: len(histories(server.uri)) == 2)
+    eventually(lambda: len(histories(server.uri, "held up")) == 2)
     server.stop()
     eventually(lambda: "metrics are kept in checkpoints" in output(folder))
     eventually(lambda: output(folder).count("its results wait in") == 4)  # every run is trained all the same
@@ -118,16 +122,35 @@ def test_what_an_outage_holds_up_is_sent_when_the_server_is_back_or_at_the_next_
     server.start()
     command = commands.start(folder, *sweep, uri=server.uri)
     assert commands.wait(command) == 0
-    check(server)
+    check(server, "held up")
     assert "Traceback" not in folder.with_name("folder.err").read_text()
 
 
 def test_an_outage_in_the_middle_of_a_sweep_is_made_up_for(commands: Commands, folder: Path, server: Server) -> None:
-    sweep = [*SWEEP, "--checkpoint-dir", "checkpoints"]
-    command = commands.start(folder, *sweep, uri=server.uri)
-    eventually(lambda: len(histories(server.uri)) == 2)
+    command = commands.start(folder, *SWEEP, "--experiment-name", "made up for", uri=server.uri)
+    eventually(lambda: len(histories(server.uri, "made up for")) == 2)
     server.stop()
     eventually(lambda: "its results wait in" in output(folder))
     server.start()
     assert commands.wait(command) == 0
-    check(server)
+    check(server, "made up for")
+
+
+def test_an_outage_in_the_middle_of_a_single_run_ends_it_in_one_line(
+    folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lose_server(*_: object) -> str:
+        server.stop()
+        return "the last"
+
+    arguments = ["--dataset", "digits", "--depth", "8", "--width", "8", "--image-size", "12"]
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    monkeypatch.setattr("sys.argv", [image_classification.PROGRAM, *arguments])
+    monkeypatch.setattr(image_classification, "epoch_text", lose_server)
+    code = run_command(image_classification.Flags, image_classification.main, image_classification.PROGRAM)
+    assert code == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith("error: the tracking store is away (")
+    assert errors.endswith(f"when it's back: {image_classification.PROGRAM} {' '.join(arguments)}\n")
+    assert errors.count("\n") == 1

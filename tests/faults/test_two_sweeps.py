@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.faults.conftest import Commands
+from tests.faults.commands import Commands
 from tests.faults.stored import histories, workers_of
 from tests.faults.waiting import eventually
 
-SWEEP = ["--depths", "8", "--width", "8", "--epochs", "4", "--seeds", "0"]
+TINY = ["--width", "8", "--seeds", "0", "--train-images", "600", "--test-images", "100"]
+SWEEP = ["--depths", "8", *TINY, "--epochs", "4"]
 
 
-@pytest.mark.parametrize("other", [SWEEP, ["--depths", "8", "14", *SWEEP[2:]]], ids=["the same", "a larger one"])
+@pytest.mark.parametrize(
+    "other", [SWEEP, ["--depths", "8", "14", *TINY, "--epochs", "4"]], ids=["the same", "a larger one"]
+)
 def test_each_run_is_trained_once(commands: Commands, folder: Path, other: list[str]) -> None:
     started = [commands.start(folder, *arguments) for arguments in (SWEEP, other)]
     assert [commands.wait(command) for command in started] == [0, 0]
@@ -30,7 +33,7 @@ def test_each_run_is_trained_once(commands: Commands, folder: Path, other: list[
 
 
 def test_a_run_whose_owner_dies_is_taken_over_by_who_waits_for_it(commands: Commands, folder: Path) -> None:
-    sweep = ["--depths", "8", "--width", "8", "--epochs", "40", "--seeds", "0", "--checkpoint-every", "1"]
+    sweep = ["--depths", "8", *TINY, "--epochs", "40", "--checkpoint-every", "1"]
     owner = commands.start(folder, *sweep)
     eventually(lambda: len(workers_of(folder)) == 2)
     second = commands.start(folder, *sweep)
@@ -45,7 +48,7 @@ def test_a_run_whose_owner_dies_is_taken_over_by_who_waits_for_it(commands: Comm
 
 
 def test_a_sweep_leaves_the_unfinished_runs_of_another_alone(commands: Commands, folder: Path) -> None:
-    sweep = ["--depths", "8", "--width", "8", "--seeds", "0", "--checkpoint-every", "1", "--epochs", "3"]
+    sweep = ["--depths", "8", *TINY, "--checkpoint-every", "1", "--epochs", "3"]
     assert commands.run(folder, *sweep) == 0
     fresh = commands.start(folder, *sweep, "--fresh")
     eventually(lambda: workers_of(folder))

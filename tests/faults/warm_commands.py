@@ -1,8 +1,8 @@
-"""Runs the experiment in forks of a process that has imported everything, so that starting one takes no time.
+"""Runs experiments and studies in forks of a process that has imported everything, so that starting takes no time.
 
-Reads a line of JSON for each request: `{"start": [arguments], "folder": ..., "uri": ...}` is answered with the process
-id, and `{"wait": pid}` with the exit code once it has ended, negative for a signal. Output goes to `.out` and `.err`
-beside the folder.
+Reads a line of JSON for each request: `{"start": [arguments], "module": ..., "folder": ..., "uri": ...}` is answered
+with the process id, and `{"wait": pid}` with the exit code once it has ended, negative for a signal. Output goes to
+`.out` and `.err` beside the folder.
 """
 
 import importlib
@@ -12,12 +12,11 @@ import os
 import signal
 import sys
 
-from experiments.degradation import PROGRAM, Flags, main
 from plainres.command_line import run_command
 from plainres.sweep.workers import PRELOADED, worker_context
 
 
-def start(folder: str, arguments: list[str], uri: str) -> int:
+def start(module: str, folder: str, arguments: list[str], uri: str) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -34,7 +33,8 @@ def start(folder: str, arguments: list[str], uri: str) -> int:
     sys.argv[1:] = arguments
     code = 1
     try:
-        code = run_command(Flags, main, PROGRAM)
+        command = importlib.import_module(module)
+        code = run_command(command.Flags, command.main, command.PROGRAM)
     finally:
         sys.stdout.flush()
         os._exit(code)
@@ -42,7 +42,10 @@ def start(folder: str, arguments: list[str], uri: str) -> int:
 
 def import_everything() -> None:
     """Here, so that the workers, which import this file again, don't import what is for the commands."""
-    for module in ("mlflow.store.tracking.sqlalchemy_store", "plainres.analysis.report", "plainres.analysis.figures"):
+    for module in (
+        *("experiments.degradation", "studies.lr_batch_size", "mlflow.store.tracking.sqlalchemy_store"),
+        *("plainres.analysis.report", "plainres.analysis.figures", "plainres.tuning.report", "plainres.tuning.figures"),
+    ):
         importlib.import_module(module)
 
 
@@ -54,6 +57,7 @@ if __name__ == "__main__":
     for line in sys.stdin:
         request = json.loads(line)
         if "start" in request:
-            print(start(request["folder"], request["start"], request["uri"]), flush=True)
+            pid = start(request["module"], request["folder"], request["start"], request["uri"])
+            print(pid, flush=True)
         else:
             print(os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1]), flush=True)

@@ -5,8 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -15,30 +13,21 @@ from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
 from plainres.tuning.storage import existing_storage
+from tests.faults.commands import Commands
+from tests.faults.stored import processes_at
+from tests.faults.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
+MODULE = "studies.lr_batch_size"
 STUDY = "lr-batch-size/digits/"
-TINY = ["--width", "8", "--batch-sizes", "64", "128", "--pruner", "none", "--trials", "2"]
+SETTINGS = ["--depths", "8", "--width", "8", "--train-images", "600", "--test-images", "100", "--jobs", "1"]
+TINY = [*SETTINGS, "--batch-sizes", "64", "128", "--pruner", "none", "--trials", "2"]
 ARTIFACTS = ["arms.png", "history.png", "space.png", "trials.csv"]
 
 
 def environment() -> dict[str, str]:
     without_uri = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     return {**without_uri, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-
-
-def start(folder: Path, *arguments: str, module: str = "studies.lr_batch_size") -> "subprocess.Popen[str]":
-    """A command as a user starts it, in a folder of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # even where the tests' own shell ignores it
-    )  # fmt: skip
-
-
-def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    output, errors = process.communicate(timeout=200)
-    return process.returncode, output, errors
 
 
 def trials(folder: Path, arm: str) -> list[FrozenTrial]:
@@ -48,31 +37,12 @@ def trials(folder: Path, arm: str) -> list[FrozenTrial]:
     return optuna.load_study(study_name=STUDY + arm, storage=storage).trials
 
 
-def wait_for(there: Callable[[], object], process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 100
-    while not there():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.4)
-
-
-def children(pid: int) -> list[int]:
-    """The worker processes of a command, which its fork server starts."""
-
-    def below(parent: int) -> list[int]:
-        asked = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)]
-        found = subprocess.run(asked, capture_output=True, text=True).stdout
-        return [int(line.split()[0]) for line in found.splitlines() if "forkserver" in line]
-
-    (server,) = below(pid)
-    return below(server)
-
-
 @pytest.fixture(scope="module")
-def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def studied(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder in which studies of two networks went from nothing to their end, through a killed worker and Ctrl-C."""
-    folder = tmp_path_factory.mktemp("studied")
-    both = ["--depths", "8", "--epochs", "25", "--jobs", "1", *TINY]
+    folder = tmp_path_factory.mktemp("studied") / "folder"
+    folder.mkdir()
+    both = [*TINY, "--epochs", "25"]
 
     def training(arm: str, number: int) -> bool:
         return any(
@@ -80,22 +50,21 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
             for trial in trials(folder, arm)
         )
 
-    process = start(folder, *both)
-    wait_for(lambda: training("plain-8", 0), process)
-    (worker,) = children(process.pid)
+    command = commands.start(folder, *both, module=MODULE)
+    eventually(lambda: training("plain-8", 0))
+    (worker,) = set(processes_at(folder, "lr_batch_size.db")) - {command, os.getpid()}
     os.kill(worker, signal.SIGKILL)
     # Its replacement takes the trial up again under a new number, and is interrupted in turn.
-    wait_for(lambda: training("plain-8", 1) or training("residual-8", 0), process)
-    process.send_signal(signal.SIGINT)
-    code, _, errors = finish(process)
-    assert code == 130, errors
+    eventually(lambda: training("plain-8", 1) or training("residual-8", 0))
+    os.kill(command, signal.SIGINT)
+    assert commands.wait(command) == 130
+    errors = folder.with_name("folder.err").read_text()
     assert "Traceback" not in errors
     assert "to go on: uv run python -m studies.lr_batch_size --depths 8" in errors
     assert not [t for arm in ("plain-8", "residual-8") for t in trials(folder, arm) if t.state == TrialState.RUNNING]
 
-    code, output, errors = finish(start(folder, *both))
-    assert code == 0, errors
-    return folder, output
+    assert commands.run(folder, *both, module=MODULE) == 0
+    return folder, folder.with_name("folder.out").read_text()
 
 
 def test_what_is_killed_and_interrupted_is_finished_by_the_next_start(studied: tuple[Path, str]) -> None:
@@ -133,15 +102,10 @@ def test_the_studys_run_holds_its_result(studied: tuple[Path, str]) -> None:
     assert not client.search_runs([experiment.experiment_id], "status = 'RUNNING'")
 
 
-def test_the_experiment_takes_the_tuned_values(studied: tuple[Path, str]) -> None:
+def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tuple[Path, str]) -> None:
     folder, _ = studied
-    code, output, errors = finish(
-        start(
-            folder, "--tuned", "--depths", "8", "--width", "8", "--epochs", "25", "--seeds", "0", "--jobs", "1",
-            module="experiments.degradation",
-        )
-    )  # fmt: skip
-    assert code == 0, errors
+    assert commands.run(folder, "--tuned", *SETTINGS, "--epochs", "25", "--seeds", "0") == 0
+    output = folder.with_name("folder.out").read_text()
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'degradation'")
     report = Path(next(line.split(maxsplit=1)[1] for line in output.splitlines() if line.startswith("Report:")))
@@ -227,8 +191,11 @@ def test_bad_input_gets_one_line_before_anything_heavy_is_imported_or_written(
 def test_a_changed_definition_is_refused_and_nothing_written(studied: tuple[Path, str]) -> None:
     folder, _ = studied
     before = (folder / "mlflow.db").read_bytes(), len(trials(folder, "plain-8"))
-    code, output, errors = finish(start(folder, "--depths", "8", "--epochs", "7", *TINY))
-    assert (code, output) == (2, "")
-    assert "exists with another definition: pruner's warm-up is 8, not 2; epochs is 25, not 7" in errors
-    assert errors.count("\n") == 1
+    done = subprocess.run(
+        [sys.executable, "-m", MODULE, *TINY, "--epochs", "7"],
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "exists with another definition: pruner's warm-up is 8, not 2; epochs is 25, not 7" in done.stderr
+    assert done.stderr.count("\n") == 1
     assert ((folder / "mlflow.db").read_bytes(), len(trials(folder, "plain-8"))) == before

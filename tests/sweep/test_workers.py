@@ -49,7 +49,7 @@ def worker(job: Job) -> int:
 
 
 def test_a_run_whose_worker_was_killed_is_tried_once_more(job: Job, tiny: Callable[..., RunConfig]) -> None:
-    killed, other = tiny(seed=0, epochs=30), tiny(seed=1)
+    killed, other = tiny(seed=0, epochs=30, train_images=600), tiny(seed=1)
     notice, *ends = train([killed, other], job, kills=1)
     assert isinstance(notice, Notice)
     assert "tried once more" in notice.text

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from plainres.errors import BadInput
 from plainres.tracking.runs import open_experiment
-from plainres.tracking.store import DEFAULT_URI, browse_hint, check_store, run_exists, without_credentials
+from plainres.tracking.store import DEFAULT_URI, browse_hint, check_store, first_line, run_exists, without_credentials
 
 
 def test_an_empty_folder_is_a_store_to_be_and_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +57,11 @@ def test_credentials_are_not_shown() -> None:
     assert "secret" not in browse_hint("postgresql://me:secret@host/mlflow", "1")
     assert "--backend-store-uri sqlite:///other.db`" in browse_hint("sqlite:///other.db", "1")
     assert browse_hint(DEFAULT_URI, "1").startswith("`uv run mlflow ui`, then http://127.0.0.1:5000/#/experiments/1")
+
+
+def test_an_error_comes_to_one_line_without_credentials() -> None:
+    assert first_line(OSError("\nno answer from http://me:secret@host/\nin 10 s")) == "no answer from http://host/"
+    assert first_line(AssertionError()) == "AssertionError"
 
 
 class AsksForAPassword(BaseHTTPRequestHandler):

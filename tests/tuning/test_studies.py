@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
+from secrets import token_hex
 
 import optuna
 import pytest
@@ -163,11 +165,18 @@ def test_a_pruned_trial_is_told_apart_from_a_finished_run(
     assert finished_run(experiment, state.plan.trial_config(**trial.params)) is None
 
 
+def failing(words: str) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise OSError(words)
+
+    return fail
+
+
 def test_a_trial_that_raises_fails_alone_and_is_tried_again_at_the_next_start(
     instant: None, storage_url: str, experiment: Experiment, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("plainres.tuning.trial.log_metrics", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        broken.setattr("plainres.tuning.trial.log_metrics", failing("disk full"))
         (state,) = work(tiny_plans(), 2, storage_url, experiment)
     assert state.failures == ("OSError: disk full",) * 2
     assert not state.done
@@ -175,3 +184,16 @@ def test_a_trial_that_raises_fails_alone_and_is_tried_again_at_the_next_start(
     queue_failed_again(load_study(open_storage(storage_url), plan), 2)
     (state,) = work(tiny_plans(), 2, storage_url, experiment)
     assert (len(state.done), state.failures) == (2, ())
+
+
+def test_a_password_in_a_trials_error_is_neither_shown_nor_stored(
+    instant: None, storage_url: str, experiment: Experiment, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = token_hex()  # no part of the code, whose changes are stored
+    words = f"no answer from postgresql://me:{password}@host/studies\nthough asked politely"
+    monkeypatch.setattr("plainres.tuning.trial.log_metrics", failing(words))
+    (state,) = work(tiny_plans(), 1, storage_url, experiment)
+    assert state.failures == ("OSError: no answer from postgresql://host/studies",)
+    stored = [path for path in Path.cwd().rglob("*") if path.is_file()]
+    assert {"studies.db", "mlflow.db", "traceback.txt"} <= {path.name for path in stored}
+    assert not any(password.encode() in path.read_bytes() for path in stored)

@@ -17,9 +17,9 @@ def tuned_rows(tuned: Sequence[Tuned]) -> list[tuple[str, ...]]:
         (
             values.network,
             str(values.trials),
-            f"{values.lr:.3g} ({values.near_lr[0]:.3g}–{values.near_lr[1]:.3g})",
+            f"{values.lr:.3g} ({values.near_lr[0]:.2g}–{values.near_lr[1]:.2g})",
             f"{values.batch_size} ({'–'.join(map(str, dict.fromkeys(values.near_batch_sizes)))})",
-            f"{values.value:.3g} (≤ {values.near_value:.3g})",
+            f"{values.value:.3g} (≤ {values.near_value:.2g})",
         )
         for values in tuned
     ]

@@ -19,7 +19,7 @@ from plainres.tracking.journal import Journal
 from plainres.tracking.outages import PATIENCE, reaching_store
 from plainres.tracking.run_log import MODEL_FILE, RunLog
 from plainres.tracking.runs import DIVERGED_TAG, finished_run
-from plainres.tracking.store import without_credentials
+from plainres.tracking.store import first_line
 from plainres.training import Trainer
 from plainres.training.checkpoint import Rhythm, State, copy_state, load_checkpoint, save_checkpoint, save_model
 
@@ -163,8 +163,7 @@ def _train_epochs(
 
 
 def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [""]
-    reason = f"{type(error).__name__}: {without_credentials(lines[0])}"
+    reason = f"{type(error).__name__}: {first_line(error)}"
     if isinstance(error, torch.OutOfMemoryError):
         return f"{reason}; a smaller --batch-size or fewer --jobs need less"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -12,8 +12,6 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
-import joblib
-
 from plainres.config import RunConfig
 from plainres.sweep.events import Elsewhere, Event, Failed, Notice, Outcome, Progress, Stopped
 from plainres.sweep.job import Job
@@ -25,11 +23,6 @@ PRELOADED = [
     "mlflow.store.tracking.sqlalchemy_store",
     "sklearn.datasets",
 ]
-
-
-def default_jobs(device: str, threads: int) -> int:
-    """How many runs to train side by side: as many as the cores that this process may use hold, one on a GPU."""
-    return max(1, joblib.cpu_count() // threads) if device == "cpu" else 1
 
 
 def worker_context() -> BaseContext:

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from plainres.errors import StoreAway, StoreRefuses
-from plainres.tracking.store import without_credentials
+from plainres.tracking.store import first_line
 
 SECONDS_BETWEEN_TRIES = 2.0
 PATIENCE = 60.0  # seconds to wait for a store that's away when there's nothing else to do
@@ -32,9 +32,9 @@ def reaching_store() -> Iterator[None]:
     except MlflowException as error:
         status = error.get_http_status_code()  # type: ignore[no-untyped-call]
         kind = StoreRefuses if status < 500 and status != TOO_MANY_REQUESTS else StoreAway
-        raise kind(_line(error)) from error
+        raise kind(first_line(error)) from error
     except (ConnectionError, TimeoutError, SQLAlchemyError) as error:
-        raise StoreAway(_line(error)) from error
+        raise StoreAway(first_line(error)) from error
 
 
 def keep_trying(call: Callable[[], Value], seconds: float) -> Value:
@@ -52,8 +52,3 @@ def keep_trying(call: Callable[[], Value], seconds: float) -> Value:
             if time.monotonic() > deadline:
                 raise
         time.sleep(SECONDS_BETWEEN_TRIES)
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return without_credentials(lines[0])

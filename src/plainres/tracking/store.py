@@ -86,6 +86,12 @@ def without_credentials(text: str) -> str:
     return re.sub(r"(://[^\s?]*)\?\S*", r"\1", re.sub(r"://\S*@", "://", text))
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, as it may be shown; the error's kind if it has no text."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return without_credentials(lines[0])
+
+
 def is_sqlite(uri: str) -> bool:
     """Whether a database is a file of SQLite's."""
     return uri.partition(":")[0].split("+")[0] == "sqlite"

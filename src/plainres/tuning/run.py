@@ -6,7 +6,7 @@ from optuna import Study
 from optuna.storages import RDBStorage
 from rich.console import Console
 
-from plainres.sweep.workers import default_jobs
+from plainres.sweep.jobs import default_jobs
 from plainres.tracking.runs import Experiment, set_status
 from plainres.tracking.source import current_source
 from plainres.tuning.definition import StudyPlan

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
-from plainres.tracking.store import check_database, is_sqlite, sqlite_path, tracking_uri, without_credentials
+from plainres.tracking.store import (
+    check_database,
+    first_line,
+    is_sqlite,
+    sqlite_path,
+    tracking_uri,
+    without_credentials,
+)
 from plainres.tuning.definition import StudyPlan, differences
 
 if TYPE_CHECKING:  # imported where a storage is opened: a check does without
@@ -70,7 +77,7 @@ def open_storage(url: str) -> "RDBStorage":
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, AssertionError) as error:
             # Another process may be making the same tables.
             if attempt == TRIES:
-                reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+                reason = f"{type(error).__name__}: {first_line(error)}"
                 raise BadInput(f"storage {without_credentials(url)} can't hold studies: {reason}") from error
             time.sleep(0.2 * attempt)
     if of_file:

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 from plainres.config import RunConfig
 from plainres.data import dataset_of
 from plainres.tracking.runs import DIVERGED_TAG, Experiment, log_metrics, set_status, tracked_run
+from plainres.tracking.store import first_line
 from plainres.training import EpochRecord, train
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.objective import chance_value, epoch_value, final_value, worst_value
@@ -33,8 +34,7 @@ def run_trial(study: Study, trial: Trial, plan: StudyPlan, tracking: Tracking) -
     except UpdateFinishedTrialError:
         lost = True
     except Exception as error:
-        lines = str(error).strip().splitlines() or [""]
-        study._storage.set_trial_user_attr(trial._trial_id, FAILURE, f"{type(error).__name__}: {lines[0]}")
+        study._storage.set_trial_user_attr(trial._trial_id, FAILURE, f"{type(error).__name__}: {first_line(error)}")
         study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
         mark_failed(tracking.experiment, trial.user_attrs.get(RUN_ID), "FAILED")
         return
