@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from plainres.throughput.results import Comparison
 
 PROGRAM = "uv run python -m experiments.throughput"
+LONGEST_TURN = 600
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,10 @@ class Flags:
     """Measure images a second of training: this harness, the bare step, and the conventional loop, in turn.
 
     The bare step is model, loss, backward and optimizer over one batch. The conventional loop is that of most public
-    repositories: a DataLoader with torchvision's transforms on PIL images, default memory format, fp32, and .item() in
-    each step for loss, accuracy and gradient norms. On a CPU, a sweep of as many runs as there are cores is measured
-    against the conventional loop on all cores as well. Keep the machine quiet meanwhile.
+    repositories, made to tell what this harness tells: a DataLoader with torchvision's transforms on PIL images,
+    default memory format, fp32, and .item() in each step for loss, accuracy and the gradient norm of each parameter.
+    On a CPU, a sweep of as many runs as there are cores is measured against the conventional loop on all cores as well.
+    Keep the machine quiet meanwhile.
     """
 
     depths: tuple[int, ...] = (18, 50)
@@ -50,24 +53,32 @@ def main(flags: Flags) -> int:
     """Measure and print."""
     if flags.rounds < 2:
         raise BadInput(f"rounds {flags.rounds} is below 2")
-    if not flags.seconds > 0:
-        raise BadInput(f"seconds {flags.seconds} is not above 0")
-    if flags.json is not None and not Path(flags.json).parent.is_dir():
-        raise BadInput(f"{Path(flags.json).parent} is no folder, so {flags.json} can't be written")
+    if not 0 < flags.seconds <= LONGEST_TURN:
+        raise BadInput(f"seconds {flags.seconds} is outside 0 to {LONGEST_TURN}")
+    if flags.json is not None:
+        check_writable(Path(flags.json))
     configs = plan_sweep(flags.variants, flags.depths, (0,), **flags.run.settings).configs
     return compare_all(configs, flags)
+
+
+def check_writable(path: Path) -> None:
+    """Raise BadInput if no file of this name can be written."""
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise BadInput(f"{path} can't be written")
 
 
 def compare_all(configs: tuple[RunConfig, ...], flags: Flags) -> int:
     """Measure one network after the other."""
     from rich.console import Console
 
-    from plainres.data import dataset_of
+    from plainres.data import Split, dataset_of
     from plainres.throughput.hardware import hardware_name
+    from plainres.throughput.loops import STREAMED
     from plainres.throughput.results import EXPLANATION, terminal_table
     from plainres.throughput.rounds import LoopFailed
 
-    dataset_of(configs[0])  # before any process is started
+    if not isinstance(dataset_of(configs[0]).train, Split):  # before any process is started
+        raise BadInput(STREAMED)
     hardware = hardware_name(configs[0].device)
     comparisons = []
     console = Console(highlight=False)
@@ -101,13 +112,15 @@ def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
     from plainres.throughput.results import Comparison
     from plainres.throughput.rounds import Contender, measure
 
+    fp32 = replace(config, precision="fp32")
     contenders = [
         Contender("harness", harness, config),
         Contender("bare step", bare, config),
-        Contender("conventional", conventional, config),
+        Contender("conventional", conventional, fp32),
         Contender("matrix product", matrix_product, config),
+        Contender("matrix product, fp32", matrix_product, fp32),
     ]
-    peaks = {contender.name: "matrix product" for contender in contenders[:3]}
+    peaks = dict.fromkeys(("harness", "bare step"), "matrix product") | {"conventional": "matrix product, fp32"}
     ratios = [("harness", "bare step"), ("harness", "conventional")]
     cores = joblib.cpu_count()
     if config.device == "cpu" and cores > config.threads:
@@ -117,11 +130,12 @@ def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
             Contender("conventional, all cores", conventional, on_all),
             Contender("matrix product, all cores", matrix_product, on_all),
         ]
-        peaks |= {contender.name: "matrix product, all cores" for contender in contenders[4:6]}
+        peaks |= dict.fromkeys(("sweep, all cores", "conventional, all cores"), "matrix product, all cores")
         ratios.append(("sweep, all cores", "conventional, all cores"))
+    ours, torchs = flops_per_image(config)
+    flops = {loop: torchs if "conventional" in loop else ours for loop in peaks}
     measured = measure(contenders, rounds, seconds)
-    name = f"{config.variant}-{config.depth}"
-    return Comparison(name, flops_per_image(config), measured, peaks, tuple(ratios))
+    return Comparison(f"{config.variant}-{config.depth}", measured, flops, peaks, tuple(ratios))
 
 
 if __name__ == "__main__":

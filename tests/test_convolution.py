@@ -35,3 +35,17 @@ def test_second_derivatives_are_right() -> None:
     weight = convolution.weight.detach().requires_grad_()
     assert torch.autograd.gradcheck(run, (x, weight))
     assert torch.autograd.gradgradcheck(run, (x, weight))
+
+
+def test_gradients_of_single_images_are_those_of_torch_func() -> None:
+    torch.manual_seed(0)
+    convolution = Conv2d(2, 3, 3, padding=1, bias=False).double()
+    x = torch.randn(4, 2, 2, 2, dtype=torch.float64)
+
+    def loss(weight: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+        return (torch.func.functional_call(convolution, {"weight": weight}, (image[None],)) ** 2).sum()
+
+    each = torch.func.vmap(torch.func.grad(loss), (None, 0))(convolution.weight.detach(), x)
+    for image, gradient in zip(x, each, strict=True):
+        (expected,) = torch.autograd.grad(loss(convolution.weight, image), convolution.weight)
+        torch.testing.assert_close(gradient, expected)

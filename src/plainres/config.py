@@ -137,15 +137,15 @@ class RunConfig:
     def config_hash(self) -> str:
         """Twelve hex digits that two runs share exactly when their configurations are equal.
 
-        Where the files of a published data set lie doesn't count, as their content is known, nor how images are read,
-        as they are the same.
+        Where the files of a published data set lie doesn't count, as their content is known, nor how images are read or
+        a GPU's work is launched, as it's the same work.
         """
         # A field that came later has a default, with which a run is what it was before.
         settings = {field.name: getattr(self, field.name) for field in fields(self) if not _is_default(self, field)}
         if self.dataset != "imagefolder":
             del settings["data_dir"]
-        for reading in ("stream", "data_workers"):
-            settings.pop(reading, None)
+        for how in ("stream", "data_workers", "cuda_graph"):
+            settings.pop(how, None)
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

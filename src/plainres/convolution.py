@@ -18,7 +18,8 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         small = x.device.type == "cpu" and max(x.shape[2:]) <= SMALL
-        if not (small and self.kernel_size == (3, 3) and self.padding == (1, 1)):
+        usual = self.kernel_size == (3, 3) and self.padding == self.dilation == (1, 1) and self.groups == 1
+        if not (small and usual):
             return super().forward(x)
         if x.shape[2:] == (1, 1):  # the kernel's centre sees the pixel, and the rest of it only padding
             return conv2d(x, self.weight[:, :, 1:2, 1:2], self.bias)
@@ -29,11 +30,16 @@ class Conv2d(nn.Conv2d):
 class _SmallConvolution(torch.autograd.Function):
     """A 3x3 convolution with one pixel of padding; the gradient of its weights is one matrix product."""
 
+    generate_vmap_rule = True  # for torch.func
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.stride = stride
+    def forward(x: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
         return conv2d(x, weight, None, stride, padding=1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        x, weight, ctx.stride = inputs
+        ctx.save_for_backward(x, weight)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:

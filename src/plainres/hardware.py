@@ -1,6 +1,7 @@
 """Which device and precision a run gets here. Importing torch takes seconds, so it waits until there may be a GPU."""
 
 import ctypes
+import gc
 import sys
 
 from plainres.architecture import check_choice
@@ -59,6 +60,15 @@ def supports_bf16(device: str) -> bool:
 
     native: bool = torch.cuda.is_bf16_supported(including_emulation=False)
     return native
+
+
+def give_back_memory(device: str) -> None:
+    """Let other runs have what a run that has ended still holds of a GPU."""
+    if device == "cuda":
+        import torch
+
+        gc.collect()  # of the trainer, which refers to itself
+        torch.cuda.empty_cache()
 
 
 def _driver_reports_gpu() -> bool:

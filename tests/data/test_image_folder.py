@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import shutil
+import zlib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -158,8 +159,23 @@ def spoil_text(folder: Path) -> str:
     return r"test/cat/0.png can't be decoded"
 
 
+def spoil_link(folder: Path) -> str:
+    (folder / "train" / "cat" / "7.png").symlink_to(folder / "nothing.png")
+    return r"cat/7.png can't be read: No such file"
+
+
+def spoil_bomb(folder: Path) -> str:
+    header = bytearray((folder / "test" / "dog" / "0.png").read_bytes())
+    header[16:24] = (100_000).to_bytes(4, "big") * 2  # width and height
+    header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
+    (folder / "test" / "dog" / "0.png").write_bytes(header)
+    return r"dog/0.png can't be decoded"
+
+
 @pytest.mark.parametrize("memory", [0, 10**9])  # streamed from the files, and in memory
-@pytest.mark.parametrize("spoil", [spoil_missing, spoil_empty, spoil_classes, spoil_truncated, spoil_text])
+@pytest.mark.parametrize(
+    "spoil", [spoil_missing, spoil_empty, spoil_classes, spoil_truncated, spoil_text, spoil_link, spoil_bomb]
+)
 def test_what_is_wrong_is_named(folder: Path, tmp_path: Path, spoil: "object", memory: int) -> None:
     words = spoil(folder)  # type: ignore[operator]
 

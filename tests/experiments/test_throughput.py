@@ -31,7 +31,14 @@ def test_loops_are_compared_and_told_to_people_and_programs(tmp_path: Path, caps
 
 
 @pytest.mark.parametrize(
-    "flags", [Flags(rounds=1), Flags(seconds=0.0), Flags(seconds=float("nan")), Flags(json="nowhere/x.json")]
+    "flags",
+    [
+        Flags(rounds=1),
+        Flags(seconds=0.0),
+        Flags(seconds=float("nan")),
+        Flags(json="nowhere/x.json"),
+        Flags(json="."),
+    ],
 )
 def test_what_cannot_be_measured_is_refused(flags: Flags) -> None:
     with pytest.raises(BadInput):

@@ -41,7 +41,10 @@ def listing_digest(paths: Sequence[Path]) -> str:
     """Stands for files by their paths, sizes and times of change: cheap, and new whenever one of them is written."""
     digest = hashlib.sha256()
     for path in paths:
-        state = os.stat(path)
+        try:
+            state = os.stat(path)
+        except OSError as error:
+            raise BadInput(f"{path} can't be read: {error.strerror}") from error
         digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 

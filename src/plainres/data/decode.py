@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from plainres.data.resize import pad_to
 from plainres.errors import BadInput
@@ -22,7 +22,7 @@ def header_shape(path: Path) -> Shape:
     try:
         with Image.open(path) as image:
             return 1 if image.mode in GREY_MODES else 3, image.height, image.width
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise BadInput(f"{path} can't be decoded as an image") from error
 
 
@@ -41,7 +41,7 @@ def decode(path: Path, shape: Shape, *, resized: bool) -> np.ndarray:
     try:
         with Image.open(path) as file:
             image = file.convert("L" if channels == 1 else "RGB")
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise BadInput(f"{path} can't be decoded as an image: {error}") from error
     if resized:
         image = pad_to(image, height)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import joblib
 import torch
@@ -9,12 +11,13 @@ import torch
 from plainres.config import RunConfig
 
 SHARE = 0.25  # of the memory, that images may take
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def memory_for_images(config: RunConfig) -> int:
-    """Bytes that the images of a run may take: a quarter of the device's memory, and a run's part of this machine's.
+    """Bytes that the images of a run may take: a quarter of the memory, or of a GPU's if that's less.
 
-    On the CPU every run has a process and a copy of its own, as many as the cores hold.
+    On the CPU it's shared by as many runs as the cores hold, each of which has a copy of its own.
     """
     if config.stream != "auto":
         return 0 if config.stream == "always" else sys.maxsize
@@ -25,7 +28,10 @@ def memory_for_images(config: RunConfig) -> int:
 
 
 def _machine_memory() -> int:
-    """Bytes, 8 GiB where the system doesn't say."""
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 8 * 2**30
+    """Bytes of the machine, or of the container if it has fewer; 8 GiB where the system doesn't say."""
+    if not (hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names):
+        return 8 * 2**30
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):  # there is no such file, or it says `max`
+        memory = min(memory, int(CONTAINER_LIMIT.read_text()))
+    return memory

@@ -1,6 +1,7 @@
 """Images that don't fit into memory: decoded by worker processes while the network trains, and sent as uint8."""
 
 import dataclasses
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class StreamedSplit:
             batch_sampler=[chunk.tolist() for chunk in chunks],
             num_workers=self.workers or (min(MOST_WORKERS, joblib.cpu_count()) if on_gpu else 1),
             pin_memory=on_gpu,
+            multiprocessing_context="fork" if sys.platform == "linux" else None,  # at once; elsewhere it takes seconds
             generator=torch.Generator(),  # or it would draw from the one that weights are drawn from
         )
         labels = ((self.labels[chunk].pin_memory() if on_gpu else self.labels[chunk]) for chunk in chunks)

@@ -1,7 +1,6 @@
 """Train one run so that nothing is lost: from its checkpoint on, by one process only, its metrics kept until sent."""
 
 import errno
-import gc
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from plainres.config import RunConfig
 from plainres.data import dataset_of
 from plainres.errors import BadInput, StoreAway
+from plainres.hardware import give_back_memory
 from plainres.sweep.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Stopped
 from plainres.sweep.folders import RunFolder, run_folder
 from plainres.sweep.job import Job
@@ -47,9 +47,7 @@ def train_run(config: RunConfig, job: Job, tell: Tell, *, patient: bool, stop: S
     except Exception as error:
         return Failed(config, _reason(error), worth_a_retry=not isinstance(error, BadInput))
     finally:
-        if config.device == "cuda":
-            gc.collect()  # of the trainer, which refers to itself
-            torch.cuda.empty_cache()  # for the runs beside this one
+        give_back_memory(config.device)
 
 
 def _stored(config: RunConfig, job: Job) -> Finished | None:

@@ -17,7 +17,8 @@ from plainres.errors import BadInput
 from plainres.training import Trainer, network_of
 from plainres.training.step import Graphed
 
-LOADER_WORKERS = 2  # of the conventional loop, as in PyTorch's tutorials; without threads to spare it has none
+LOADER_WORKERS = 2  # of the conventional loop, as in PyTorch's tutorials; on one thread it has none
+STREAMED = "throughput is measured on images in memory, and these don't fit: --train-images takes fewer"
 MATRIX_SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
 
 
@@ -31,7 +32,8 @@ def harness(config: RunConfig) -> Iterator[int]:
 def bare(config: RunConfig) -> Iterator[int]:
     """The same step over one batch that is there already: model, loss, backward, optimizer; yields images."""
     trainer = Trainer(config)
-    network, optimizer = trainer.network.train(), trainer.optimizer
+    trainer.network.train()
+    network, optimizer = trainer.training_step.forward, trainer.optimizer
     images, labels = next(ordered_batches(trainer.train_split, config.batch_size, trainer.normalise))
 
     def step(images: Tensor, labels: Tensor) -> None:
@@ -58,7 +60,7 @@ def conventional(config: RunConfig) -> Iterator[int]:
     torch.set_num_threads(config.threads)
     dataset = dataset_of(config)
     if not isinstance(dataset.train, Split):
-        raise BadInput("the conventional loop is measured on images that fit into memory")
+        raise BadInput(STREAMED)
     mean, deviation = (statistic.tolist() for statistic in dataset.channel_statistics())
     channels, height, width = dataset.train.image_shape
     transform = transforms.Compose(
@@ -72,12 +74,14 @@ def conventional(config: RunConfig) -> Iterator[int]:
             transforms.Normalize([value / 255 for value in mean], [value / 255 or 1 for value in deviation]),
         ]
     )
+    workers = LOADER_WORKERS if config.threads > 1 or config.device != "cpu" else 0
     loader = DataLoader(
         _PilImages(dataset.train, transform),
         batch_size=config.batch_size,
         shuffle=True,
         drop_last=True,
-        num_workers=LOADER_WORKERS if config.threads > 1 or config.device != "cpu" else 0,
+        num_workers=workers,
+        persistent_workers=workers > 0,
         pin_memory=config.device == "cuda",
     )
     network = network_of(config, in_channels=channels, num_classes=dataset.num_classes)
@@ -128,22 +132,28 @@ def matrix_product(config: RunConfig) -> Iterator[int]:
     torch.set_num_threads(config.threads)
     side = MATRIX_SIDE[config.device]
     kind = torch.bfloat16 if config.precision == "bf16" else torch.float32
-    left, right = (torch.randn(side, side, device=config.device, dtype=kind) for _ in range(2))
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # as convolutions may
+    left, right, out = (torch.randn(side, side, device=config.device, dtype=kind) for _ in range(3))
     while True:
-        torch.mm(left, right, out=left.new_empty(side, side))
+        torch.mm(left, right, out=out)
         yield 2 * side**3
 
 
-def flops_per_image(config: RunConfig) -> float:
-    """Floating-point operations of a training step for each image: products of convolutions and of the classifier.
+def flops_per_image(config: RunConfig) -> tuple[int, int]:
+    """Floating-point operations of a training step for each image: of the harness's network, and of torch's layers.
 
-    Counted by `torch.utils.flop_counter`, two for each multiply-add, forward and backward.
+    Those of convolutions and the classifier as `torch.utils.flop_counter` counts them, two for each multiply-add,
+    forward and backward. On the CPU the harness leaves out products with padding in images of one pixel.
     """
-    dataset = dataset_of(config)
-    with torch.device("meta"):
-        network = network_of(config, in_channels=dataset.train.image_shape[0], num_classes=dataset.num_classes)
-        images = torch.empty(config.batch_size, *dataset.train.image_shape)
-    with FlopCounterMode(display=False) as counter:
-        network(images).sum().backward()
-    total: int = counter.get_total_flops()
-    return total / config.batch_size
+    shape = dataset_of(config).train.image_shape
+
+    def count(device: str) -> int:
+        with torch.device(device):
+            network = network_of(config, in_channels=shape[0], num_classes=dataset_of(config).num_classes)
+            images = torch.zeros(2, *shape)
+        with FlopCounterMode(display=False) as counter:
+            network(images).sum().backward()
+        total: int = counter.get_total_flops()
+        return total // len(images)
+
+    return count("cpu" if config.device == "cpu" else "meta"), count("meta")

@@ -14,17 +14,17 @@ COLUMNS = ("loop", "images/s", "quartiles", "GFLOP/s", "of peak", "memory")
 EXPLANATION = (
     "Images/s: median and quartiles over rounds in which the loops took turns. GFLOP/s: products of convolutions and "
     "classifier, forward and backward; of the peak of a large matrix product in the same rounds, on as many threads. "
-    "Memory: the most that the loop's processes had."
+    "Memory: the most that the processes which train had, those of a DataLoader aside."
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The loops measured for one network; `peaks` names, for each loop, the matrix product beside it."""
+    """The loops measured for one network: operations for each image, and the matrix product beside each."""
 
     network: str
-    flops_per_image: float
     measured: dict[str, Measurement]
+    flops_per_image: dict[str, int]
     peaks: dict[str, str]
     ratios: tuple[tuple[str, str], ...]
 
@@ -34,18 +34,19 @@ class Comparison:
 
     def rows(self) -> list[tuple[str, ...]]:
         """The cells under `COLUMNS`, as text."""
-        return [
-            (
-                loop,
-                f"{median(rates):,.0f}",
-                "{:,.0f} to {:,.0f}".format(*quartiles(rates)),
-                f"{median(rates) * self.flops_per_image / 1e9:,.0f}",
-                f"{median(rates) * self.flops_per_image / median(self.measured[peak].rates):.0%}",
-                f"{self.measured[loop].peak_memory / 2**20:,.0f} MiB",
-            )
-            for loop, peak in self.peaks.items()
-            for rates in [self.measured[loop].rates]
-        ]
+        return [self._row(loop, self.measured[loop].rates) for loop in self.peaks]
+
+    def _row(self, loop: str, rates: list[float]) -> tuple[str, ...]:
+        flops = median(rates) * self.flops_per_image[loop]
+        memory = self.measured[loop].peak_memory
+        return (
+            loop,
+            f"{median(rates):,.0f}",
+            "{:,.0f} to {:,.0f}".format(*quartiles(rates)),
+            f"{flops / 1e9:,.0f}",
+            f"{flops / median(self.measured[self.peaks[loop]].rates):.0%}",
+            f"{memory / 2**20:,.0f} MiB" if memory else "unknown",
+        )
 
     def sentences(self) -> list[str]:
         """The ratios, as text."""

@@ -1,18 +1,20 @@
 """Measuring loops in turn: each has processes of its own, which wait while another one is at work."""
 
-import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from time import perf_counter
+from typing import Any
 
 import torch
 
 from plainres.config import RunConfig
 from plainres.sweep.workers import follow_parent, worker_context
+from plainres.tracking.store import first_line
 
 WARM_UP = 5  # steps, in which libraries choose their algorithms and a step is captured
 FEWEST = 3  # steps that are timed together
@@ -40,7 +42,8 @@ class Measurement:
 
     rates: list[float] = field(default_factory=list)
     peak_memory: int = 0
-    """Bytes: the largest resident size of the processes, or on a GPU the most that torch has allocated there."""
+    """Bytes: the largest resident size of the processes, or on a GPU the most that torch has allocated there; 0 where
+    it isn't known."""
 
 
 def measure(contenders: Sequence[Contender], rounds: int, seconds: float) -> dict[str, Measurement]:
@@ -49,64 +52,83 @@ def measure(contenders: Sequence[Contender], rounds: int, seconds: float) -> dic
     Raises:
         LoopFailed: one of them ended.
     """
-    teams = {of.name: [_Process(of, seconds) for _ in range(of.processes)] for of in contenders}
-    measurements = {name: Measurement() for name in teams}
+    teams: dict[str, _Team] = {}
+    measurements = {of.name: Measurement() for of in contenders}
     try:
-        for team in teams.values():
-            for process in team:
-                process.answer()  # it's ready
+        for of in contenders:  # one after the other: while it gets ready, a team has the machine for itself
+            teams[of.name] = _Team(of, seconds)
         for number in range(rounds):
             for name in list(teams)[:: 1 if number % 2 == 0 else -1]:
-                for process in teams[name]:
-                    process.connection.send("go")
-                answers = [process.answer() for process in teams[name]]
+                answers = teams[name].turn()
                 measurements[name].rates.append(sum(rate for rate, _ in answers))
                 measurements[name].peak_memory = sum(memory for _, memory in answers)
     finally:
         for team in teams.values():
-            for process in team:
-                process.connection.close()  # at which it ends
+            team.end()
     return measurements
 
 
-class _Process:
-    def __init__(self, contender: Contender, seconds: float) -> None:
+class _Team:
+    """The processes of a contender, which all take as many steps a turn."""
+
+    def __init__(self, of: Contender, seconds: float) -> None:
         context = worker_context()
-        self.name = contender.name
-        self.connection, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, contender.loop, contender.config, seconds))  # type: ignore[attr-defined]
-        process.start()
-        theirs.close()
-
-    def answer(self) -> tuple[float, int]:
-        """Work a second, and bytes."""
+        self.name = of.name
+        self.connections: list[Connection] = []
+        self.processes: list[BaseProcess] = []
+        for _ in range(of.processes):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(theirs, of.loop, of.config))  # type: ignore[attr-defined]
+            process.start()
+            theirs.close()
+            self.connections.append(ours)
+            self.processes.append(process)
         try:
-            answer = self.connection.recv()
-        except EOFError:
-            raise LoopFailed(f"{self.name}: its process was killed") from None
-        if isinstance(answer, str):
-            raise LoopFailed(f"{self.name}: {answer}")
-        rate, memory = answer
-        return rate, memory
+            self.steps = max(FEWEST, round(seconds / max(self._answers())))
+        except BaseException:
+            self.end()
+            raise
+
+    def turn(self) -> list[tuple[float, int]]:
+        """Work a second and bytes of each process."""
+        for connection in self.connections:
+            connection.send(self.steps)
+        return self._answers()
+
+    def end(self) -> None:
+        """End the processes, at once if they are at work."""
+        for connection, process in zip(self.connections, self.processes, strict=True):
+            process.kill()
+            process.join()
+            connection.close()
+
+    def _answers(self) -> list[Any]:
+        answers = []
+        for connection in self.connections:
+            try:
+                answers.append(connection.recv())
+            except EOFError:
+                raise LoopFailed(f"{self.name}: its process was killed") from None
+            if isinstance(answers[-1], str):
+                raise LoopFailed(f"{self.name}: {answers[-1]}")
+        return answers
 
 
-def _work(connection: Connection, loop: Loop, config: RunConfig, seconds: float) -> None:
-    """In a contender's process: get ready, then time a block of steps whenever told to."""
+def _work(connection: Connection, loop: Loop, config: RunConfig) -> None:
+    """In a contender's process: get ready, tell how long a step takes, then time so many whenever told to."""
     follow_parent()
     try:
         steps = loop(config)
         for _ in islice(steps, WARM_UP):
             pass
-        _, spent = _timed(steps, FEWEST, config)
-        count = max(FEWEST, round(seconds / (spent / FEWEST)))
-        connection.send((0.0, 0))
-        with suppress(EOFError):
-            while connection.recv():
-                work, spent = _timed(steps, count, config)
-                connection.send((work / spent, _peak_memory(config)))
+        _, seconds = _timed(steps, FEWEST, config)
+        connection.send(seconds / FEWEST)
+        while True:
+            work, seconds = _timed(steps, connection.recv(), config)
+            connection.send((work / seconds, _peak_memory(config)))
     except Exception as error:
         with suppress(OSError):
-            connection.send(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+            connection.send(f"{type(error).__name__}: {first_line(error)}")
 
 
 def _timed(steps: Iterator[int], count: int, config: RunConfig) -> tuple[int, float]:
@@ -128,5 +150,9 @@ def _timed(steps: Iterator[int], count: int, config: RunConfig) -> tuple[int, fl
 def _peak_memory(config: RunConfig) -> int:
     if config.device == "cuda":
         return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return 0
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -16,7 +16,8 @@ class GradientNorms:
         named = list(network.named_parameters())
         self.parameters = [parameter for _, parameter in named]
         self.names = ["total", *(layers[name] for name, _ in named if name in layers)]
-        self.rows = [row for row, (name, _) in enumerate(named) if name in layers]
+        rows = [row for row, (name, _) in enumerate(named) if name in layers]
+        self.rows = torch.tensor(rows, device=self.parameters[0].device)  # a list would be copied there in every step
 
     def measure(self) -> Tensor:
         """The norms of the gradients that now stand in the parameters, in the order of `names`, on the device."""

@@ -1,5 +1,6 @@
 """One step of training: forward, backward, gradient norms, optimizer; on a GPU replayed as one CUDA graph."""
 
+import gc
 from collections.abc import Callable
 
 import torch
@@ -89,6 +90,7 @@ class Graphed:
             here.wait_stream(self.stream)
             return
         if self.graph is None:
+            gc.collect()  # of another run's graph, which can't be freed during a capture
             self.graph = torch.cuda.CUDAGraph()
             # Other threads, as those that pin memory for streamed images, may go on meanwhile.
             with torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 
 from plainres.config import RunConfig
 from plainres.data import dataset_of
+from plainres.hardware import give_back_memory
 from plainres.tracking.runs import DIVERGED_TAG, Experiment, log_metrics, set_status, tracked_run
 from plainres.tracking.store import first_line
 from plainres.training import EpochRecord, train
@@ -38,6 +39,8 @@ def run_trial(study: Study, trial: Trial, plan: StudyPlan, tracking: Tracking) -
         study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
         mark_failed(tracking.experiment, trial.user_attrs.get(RUN_ID), "FAILED")
         return
+    finally:
+        give_back_memory(plan.config.device)
     if lost:
         mark_failed(tracking.experiment, trial.user_attrs.get(RUN_ID), "KILLED")
 
