@@ -118,9 +118,11 @@ def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
         Contender("bare step", bare, config),
         Contender("conventional", conventional, fp32),
         Contender("matrix product", matrix_product, config),
-        Contender("matrix product, fp32", matrix_product, fp32),
     ]
-    peaks = dict.fromkeys(("harness", "bare step"), "matrix product") | {"conventional": "matrix product, fp32"}
+    peaks = dict.fromkeys(("harness", "bare step", "conventional"), "matrix product")
+    if fp32 != config:
+        contenders.append(Contender("matrix product, fp32", matrix_product, fp32))
+        peaks["conventional"] = "matrix product, fp32"
     ratios = [("harness", "bare step"), ("harness", "conventional")]
     cores = joblib.cpu_count()
     if config.device == "cpu" and cores > config.threads:
