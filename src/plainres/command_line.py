@@ -102,7 +102,7 @@ class RunFlags:
     threads: int = 1
     """CPU threads of each run."""
     compile: bool = False
-    """Run training steps through torch.compile: it takes a minute, and pays on a GPU at most."""
+    """Run training steps through torch.compile; on a CPU it takes a minute to compile, and is slower afterwards."""
     cuda_graph: bool = True
     """Replay the training step as one CUDA graph, on a GPU."""
     stream: str = "auto"

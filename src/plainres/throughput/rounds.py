@@ -1,4 +1,4 @@
-"""Measuring loops in turn: each has processes of its own, which wait while another one is at work."""
+"""Measuring loops in turn: one after the other has the machine, each time in new processes."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from plainres.config import RunConfig
 from plainres.sweep.workers import follow_parent, worker_context
 from plainres.tracking.store import first_line
 
-WARM_UP = 5  # steps, in which libraries choose their algorithms and a step is captured
+WARM_UP = {"cpu": 1, "mps": 5, "cuda": 5}  # steps, in which libraries choose their algorithms and one is captured
 FEWEST = 3  # steps that are timed together
 
 Loop = Callable[[RunConfig], Iterator[int]]
@@ -49,83 +49,72 @@ class Measurement:
 def measure(contenders: Sequence[Contender], rounds: int, seconds: float) -> dict[str, Measurement]:
     """Measure contenders by turns, each for about so many seconds a round, in an order that alternates.
 
+    Every turn has new processes: two of the same loop differ by some per cent, for as long as they live.
+
     Raises:
         LoopFailed: one of them ended.
     """
-    teams: dict[str, _Team] = {}
     measurements = {of.name: Measurement() for of in contenders}
-    try:
-        for of in contenders:  # one after the other: while it gets ready, a team has the machine for itself
-            teams[of.name] = _Team(of, seconds)
-        for number in range(rounds):
-            for name in list(teams)[:: 1 if number % 2 == 0 else -1]:
-                answers = teams[name].turn()
-                measurements[name].rates.append(sum(rate for rate, _ in answers))
-                measurements[name].peak_memory = sum(memory for _, memory in answers)
-    finally:
-        for team in teams.values():
-            team.end()
+    for number in range(rounds):
+        for of in contenders[:: 1 if number % 2 == 0 else -1]:
+            rates, memory = zip(*_turn(of, seconds), strict=True)
+            measurements[of.name].rates.append(sum(rates))
+            measurements[of.name].peak_memory = max(sum(memory), measurements[of.name].peak_memory)
     return measurements
 
 
-class _Team:
-    """The processes of a contender, which all take as many steps a turn."""
+def _turn(of: Contender, seconds: float) -> list[tuple[float, int]]:
+    """Work a second, and bytes, of each of a contender's processes, which all take as many steps."""
+    processes = [_Process(of) for _ in range(of.processes)]
+    try:
+        steps = max(FEWEST, round(seconds / max(process.answer() for process in processes)))
+        for process in processes:
+            process.connection.send(steps)
+        return [process.answer() for process in processes]
+    finally:
+        for process in processes:
+            process.end()
 
-    def __init__(self, of: Contender, seconds: float) -> None:
+
+class _Process:
+    """A process that gets ready, tells how long a step takes, and then times so many steps."""
+
+    def __init__(self, of: Contender) -> None:
         context = worker_context()
         self.name = of.name
-        self.connections: list[Connection] = []
-        self.processes: list[BaseProcess] = []
-        for _ in range(of.processes):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, of.loop, of.config))  # type: ignore[attr-defined]
-            process.start()
-            theirs.close()
-            self.connections.append(ours)
-            self.processes.append(process)
-        try:
-            self.steps = max(FEWEST, round(seconds / max(self._answers())))
-        except BaseException:
-            self.end()
-            raise
+        self.connection, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_work, args=(theirs, of.loop, of.config))  # type: ignore[attr-defined]
+        self.process.start()
+        theirs.close()
 
-    def turn(self) -> list[tuple[float, int]]:
-        """Work a second and bytes of each process."""
-        for connection in self.connections:
-            connection.send(self.steps)
-        return self._answers()
+    def answer(self) -> Any:
+        """What it tells next."""
+        try:
+            answer = self.connection.recv()
+        except EOFError:
+            raise LoopFailed(f"{self.name}: its process was killed") from None
+        if isinstance(answer, str):
+            raise LoopFailed(f"{self.name}: {answer}")
+        return answer
 
     def end(self) -> None:
-        """End the processes, at once if they are at work."""
-        for connection, process in zip(self.connections, self.processes, strict=True):
-            process.kill()
-            process.join()
-            connection.close()
-
-    def _answers(self) -> list[Any]:
-        answers = []
-        for connection in self.connections:
-            try:
-                answers.append(connection.recv())
-            except EOFError:
-                raise LoopFailed(f"{self.name}: its process was killed") from None
-            if isinstance(answers[-1], str):
-                raise LoopFailed(f"{self.name}: {answers[-1]}")
-        return answers
+        """End it, at once if it's at work."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
 
 
 def _work(connection: Connection, loop: Loop, config: RunConfig) -> None:
-    """In a contender's process: get ready, tell how long a step takes, then time so many whenever told to."""
+    """In a contender's process: what `_Process` says; an error is told as text."""
     follow_parent()
     try:
         steps = loop(config)
-        for _ in islice(steps, WARM_UP):
+        for _ in islice(steps, WARM_UP[config.device]):
             pass
         _, seconds = _timed(steps, FEWEST, config)
         connection.send(seconds / FEWEST)
-        while True:
-            work, seconds = _timed(steps, connection.recv(), config)
-            connection.send((work / seconds, _peak_memory(config)))
+        work, seconds = _timed(steps, connection.recv(), config)
+        connection.send((work / seconds, _peak_memory(config)))
     except Exception as error:
         with suppress(OSError):
             connection.send(f"{type(error).__name__}: {first_line(error)}")
