@@ -49,15 +49,15 @@ def listing_digest(paths: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def content_digest(paths: Sequence[Path], cache_dir: Path) -> str:
-    """Stands for the bytes of files, wherever they lie; as long as their listing stays, they aren't read again."""
+def content_digest(paths: Sequence[Path], listing: str, cache_dir: Path) -> str:
+    """Stands for the bytes of files, wherever they lie; as long as their listing's digest stays, they aren't read."""
 
     def digest() -> np.ndarray:
         with ThreadPoolExecutor() as threads:
             whole = hashlib.sha256(b"".join(threads.map(_digest_of, paths)))
         return np.array(whole.hexdigest())
 
-    return str(cached(cache_dir, ("content", listing_digest(paths)), digest))
+    return str(cached(cache_dir, ("content", listing), digest))
 
 
 def _digest_of(path: Path) -> bytes:

@@ -45,7 +45,8 @@ def read_image_folder(
     of_class = [[_files(folder / name) for name in classes] for folder in (train, test)]
     files = [[path for paths in folder for path in paths] for folder in of_class]
     labels = [torch.tensor([label for label, paths in enumerate(folder) for _ in paths]) for folder in of_class]
-    shapes = [_shape(paths, image_size, cache_dir) for paths in files]
+    listings = [listing_digest(paths) for paths in files]
+    shapes = [_shape(*split, image_size, cache_dir) for split in zip(files, listings, strict=True)]
     if shapes[0] != shapes[1]:
         both = " and ".join(map(str, shapes))
         raise BadInput(f"the images of {train} and {test} differ in shape ({both}); --image-size makes them alike")
@@ -55,7 +56,10 @@ def read_image_folder(
             for paths, of in zip(files, labels, strict=True)
         ]
         return splits[0], splits[1]
-    images = [torch.from_numpy(_decoded(paths, shapes[0], image_size, cache_dir)) for paths in files]
+    images = [
+        torch.from_numpy(_decoded(*split, shapes[0], image_size, cache_dir))
+        for split in zip(files, listings, strict=True)
+    ]
     return Split(images[0], labels[0]), Split(images[1], labels[1])
 
 
@@ -76,14 +80,14 @@ def _files(folder: Path) -> list[Path]:
     return paths
 
 
-def _shape(paths: list[Path], image_size: int, cache_dir: Path) -> Shape:
+def _shape(paths: list[Path], listing: str, image_size: int, cache_dir: Path) -> Shape:
     """The shape (C, H, W) that all these images have, or get; from their headers, which are read once."""
 
     def read() -> np.ndarray:
         with ThreadPoolExecutor() as threads:
             return np.array(list(with_bar(threads.map(header_shape, paths), len(paths), "reading headers")))
 
-    shapes = cached(cache_dir, ("headers", listing_digest(paths)), read)
+    shapes = cached(cache_dir, ("headers", listing), read)
     channels = int(shapes[:, 0].max())
     if image_size:
         return channels, image_size, image_size
@@ -97,7 +101,7 @@ def _shape(paths: list[Path], image_size: int, cache_dir: Path) -> Shape:
     return channels, int(shapes[0, 1]), int(shapes[0, 2])
 
 
-def _decoded(paths: list[Path], shape: Shape, image_size: int, cache_dir: Path) -> np.ndarray:
+def _decoded(paths: list[Path], listing: str, shape: Shape, image_size: int, cache_dir: Path) -> np.ndarray:
     """The pixels of all these images, (N, C, H, W)."""
 
     def read() -> np.ndarray:
@@ -108,4 +112,4 @@ def _decoded(paths: list[Path], shape: Shape, image_size: int, cache_dir: Path) 
                 images[index] = image
         return images
 
-    return cached(cache_dir, ("images", content_digest(paths, cache_dir), shape, image_size), read)
+    return cached(cache_dir, ("images", content_digest(paths, listing, cache_dir), shape, image_size), read)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
@@ -15,7 +16,7 @@ from plainres.data import Split, dataset_of
 from plainres.data.batches import ordered_batches
 from plainres.errors import BadInput
 from plainres.training import Trainer, network_of
-from plainres.training.step import Graphed
+from plainres.training.step import autocast, replayed
 
 LOADER_WORKERS = 2  # of the conventional loop, as in PyTorch's tutorials; on one thread it has none
 STREAMED = "throughput is measured on images in memory, and these don't fit: --train-images takes fewer"
@@ -37,13 +38,13 @@ def bare(config: RunConfig) -> Iterator[int]:
     images, labels = next(ordered_batches(trainer.train_split, config.batch_size, trainer.normalise))
 
     def step(images: Tensor, labels: Tensor) -> None:
-        with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bf16"):
+        with autocast(config):
             loss = cross_entropy(network(images), labels)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    run = Graphed(step) if config.device == "cuda" and config.cuda_graph else step
+    run = replayed(step, config)
     while True:
         run(images, labels)
         yield len(labels)
@@ -122,8 +123,6 @@ class _PilImages(Dataset[tuple[Tensor, Tensor]]):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        from PIL import Image
-
         return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]  # type: ignore[operator]
 
 
@@ -145,11 +144,12 @@ def flops_per_image(config: RunConfig) -> tuple[int, int]:
     Those of convolutions and the classifier as `torch.utils.flop_counter` counts them, two for each multiply-add,
     forward and backward. On the CPU the harness leaves out products with padding in images of one pixel.
     """
-    shape = dataset_of(config).train.image_shape
+    dataset = dataset_of(config)
+    shape = dataset.train.image_shape
 
     def count(device: str) -> int:
         with torch.device(device):
-            network = network_of(config, in_channels=shape[0], num_classes=dataset_of(config).num_classes)
+            network = network_of(config, in_channels=shape[0], num_classes=dataset.num_classes)
             images = torch.zeros(2, *shape)
         with FlopCounterMode(display=False) as counter:
             network(images).sum().backward()

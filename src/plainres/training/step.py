@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
+from plainres.config import RunConfig
 from plainres.training.gradients import GradientNorms
 
 WARM_UP = 3  # steps before a graph is captured: libraries set themselves up and choose their algorithms
@@ -22,14 +23,13 @@ class TrainingStep:
     Args:
         network: in training mode, on its device.
         optimizer: of the network's parameters.
-        bf16: whether the forward pass is under bfloat16 autocast.
-        compiled: whether it goes through `torch.compile`.
+        config: says whether the forward pass is under bfloat16 autocast, and goes through `torch.compile`.
     """
 
-    def __init__(self, network: nn.Module, optimizer: Optimizer, *, bf16: bool, compiled: bool = False) -> None:
-        self.forward: Callable[[Tensor], Tensor] = torch.compile(network) if compiled else network
+    def __init__(self, network: nn.Module, optimizer: Optimizer, config: RunConfig) -> None:
+        self.forward: Callable[[Tensor], Tensor] = torch.compile(network) if config.compile else network
         self.optimizer = optimizer
-        self.bf16 = bf16
+        self.config = config
         self.gradient_norms = GradientNorms(network)
         device = self.gradient_norms.parameters[0].device
         self.loss_sum = torch.zeros((), device=device)
@@ -38,7 +38,7 @@ class TrainingStep:
         self.first_norms: Tensor | None = None
 
     def __call__(self, images: Tensor, labels: Tensor) -> None:
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bf16):
+        with autocast(self.config):
             logits = self.forward(images)
             loss = cross_entropy(logits, labels)
         self.optimizer.zero_grad()
@@ -55,6 +55,16 @@ class TrainingStep:
         """Begin the sums anew."""
         for total in (self.loss_sum, self.correct, self.norm_sum):
             total.zero_()
+
+
+def autocast(config: RunConfig) -> torch.autocast:
+    """The precision of a run's forward passes, as a context."""
+    return torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bf16")
+
+
+def replayed(function: Callable[[Tensor, Tensor], None], config: RunConfig) -> Callable[[Tensor, Tensor], None]:
+    """A step as the run's device takes it: on a GPU as a CUDA graph, unless that is switched off."""
+    return Graphed(function) if config.device == "cuda" and config.cuda_graph else function
 
 
 class Graphed:

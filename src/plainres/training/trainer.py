@@ -17,7 +17,7 @@ from plainres.data import AnySplit, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
 from plainres.training.network import network_of
 from plainres.training.schedule import learning_rate_factor
-from plainres.training.step import Graphed, TrainingStep
+from plainres.training.step import TrainingStep, autocast, replayed
 
 # Images in a batch when nothing is learnt: no more pixels than in 83 images of 224 x 224.
 EVALUATION_BATCH = {"cpu": 512, "mps": 512, "cuda": 4096}
@@ -188,12 +188,8 @@ class Trainer:
         }
 
     def _prepare_step(self) -> None:
-        config = self.config
-        self.training_step = TrainingStep(
-            self.network, self.optimizer, bf16=config.precision == "bf16", compiled=config.compile
-        )
-        graphed = config.device == "cuda" and config.cuda_graph
-        self.step: Callable[[Tensor, Tensor], None] = Graphed(self.training_step) if graphed else self.training_step
+        self.training_step = TrainingStep(self.network, self.optimizer, self.config)
+        self.step = replayed(self.training_step, self.config)
 
     def _learning_rate_factor(self, step: int) -> float:
         config = self.config
@@ -227,7 +223,7 @@ class Trainer:
         self.network.eval()
         probabilities = []
         for images, _ in self._evaluation_batches(split):
-            with self._autocast():
+            with autocast(self.config):
                 logits = self.network(images)
             probabilities.append(logits.float().softmax(1))
         return torch.cat(probabilities).cpu()
@@ -238,7 +234,7 @@ class Trainer:
         self.network.eval()
         totals = torch.zeros(2, device=self.device)
         for images, labels in self._evaluation_batches(split):
-            with self._autocast():
+            with autocast(self.config):
                 logits = self.network(images)
                 loss_sum = cross_entropy(logits, labels, reduction="sum")
             totals += torch.stack([loss_sum, (logits.argmax(1) == labels).sum()])
@@ -248,6 +244,3 @@ class Trainer:
         _, height, width = split.image_shape
         most = min(EVALUATION_BATCH[self.device.type], EVALUATION_PIXELS // (height * width))
         return ordered_batches(split, max(1, most), self.normalise)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
