@@ -1,11 +1,14 @@
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
 
 from plainres.config import RunConfig
-from plainres.throughput.loops import bare, conventional, harness, matrix_product
+from plainres.throughput.loops import LOADER_WORKERS, bare, conventional, harness, matrix_product
 from plainres.throughput.rounds import Contender, Loop, LoopFailed, measure
 
 
@@ -35,6 +38,28 @@ def test_rates_are_work_a_second_of_all_processes_of_a_loop(tiny: Callable[..., 
 def test_a_loop_that_fails_is_named_in_a_line(tiny: Callable[..., RunConfig]) -> None:
     with pytest.raises(LoopFailed, match=r"^mine: MemoryError: no room$"):
         measure([Contender("mine", failing, tiny())], rounds=2, seconds=0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="needs /proc")
+def test_no_process_outlives_its_turn(tiny: Callable[..., RunConfig]) -> None:
+    def loaders() -> set[Path]:
+        return {path for path in Path("/proc").glob("[0-9]*/comm") if path.read_text() == "pt_data_worker\n"}
+
+    seen: set[Path] = set()
+
+    def watch(over: threading.Event) -> None:
+        while not over.wait(0.02):
+            with suppress(OSError):  # one that has ended meanwhile
+                seen.update(loaders() - before)
+
+    before, over = loaders(), threading.Event()
+    watcher = threading.Thread(target=watch, args=(over,))
+    watcher.start()
+    measure([Contender("conventional", conventional, tiny(threads=2))], rounds=1, seconds=0.05)
+    over.set()
+    watcher.join()
+    assert len(seen) == LOADER_WORKERS
+    assert loaders() == before
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

@@ -1,8 +1,6 @@
 """One image file: what its header says, and its pixels."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -14,7 +12,6 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff",
 GREY_MODES = {"1", "L", "I", "I;16"}
 
 Shape = tuple[int, int, int]
-Item = TypeVar("Item")
 
 
 def header_shape(path: Path) -> Shape:
@@ -48,12 +45,3 @@ def decode(path: Path, shape: Shape, *, resized: bool) -> np.ndarray:
     if image.size != (width, height):
         raise BadInput(f"{path} has {image.width} x {image.height} pixels where {width} x {height} are expected")
     return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
-
-
-def with_bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """The items, with a bar on stderr where that's a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(items, what, total, console=console, transient=True, disable=not console.is_terminal)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from plainres.data.cache import cached, content_digest, listing_digest
-from plainres.data.decode import EXTENSIONS, Shape, decode, header_shape, with_bar
+from plainres.data.decode import EXTENSIONS, Shape, decode, header_shape
+from plainres.data.progress import with_bar
 from plainres.data.splits import AnySplit, Split
 from plainres.data.streaming import StreamedSplit
 from plainres.errors import BadInput

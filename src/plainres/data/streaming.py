@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import joblib
@@ -14,11 +15,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from plainres.data.cache import cached, listing_digest
-from plainres.data.decode import Shape, decode, with_bar
+from plainres.data.decode import Shape, decode
+from plainres.data.progress import with_bar
 from plainres.errors import BadInput
 
 MOST_WORKERS = 8  # that a run on a GPU takes unless told; a run on the CPU takes one beside its own thread
 CHUNK = 256  # files that a thread counts at a time
+# How processes that load images start: forked on Linux, at once; a server that forks them, and so they, would outlive a
+# run that is killed.
+LOADER_START = "fork" if sys.platform == "linux" else None
 CPU = torch.device("cpu")
 
 Batch = tuple[Tensor, Tensor]
@@ -68,7 +73,7 @@ class StreamedSplit:
             batch_sampler=[chunk.tolist() for chunk in chunks],
             num_workers=self.workers or (min(MOST_WORKERS, joblib.cpu_count()) if on_gpu else 1),
             pin_memory=on_gpu,
-            multiprocessing_context="fork" if sys.platform == "linux" else None,  # at once; elsewhere it takes seconds
+            multiprocessing_context=LOADER_START,
             generator=torch.Generator(),  # or it would draw from the one that weights are drawn from
         )
         labels = ((self.labels[chunk].pin_memory() if on_gpu else self.labels[chunk]) for chunk in chunks)
@@ -79,7 +84,10 @@ class StreamedSplit:
 
     def histogram(self) -> Tensor:
         """How often each channel has each value, (C, 256); decodes every file, once for all runs."""
+        return self._histogram
 
+    @cached_property
+    def _histogram(self) -> Tensor:
         def count(paths: Sequence[Path]) -> np.ndarray:
             counts = np.zeros((self.image_shape[0], 256), np.int64)
             for path in paths:

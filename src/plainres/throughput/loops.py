@@ -14,6 +14,7 @@ from plainres.config import RunConfig
 from plainres.convolution import Conv2d
 from plainres.data import Split, dataset_of
 from plainres.data.batches import ordered_batches
+from plainres.data.streaming import LOADER_START
 from plainres.errors import BadInput
 from plainres.training import Trainer, network_of
 from plainres.training.step import autocast, replayed
@@ -83,6 +84,7 @@ def conventional(config: RunConfig) -> Iterator[int]:
         drop_last=True,
         num_workers=workers,
         persistent_workers=workers > 0,
+        multiprocessing_context=LOADER_START if workers else None,
         pin_memory=config.device == "cuda",
     )
     network = network_of(config, in_channels=channels, num_classes=dataset.num_classes)

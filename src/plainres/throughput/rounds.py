@@ -18,6 +18,7 @@ from plainres.tracking.store import first_line
 
 WARM_UP = {"cpu": 1, "mps": 5, "cuda": 5}  # steps, in which libraries choose their algorithms and one is captured
 FEWEST = 3  # steps that are timed together
+SECONDS_TO_END = 5  # that a process has, and those that load its images with it, when it has told all
 
 Loop = Callable[[RunConfig], Iterator[int]]
 
@@ -98,10 +99,11 @@ class _Process:
         return answer
 
     def end(self) -> None:
-        """End it, at once if it's at work."""
+        """Let it end by itself, as it does when it has told all; else kill it."""
+        self.connection.close()
+        self.process.join(SECONDS_TO_END)
         self.process.kill()
         self.process.join()
-        self.connection.close()
 
 
 def _work(connection: Connection, loop: Loop, config: RunConfig) -> None:

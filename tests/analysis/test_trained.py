@@ -1,0 +1,49 @@
+"""A trained network out of a real store is the one that the run's metrics tell of."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from plainres.analysis.trained import load_network
+from plainres.config import RunConfig
+from plainres.data import dataset_of
+from plainres.data.batches import Normalise, ordered_batches
+from plainres.errors import BadInput
+from plainres.sweep.events import Finished
+from plainres.sweep.job import Job
+from plainres.sweep.run_training import train_run
+from plainres.sweep.stopping import StopSignal
+from plainres.tracking.runs import open_experiment
+from plainres.tracking.source import Source
+
+
+def test_a_network_comes_back_with_the_losses_that_its_run_logged(
+    store: str, tmp_path: Path, tiny: Callable[..., RunConfig]
+) -> None:
+    config = tiny("residual", shortcut="B", stem="small", train_images=300, conv_bias=True)
+    experiment = open_experiment(store, "somewhere")
+    parent = experiment.client.create_run(experiment.experiment_id).info.run_id
+    job = Job(experiment, parent, 0, Source("", ""), tmp_path / "checkpoints", 0)
+    outcome = train_run(config, job, print, patient=False, stop=StopSignal())
+    assert isinstance(outcome, Finished)
+
+    network = load_network(outcome.run_id, store)
+    dataset = dataset_of(config)
+    ((images, labels),) = ordered_batches(dataset.test, len(dataset.test), Normalise(*dataset.channel_statistics()))
+    with torch.no_grad():
+        logits = network(images)
+    logged = experiment.client.get_run(outcome.run_id).data.metrics
+    assert cross_entropy(logits, labels).item() == pytest.approx(logged["final/test_loss"], rel=1e-4)
+    assert (logits.argmax(1) != labels).float().mean().item() == pytest.approx(logged["final/test_error"])
+
+    with pytest.raises(BadInput, match="is not the training of a network"):
+        load_network(parent, store)
+    with pytest.raises(BadInput, match="holds no trained network: .*not found"):
+        load_network("0" * 32, store)
+    unfinished = experiment.client.create_run(experiment.experiment_id).info.run_id
+    experiment.client.log_param(unfinished, "variant", "plain")
+    with pytest.raises(BadInput, match="holds no trained network"):
+        load_network(unfinished, store)
