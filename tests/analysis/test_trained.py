@@ -41,7 +41,7 @@ def test_a_network_comes_back_with_the_losses_that_its_run_logged(
 
     with pytest.raises(BadInput, match="is not the training of a network"):
         load_network(parent, store)
-    with pytest.raises(BadInput, match="holds no trained network: .*not found"):
+    with pytest.raises(BadInput, match=r"holds no trained network: .*not found"):
         load_network("0" * 32, store)
     unfinished = experiment.client.create_run(experiment.experiment_id).info.run_id
     experiment.client.log_param(unfinished, "variant", "plain")

@@ -1,6 +1,7 @@
 """What runs have left in a store, and the processes that train them."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -59,3 +60,13 @@ def processes_at(folder: Path, name: str) -> list[int]:
         if target.startswith(str(folder)) and target.endswith(f"/{name}"):
             pids.add(int(descriptor.parts[2]))
     return sorted(pids)
+
+
+def loading_processes() -> set[int]:
+    """The processes that load images for a DataLoader, anybody's."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        with suppress(OSError):  # one that has ended meanwhile
+            if path.read_text() == "pt_data_worker\n":
+                found.add(int(path.parts[2]))
+    return found

@@ -15,6 +15,8 @@ from plainres.sweep.job import Job
 from plainres.sweep.workers import train_side_by_side
 from plainres.tracking.runs import open_experiment
 from plainres.tracking.source import Source
+from tests.faults.stored import loading_processes, processes_at
+from tests.faults.waiting import eventually
 
 
 @pytest.fixture
@@ -38,14 +40,9 @@ def train(configs: list[RunConfig], job: Job, kills: int) -> list[Finished | Fai
 
 
 def worker(job: Job) -> int:
-    """The process that has a journal open."""
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(descriptor.readlink()).startswith(str(job.checkpoints)) and descriptor.readlink().name == "journal":
-                return int(descriptor.parts[2])
-        except OSError:
-            continue
-    raise AssertionError("no worker is at work")
+    """The process that trains: it has a journal open, as have those that load its images."""
+    (pid,) = set(processes_at(job.checkpoints, "journal")) - loading_processes()
+    return pid
 
 
 def test_a_run_whose_worker_was_killed_is_tried_once_more(job: Job, tiny: Callable[..., RunConfig]) -> None:
@@ -77,7 +74,7 @@ def test_closing_the_iterator_stops_the_runs_in_flight(job: Job, tiny: Callable[
     assert len(list(job.checkpoints.glob("*/epoch-*.pt"))) == 2
 
 
-def test_runs_whose_images_are_streamed_have_processes_that_decode_them(
+def test_a_killed_run_whose_images_are_streamed_goes_on_and_leaves_no_decoders(
     job: Job, tiny: Callable[..., RunConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for split in ("train", "test"):
@@ -88,8 +85,14 @@ def test_runs_whose_images_are_streamed_have_processes_that_decode_them(
                 Image.fromarray(pixels).save(tmp_path / split / name / f"{number}.png")
     settings = {"dataset": "imagefolder", "data_dir": str(tmp_path), "recipe": "digits", "batch_size": 8}
     monkeypatch.setenv("HOME", str(tmp_path))  # the cache's
-    (end,) = train([tiny(**settings, stream="always")], job, kills=0)
+    before = loading_processes()
+    *_, notice, end = train([tiny(**settings, stream="always", epochs=8)], job, kills=1)
+    assert isinstance(notice, Notice)
+    assert "goes on after epoch" in notice.text
     assert isinstance(end, Finished)
+    history = job.experiment.client.get_metric_history(end.run_id, "loss/train")
+    assert sorted(entry.step for entry in history) == list(range(1, 9))
+    eventually(lambda: loading_processes() <= before, 10)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
