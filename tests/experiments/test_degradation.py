@@ -1,5 +1,4 @@
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -11,10 +10,10 @@ from mlflow import MlflowClient
 
 from experiments.degradation import PROGRAM, Flags, main
 from plainres.command_line import run_command
+from tests.bad_input import check_bad_input, environment
 
 Here = Callable[..., tuple[int, str]]
-ROOT = Path(__file__).parents[2]
-TINY = ["--width", "8", "--train-images", "600", "--epochs", "2", "--seeds", "0", "1", "--jobs", "2"]
+TINY = ["--width", "8", "--train-images", "600", "--epochs", "2", "--seeds", "0", "1", "--device", "cpu", "--jobs", "2"]
 ARTIFACTS = ["curves.png", "degradation.png", "gradients.png", "report.md", "results.csv"]
 
 
@@ -44,11 +43,6 @@ def here(swept: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytes
         return code, capsys.readouterr().out
 
     return run
-
-
-def environment() -> dict[str, str]:
-    without_uri = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    return {**without_uri, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
 
 
 def run_count(folder: Path) -> int:
@@ -199,6 +193,7 @@ BAD_INPUT = {
     "--lr -1": "learning rate -1.0",
     "--lr nan": "learning rate nan",
     "--lr inf": "learning rate inf",
+    "--device cuda": "no CUDA GPU",
     "--precision bf16 --device cpu": "bf16 needs a CUDA GPU",
     "--jobs 0": "jobs 0 is below 1",
     "--threads 0": "threads 0 is outside 1 to 1024",
@@ -208,39 +203,10 @@ BAD_INPUT = {
     "--report 0123456789abcdef0123456789abcdef": "no run '0123456789abcdef0123456789abcdef'",
     "--nonsense 3": "--nonsense",
 }
-if not Path("/dev/nvidia0").exists():
-    BAD_INPUT["--device cuda"] = "no CUDA GPU"
-
-ONE_BY_ONE = """
-import contextlib, io, json, sys
-from experiments.degradation import PROGRAM, Flags, main
-from plainres.command_line import run_command
-answers = []
-for arguments in json.loads(sys.argv[1]):
-    sys.argv[1:] = arguments.split()
-    errors = io.StringIO()
-    with contextlib.redirect_stderr(errors):
-        code = run_command(Flags, main, PROGRAM)
-    answers.append((code, errors.getvalue()))
-heavy = sorted({"torch", "mlflow", "pandas", "scipy", "seaborn", "sklearn"} & set(sys.modules))
-print(json.dumps([answers, heavy]))
-"""
 
 
 def test_bad_input_gets_one_line_before_anything_heavy_is_imported_or_written(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_BY_ONE, json.dumps(list(BAD_INPUT))],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    answers, heavy = json.loads(done.stdout)
-    for (arguments, words), (code, errors) in zip(BAD_INPUT.items(), answers, strict=True):
-        assert code == 2, arguments
-        assert words in errors, arguments
-        assert errors.startswith("error: "), arguments
-        assert errors.count("\n") == 1, arguments
-    assert heavy == []
-    assert not list(tmp_path.iterdir())
+    check_bad_input("experiments.degradation", BAD_INPUT, tmp_path)
 
 
 def test_bad_input_ends_with_exit_code_2(tmp_path: Path) -> None:

@@ -1,22 +1,20 @@
 """Commands that can be killed, each in a folder of its own."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.bad_input import environment
 
 
 class Commands:
     """Starts an experiment or a study in a process of its own, as `python -m experiments.degradation` in a folder."""
 
     def __init__(self) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         self.process = subprocess.Popen(
             [sys.executable, Path(__file__).parent / "warm_commands.py"],
-            env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

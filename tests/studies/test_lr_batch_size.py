@@ -13,21 +13,16 @@ from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
 from plainres.tuning.storage import existing_storage
+from tests.bad_input import check_bad_input, environment
 from tests.faults.commands import Commands
 from tests.faults.stored import processes_at
 from tests.faults.waiting import eventually
 
-ROOT = Path(__file__).parents[2]
 MODULE = "studies.lr_batch_size"
 STUDY = "lr-batch-size/digits/"
 SETTINGS = ["--depths", "8", "--width", "8", "--train-images", "600", "--test-images", "100", "--jobs", "1"]
 TINY = [*SETTINGS, "--batch-sizes", "64", "128", "--pruner", "none", "--trials", "2"]
 ARTIFACTS = ["arms.png", "history.png", "space.png", "trials.csv"]
-
-
-def environment() -> dict[str, str]:
-    without_uri = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    return {**without_uri, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
 
 
 def trials(folder: Path, arm: str) -> list[FrozenTrial]:
@@ -150,20 +145,6 @@ BAD_TUNED = {
     "--tuned --storage postgresql://me:secret@127.0.0.1:1/studies": "can't be reached",
     "--storage sqlite:///x.db": "are for --tuned",
 }
-ONE_BY_ONE = """
-import contextlib, importlib, io, json, sys
-from plainres.command_line import run_command
-module = importlib.import_module(sys.argv[1])
-answers = []
-for arguments in json.loads(sys.argv[2]):
-    sys.argv[1:] = arguments.split()
-    errors = io.StringIO()
-    with contextlib.redirect_stderr(errors):
-        code = run_command(module.Flags, module.main, module.PROGRAM)
-    answers.append((code, errors.getvalue()))
-heavy = sorted({"torch", "mlflow", "pandas", "scipy", "seaborn", "sklearn"} & set(sys.modules))
-print(json.dumps([answers, heavy]))
-"""
 
 
 @pytest.mark.parametrize(
@@ -172,20 +153,7 @@ print(json.dumps([answers, heavy]))
 def test_bad_input_gets_one_line_before_anything_heavy_is_imported_or_written(
     tmp_path: Path, module: str, bad_input: dict[str, str]
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_BY_ONE, module, json.dumps(list(bad_input))],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    answers, heavy = json.loads(done.stdout)
-    for (arguments, words), (code, errors) in zip(bad_input.items(), answers, strict=True):
-        assert code == 2, arguments
-        assert words in errors, arguments
-        assert errors.startswith("error: "), arguments
-        assert errors.count("\n") == 1, arguments
-        assert "secret" not in errors
-    assert heavy == []
-    assert not list(tmp_path.iterdir())
+    check_bad_input(module, bad_input, tmp_path)
 
 
 def test_a_changed_definition_is_refused_and_nothing_written(studied: tuple[Path, str]) -> None:

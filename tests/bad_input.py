@@ -1,0 +1,48 @@
+"""What commands say of bad input, and the environment that commands under test have."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ONE_BY_ONE = """
+import contextlib, importlib, io, json, sys
+from plainres.command_line import run_command
+module = importlib.import_module(sys.argv[1])
+answers = []
+for arguments in json.loads(sys.argv[2]):
+    sys.argv[1:] = arguments.split()
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors):
+        code = run_command(module.Flags, module.main, module.PROGRAM)
+    answers.append((code, errors.getvalue()))
+heavy = sorted({"torch", "mlflow", "pandas", "scipy", "seaborn", "sklearn"} & set(sys.modules))
+print(json.dumps([answers, heavy]))
+"""
+
+
+def environment() -> dict[str, str]:
+    """A user's, without a store, and without a GPU, on which two runs aren't the same to the bit."""
+    without_uri = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    return {**without_uri, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def check_bad_input(module: str, bad_input: Mapping[str, str], folder: Path) -> None:
+    """Each command line gets one line with its words and exit code 2, before anything heavy is imported or written."""
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE, module, json.dumps(list(bad_input))],
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answers, heavy = json.loads(done.stdout)
+    for (arguments, words), (code, errors) in zip(bad_input.items(), answers, strict=True):
+        assert code == 2, arguments
+        assert words in errors, arguments
+        assert errors.startswith("error: "), arguments
+        assert errors.count("\n") == 1, arguments
+        assert "secret" not in errors
+    assert heavy == []
+    assert not list(folder.iterdir())
