@@ -17,7 +17,8 @@ CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 def memory_for_images(config: RunConfig) -> int:
     """Bytes that the images of a run may take: a quarter of the memory, or of a GPU's if that's less.
 
-    On the CPU it's shared by as many runs as the cores hold, each of which has a copy of its own.
+    On the CPU it's shared by as many runs as the cores hold, each of which has a copy of its own. Several runs on one
+    GPU each take as much: `--stream always` is for those that don't fit side by side.
     """
     if config.stream != "auto":
         return 0 if config.stream == "always" else sys.maxsize

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import joblib
@@ -120,12 +120,18 @@ class _Files(Dataset[Tensor]):
         return torch.from_numpy(decode(self.paths[index], self.shape, resized=self.resized).copy())
 
 
+@cache
+def _copying_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all splits: torch keeps the memory that a stream has used for that stream alone."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
 def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
     """The batches on the device; to a GPU the next one is copied while this one is worked on."""
     if device.type != "cuda":
         yield from ((images.to(device), labels.to(device)) for images, labels in batches)
         return
-    copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    copying = _copying_stream(device)
     here = torch.cuda.current_stream(device)
     waiting: Batch | None = None
     for images, labels in batches:

@@ -47,7 +47,8 @@ def train_run(config: RunConfig, job: Job, tell: Tell, *, patient: bool, stop: S
     except Exception as error:
         return Failed(config, _reason(error), worth_a_retry=not isinstance(error, BadInput))
     finally:
-        give_back_memory(config.device)
+        with suppress(RuntimeError):  # of a GPU that has failed: what the run failed of says more
+            give_back_memory(config.device)
 
 
 def _stored(config: RunConfig, job: Job) -> Finished | None:

@@ -13,7 +13,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
 from plainres.config import RunConfig
-from plainres.sweep.events import Elsewhere, Event, Failed, Notice, Outcome, Progress, Stopped
+from plainres.sweep.events import Elsewhere, Event, Failed, Notice, Outcome, Progress
 from plainres.sweep.job import Job
 
 # What a worker comes to import: training, and what torch's optimizers, MLflow's database store and digits load late.
@@ -147,17 +147,14 @@ class _Crew:
             try:
                 yield worker, worker.connection.recv()
             except (EOFError, OSError):
-                self.workers.remove(worker)
-                worker.process.join()
+                self._dismiss(worker)
                 if worker.config:
                     yield worker, Failed(worker.config, f"its process ended with exit code {worker.process.exitcode}")
 
     def _ended(self, worker: _Worker, outcome: Outcome) -> Iterator[Event]:
         worker.config = None
-        if isinstance(outcome, Stopped):  # it alone was sent SIGTERM, and ends
-            self.workers.remove(worker)
-            worker.connection.close()
-            worker.process.join()
+        if isinstance(outcome, Failed):  # at which it ends
+            self._dismiss(worker)
         if isinstance(outcome, Elsewhere):
             yield Notice(outcome.config, "another process trains it: its result is waited for")
             self.waiting.append((outcome.config, True))
@@ -168,9 +165,19 @@ class _Crew:
         else:
             yield outcome
 
+    def _dismiss(self, worker: _Worker) -> None:
+        """Wait for the end of a worker that ends by itself; another takes its place when there's a run for it."""
+        if worker in self.workers:
+            self.workers.remove(worker)
+            worker.connection.close()
+            worker.process.join()
+
 
 def _work(connection: Connection, job: Job) -> None:
-    """In a worker: train what comes through the pipe until it's closed, or SIGTERM has stopped a run."""
+    """In a worker: train what comes through the pipe until it's closed, SIGTERM has come, or a run has failed.
+
+    What failed may have left the process unusable, as an illegal access does on a GPU.
+    """
     from plainres.sweep.run_training import train_run
     from plainres.sweep.stopping import StopSignal
 
@@ -180,7 +187,10 @@ def _work(connection: Connection, job: Job) -> None:
     with suppress(EOFError, OSError):
         while not stop.came:
             config, patient = connection.recv()
-            connection.send(train_run(config, job, connection.send, patient=patient, stop=stop))
+            outcome = train_run(config, job, connection.send, patient=patient, stop=stop)
+            connection.send(outcome)
+            if isinstance(outcome, Failed):
+                return
 
 
 def follow_parent() -> None:

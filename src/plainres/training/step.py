@@ -27,7 +27,10 @@ class TrainingStep:
     """
 
     def __init__(self, network: nn.Module, optimizer: Optimizer, config: RunConfig) -> None:
-        self.forward: Callable[[Tensor], Tensor] = torch.compile(network) if config.compile else network
+        self.forward: Callable[[Tensor], Tensor] = network
+        if config.compile:
+            torch.compiler.reset()  # or the networks that this process compiled before would count against this one
+            self.forward = torch.compile(network)
         self.optimizer = optimizer
         self.config = config
         self.gradient_norms = GradientNorms(network)
