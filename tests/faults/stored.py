@@ -63,10 +63,12 @@ def processes_at(folder: Path, name: str) -> list[int]:
 
 
 def loading_processes() -> set[int]:
-    """The processes that load images for a DataLoader, anybody's."""
+    """The processes that load images for a DataLoader, those of tests beside this one aside."""
+    beside = os.environ.get("PYTEST_XDIST_WORKER")
+    mark = f"PYTEST_XDIST_WORKER={beside}\0".encode() if beside else b""
     found = set()
-    for path in Path("/proc").glob("[0-9]*/comm"):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # one that has ended meanwhile
-            if path.read_text() == "pt_data_worker\n":
-                found.add(int(path.parts[2]))
+            if (process / "comm").read_text() == "pt_data_worker\n" and mark in (process / "environ").read_bytes():
+                found.add(int(process.name))
     return found
