@@ -1,13 +1,13 @@
-"""What commands say of bad input, and the environment that commands under test have."""
+"""What commands say of bad input."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.environment import environment
+
 ONE_BY_ONE = """
 import contextlib, importlib, io, json, sys
 from plainres.command_line import run_command
@@ -22,12 +22,6 @@ for arguments in json.loads(sys.argv[2]):
 heavy = sorted({"torch", "mlflow", "pandas", "scipy", "seaborn", "sklearn"} & set(sys.modules))
 print(json.dumps([answers, heavy]))
 """
-
-
-def environment() -> dict[str, str]:
-    """A user's, without a store, and without a GPU, on which two runs aren't the same to the bit."""
-    without_uri = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    return {**without_uri, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def check_bad_input(module: str, bad_input: Mapping[str, str], folder: Path) -> None:

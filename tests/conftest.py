@@ -5,11 +5,15 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from plainres.config import RunConfig, configure
 from tests.faults.commands import Commands
+
+if TYPE_CHECKING:  # it would import MLflow, which some tests do without
+    from plainres.sweep.job import Job
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +35,18 @@ def store(template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shutil.copy(template_database, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture
+def job(store: str, tmp_path: Path) -> "Job":
+    """What the runs of a sweep have in common, in an empty store."""
+    from plainres.sweep.job import Job
+    from plainres.tracking.runs import open_experiment
+    from plainres.tracking.source import Source
+
+    experiment = open_experiment(store, "somewhere")
+    parent = experiment.client.create_run(experiment.experiment_id).info.run_id
+    return Job(experiment, parent, 0, Source("", ""), tmp_path / "checkpoints", checkpoint_every=1)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """A trained network out of a real store is the one that the run's metrics tell of."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,17 +15,11 @@ from plainres.sweep.events import Finished
 from plainres.sweep.job import Job
 from plainres.sweep.run_training import train_run
 from plainres.sweep.stopping import StopSignal
-from plainres.tracking.runs import open_experiment
-from plainres.tracking.source import Source
 
 
-def test_a_network_comes_back_with_the_losses_that_its_run_logged(
-    store: str, tmp_path: Path, tiny: Callable[..., RunConfig]
-) -> None:
+def test_a_network_comes_back_with_the_losses_that_its_run_logged(job: Job, tiny: Callable[..., RunConfig]) -> None:
     config = tiny("residual", shortcut="B", stem="small", train_images=300, conv_bias=True)
-    experiment = open_experiment(store, "somewhere")
-    parent = experiment.client.create_run(experiment.experiment_id).info.run_id
-    job = Job(experiment, parent, 0, Source("", ""), tmp_path / "checkpoints", 0)
+    experiment, store = job.experiment, job.experiment.tracking_uri
     outcome = train_run(config, job, print, patient=False, stop=StopSignal())
     assert isinstance(outcome, Finished)
 
@@ -40,7 +33,7 @@ def test_a_network_comes_back_with_the_losses_that_its_run_logged(
     assert (logits.argmax(1) != labels).float().mean().item() == pytest.approx(logged["final/test_error"])
 
     with pytest.raises(BadInput, match="is not the training of a network"):
-        load_network(parent, store)
+        load_network(job.parent_run_id, store)
     with pytest.raises(BadInput, match=r"holds no trained network: .*not found"):
         load_network("0" * 32, store)
     unfinished = experiment.client.create_run(experiment.experiment_id).info.run_id

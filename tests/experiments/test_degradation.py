@@ -10,7 +10,8 @@ from mlflow import MlflowClient
 
 from experiments.degradation import PROGRAM, Flags, main
 from plainres.command_line import run_command
-from tests.bad_input import check_bad_input, environment
+from tests.bad_input import check_bad_input
+from tests.environment import environment
 
 Here = Callable[..., tuple[int, str]]
 TINY = ["--width", "8", "--train-images", "600", "--epochs", "2", "--seeds", "0", "1", "--device", "cpu", "--jobs", "2"]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.bad_input import environment
+from tests.environment import environment
 
 
 class Commands:

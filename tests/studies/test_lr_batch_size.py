@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
 from plainres.tuning.storage import existing_storage
-from tests.bad_input import check_bad_input, environment
+from tests.bad_input import check_bad_input
+from tests.environment import environment
 from tests.faults.commands import Commands
 from tests.faults.stored import processes_at
 from tests.faults.waiting import eventually

@@ -19,19 +19,10 @@ from plainres.sweep.folders import check_root, run_folder
 from plainres.sweep.job import Job
 from plainres.sweep.run_training import train_run
 from plainres.sweep.stopping import StopSignal
-from plainres.tracking.runs import open_experiment
-from plainres.tracking.source import Source
 from plainres.training import Trainer
 from tests.faults.stored import History, histories, weights, without_times
 
 Left = Callable[..., list[Progress | Notice]]
-
-
-@pytest.fixture
-def job(store: str, tmp_path: Path) -> Job:
-    experiment = open_experiment(store, "somewhere")
-    parent = experiment.client.create_run(experiment.experiment_id).info.run_id
-    return Job(experiment, parent, 0, Source("", ""), tmp_path / "checkpoints", checkpoint_every=1)
 
 
 @pytest.fixture(scope="module")

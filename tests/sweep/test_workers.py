@@ -13,17 +13,8 @@ from plainres.config import RunConfig
 from plainres.sweep.events import Failed, Finished, Notice, Progress
 from plainres.sweep.job import Job
 from plainres.sweep.workers import train_side_by_side
-from plainres.tracking.runs import open_experiment
-from plainres.tracking.source import Source
 from tests.faults.stored import loading_processes, processes_at
 from tests.faults.waiting import eventually
-
-
-@pytest.fixture
-def job(store: str, tmp_path: Path) -> Job:
-    experiment = open_experiment(store, "somewhere")
-    parent = experiment.client.create_run(experiment.experiment_id).info.run_id
-    return Job(experiment, parent, 0, Source("", ""), tmp_path / "checkpoints", checkpoint_every=1)
 
 
 def train(configs: list[RunConfig], job: Job, kills: int) -> list[Finished | Failed | Notice]:
