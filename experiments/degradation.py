@@ -10,14 +10,14 @@ import tyro
 from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
 from plainres.errors import BadInput
 from plainres.recipes import recipe_of
-from plainres.sweep.folders import check_root, default_root
-from plainres.sweep.jobs import check_jobs, default_jobs
-from plainres.sweep.plan import Sweep, plan_sweep
+from plainres.running.folders import check_root, default_root
+from plainres.running.jobs import check_jobs, default_jobs
+from plainres.sweeps.plan import Sweep, plan_sweep
+from plainres.sweeps.tuned import from_params, to_params
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
 from plainres.tuning.best import tuned_values
 from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
-from plainres.tuning.tuned import from_params, to_params
 
 PROGRAM = "uv run python -m experiments.degradation"
 
@@ -94,9 +94,10 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
     """Train what the store lacks, then report."""
     from rich.console import Console
 
-    from plainres.sweep.run import run_sweep
+    from plainres.sweeps.run_sweep import run_sweep
     from plainres.tracking.outages import reaching_store
-    from plainres.tracking.runs import has_report, open_experiment
+    from plainres.tracking.parents import has_report
+    from plainres.tracking.runs import open_experiment
 
     if recipe_of(flags.run.dataset).needs_files:
         from plainres.data import dataset_of
@@ -125,7 +126,7 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
     from plainres.analysis import judge, load_sweep
     from plainres.analysis.report import report_location, store_report
     from plainres.analysis.summary import terminal_table
-    from plainres.analysis.tuned import tuned_terminal_table
+    from plainres.analysis.tuned_table import tuned_terminal_table
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.store import browse_hint
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from plainres.architecture import VARIANTS, check_choice
 from plainres.command_line import FINISHED, run_command
 from plainres.errors import BadInput
+from plainres.networks.architecture import VARIANTS, check_choice
 
 PROGRAM = "uv run python -m experiments.identity"
 SHOWN = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -54,7 +54,7 @@ def errors(variant: str, flags: Flags) -> Iterator[float]:
     """The error at initialisation and after each step, on inputs that the block hasn't seen."""
     import torch
 
-    from plainres.models import build_network
+    from plainres.networks.factory import build_network
 
     torch.manual_seed(flags.seed)
     network = build_network(variant, DEPTH_OF[flags.block], num_classes=2, width=16, stem="small", shortcut="B")

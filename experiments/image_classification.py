@@ -18,7 +18,7 @@ from plainres.tracking.store import browse_hint, check_experiment_name, check_st
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from plainres.models import NetworkSummary
+    from plainres.networks.summary import NetworkSummary
     from plainres.tracking.runs import Experiment
     from plainres.training import EpochRecord, Trainer
 
@@ -86,8 +86,8 @@ def main(flags: Flags) -> int:
 def summary_of(config: RunConfig) -> "NetworkSummary":
     """The summary of a run's network; only a folder of images has to be read for it."""
     from plainres.data import dataset_of
-    from plainres.models import summarize
-    from plainres.training import network_of
+    from plainres.networks.configured import network_for
+    from plainres.networks.summary import summarize
 
     of = recipe_of(config.dataset)
     if of.image_shape is not None and of.num_classes is not None:
@@ -95,7 +95,7 @@ def summary_of(config: RunConfig) -> "NetworkSummary":
     else:
         dataset = dataset_of(config)
         (channels, height, width), classes = dataset.train.image_shape, dataset.num_classes
-    network = network_of(config, in_channels=channels, num_classes=classes)
+    network = network_for(config, in_channels=channels, num_classes=classes)
     return summarize(network, (channels, config.image_size or height, config.image_size or width))
 
 
@@ -121,7 +121,8 @@ def classify(config: RunConfig, flags: Flags, uri: str) -> int:
 def train_tracked(config: RunConfig, experiment: "Experiment", console: "Console") -> str:
     """Train the run, log it and what the network takes each test image for; where its artifacts are."""
     from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
-    from plainres.tracking.runs import DIVERGED_TAG, log_metrics, tracked_run
+    from plainres.names import DIVERGED_TAG
+    from plainres.tracking.runs import log_metrics, tracked_run
     from plainres.tracking.source import current_source
     from plainres.training import Trainer
 

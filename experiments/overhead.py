@@ -53,8 +53,8 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     import torch
     from rich.console import Console
 
-    from plainres.sweep.display import LiveDisplay
-    from plainres.sweep.events import Progress
+    from plainres.running.display import LiveDisplay
+    from plainres.running.events import Progress
     from plainres.tracking.runs import log_metrics, open_experiment, tracked_run
     from plainres.tracking.source import current_source
     from plainres.training import Trainer

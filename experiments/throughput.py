@@ -16,10 +16,10 @@ from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, w
 from plainres.config import RunConfig
 from plainres.durable import write_whole
 from plainres.errors import BadInput
-from plainres.sweep.plan import plan_sweep
+from plainres.sweeps.plan import plan_sweep
 
 if TYPE_CHECKING:
-    from plainres.throughput.results import Comparison
+    from plainres.throughput.comparison import Comparison
 
 PROGRAM = "uv run python -m experiments.throughput"
 LONGEST_TURN = 600
@@ -72,9 +72,9 @@ def compare_all(configs: tuple[RunConfig, ...], flags: Flags) -> int:
     from rich.console import Console
 
     from plainres.data import Split, dataset_of
-    from plainres.throughput.hardware import hardware_name
+    from plainres.throughput.comparison import EXPLANATION, terminal_table
     from plainres.throughput.loops import STREAMED
-    from plainres.throughput.results import EXPLANATION, terminal_table
+    from plainres.throughput.machine import hardware_name
     from plainres.throughput.rounds import LoopFailed
 
     if not isinstance(dataset_of(configs[0]).train, Split):  # before any process is started
@@ -108,8 +108,8 @@ def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
     """All loops for one network."""
     import joblib
 
+    from plainres.throughput.comparison import Comparison
     from plainres.throughput.loops import bare, conventional, flops_per_image, harness, matrix_product
-    from plainres.throughput.results import Comparison
     from plainres.throughput.rounds import Contender, measure
 
     fp32 = replace(config, precision="fp32")

@@ -9,7 +9,7 @@ import tyro
 from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
 from plainres.errors import BadInput
 from plainres.recipes import recipe_of
-from plainres.sweep.jobs import check_jobs
+from plainres.running.jobs import check_jobs
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri, without_credentials
 from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
 from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
@@ -88,9 +88,9 @@ def tune(plans: tuple[StudyPlan, ...], flags: Flags) -> int:
 
     from plainres.tracking.runs import open_experiment
     from plainres.tracking.store import browse_hint
-    from plainres.tuning.display import arm_table
-    from plainres.tuning.run import run_studies
-    from plainres.tuning.workers import WorkersFail
+    from plainres.tuning.run_studies import run_studies
+    from plainres.tuning.study_display import arm_table
+    from plainres.tuning.trial_workers import WorkersFail
 
     console = Console()
     if recipe_of(flags.run.dataset).needs_files:

@@ -13,7 +13,7 @@ from plainres.config import RunConfig, configure
 from tests.faults.commands import Commands
 
 if TYPE_CHECKING:  # it would import MLflow, which some tests do without
-    from plainres.sweep.job import Job
+    from plainres.running.job import Job
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def store(template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def job(store: str, tmp_path: Path) -> "Job":
     """What the runs of a sweep have in common, in an empty store."""
-    from plainres.sweep.job import Job
+    from plainres.running.job import Job
     from plainres.tracking.runs import open_experiment
     from plainres.tracking.source import Source
 

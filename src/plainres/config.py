@@ -9,9 +9,9 @@ from dataclasses import MISSING, Field, dataclass, fields, replace
 from fractions import Fraction
 from typing import Any
 
-from plainres.architecture import VARIANTS, check_choice, resolve_architecture
 from plainres.errors import BadInput
 from plainres.hardware import resolve_device
+from plainres.networks.architecture import VARIANTS, check_choice, resolve_architecture
 from plainres.recipes import recipe_of
 
 SCHEDULES = ("cosine", "step", "constant")
@@ -59,9 +59,12 @@ class RunConfig:
     cuda_graph: bool = True
     stream: str = "auto"
     data_workers: int = 0
+    arm: str = ""
+    """What the run is compared as: the variant, or `plain:init=dirac`. A name, and no part of the identity."""
 
     def __post_init__(self) -> None:
         """Raise BadInput for a value that no run can be trained with."""
+        object.__setattr__(self, "arm", self.arm or self.variant)
         check_choice("variant", self.variant, VARIANTS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("augmentation", self.augment, AUGMENTATIONS)
@@ -131,7 +134,12 @@ class RunConfig:
     @property
     def name(self) -> str:
         """The run's name, as `plain-34-seed0`."""
-        return f"{self.variant}-{self.depth}-seed{self.seed}"
+        return f"{self.network}-seed{self.seed}"
+
+    @property
+    def network(self) -> str:
+        """The arm at its depth, as `plain-34`."""
+        return f"{self.arm}-{self.depth}"
 
     @property
     def config_hash(self) -> str:
@@ -144,7 +152,7 @@ class RunConfig:
         settings = {field.name: getattr(self, field.name) for field in fields(self) if not _is_default(self, field)}
         if self.dataset != "imagefolder":
             del settings["data_dir"]
-        for how in ("stream", "data_workers", "cuda_graph"):
+        for how in ("stream", "data_workers", "cuda_graph", "arm"):
             settings.pop(how, None)
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -237,7 +245,7 @@ def configure(
         data_dir: folder that holds, or is to hold, the data set's files; by default `~/.cache/plainres`.
         image_size: side in pixels that images are resized to, aspect ratio kept and the rest black; 0 keeps their own.
         augment: `none` or `crop-flip` (4 pixels of padding, random crop and flip; section 4.2 of the paper).
-        family, stem, shortcut, width: the network, as in `plainres.models.build_network`.
+        family, stem, shortcut, width: the network, as in `plainres.networks.factory.build_network`.
         epochs: passes over the training images.
         batch_size: images a step.
         lr: peak learning rate of SGD.
@@ -247,7 +255,7 @@ def configure(
         device: `auto` (CUDA where it is, else CPU), `cpu`, `cuda` or `mps`.
         precision: `auto` (bf16 where the device supports it), `fp32` or `bf16`.
         threads: CPU threads of the run.
-        conv_bias, projection_norm: the network, as in `plainres.models.build_network`.
+        conv_bias, projection_norm: the network, as in `plainres.networks.factory.build_network`.
         train_images: training images drawn from all, each class in its share; 0 takes all. Every seed gets the same.
         test_images: test images drawn likewise.
         validation_share: of the training images held out for validation; 0 takes the data set's own share.

@@ -4,8 +4,8 @@ import ctypes
 import gc
 import sys
 
-from plainres.architecture import check_choice
 from plainres.errors import BadInput
+from plainres.networks.architecture import check_choice
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")

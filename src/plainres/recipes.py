@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from plainres.architecture import check_choice
+from plainres.networks.architecture import check_choice
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from plainres.config import RunConfig
 from plainres.data import dataset_of
 from plainres.data.batches import Normalise, ordered_batches
 from plainres.errors import BadInput
-from plainres.sweep.events import Finished
-from plainres.sweep.job import Job
-from plainres.sweep.run_training import train_run
-from plainres.sweep.stopping import StopSignal
+from plainres.running.events import Finished
+from plainres.running.job import Job
+from plainres.running.stopping import StopSignal
+from plainres.running.tracked_run import train_run
 
 
 def test_a_network_comes_back_with_the_losses_that_its_run_logged(job: Job, tiny: Callable[..., RunConfig]) -> None:

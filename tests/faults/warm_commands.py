@@ -13,7 +13,7 @@ import signal
 import sys
 
 from plainres.command_line import run_command
-from plainres.sweep.workers import PRELOADED, worker_context
+from plainres.running.workers import PRELOADED, worker_context
 
 
 def start(module: str, folder: str, arguments: list[str], uri: str) -> int:
@@ -44,7 +44,8 @@ def import_everything() -> None:
     """Here, so that the workers, which import this file again, don't import what is for the commands."""
     for module in (
         *("experiments.degradation", "studies.lr_batch_size", "mlflow.store.tracking.sqlalchemy_store"),
-        *("plainres.analysis.report", "plainres.analysis.figures", "plainres.tuning.report", "plainres.tuning.figures"),
+        *("plainres.analysis.report", "plainres.analysis.figures"),
+        *("plainres.tuning.study_report", "plainres.tuning.study_figures"),
     ):
         importlib.import_module(module)
 

@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from plainres.config import RunConfig
 from plainres.data import load_dataset
+from plainres.probes.gradients import GradientNorms
 from plainres.training import EpochRecord, Trainer, train
-from plainres.training.gradients import GradientNorms
 from plainres.training.step import Graphed
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

@@ -13,11 +13,11 @@ from plainres.errors import BadInput
 from plainres.tracking.runs import Experiment, finished_run
 from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.run import look, prepare
+from plainres.tuning.run_studies import look, prepare
 from plainres.tuning.slots import claim, deaths_of, queue_again, queue_failed_again, slots_of
 from plainres.tuning.state import ArmState
 from plainres.tuning.storage import check_studies, load_study, open_storage, open_studies
-from plainres.tuning.workers import work_on
+from plainres.tuning.trial_workers import work_on
 
 Plans = Callable[..., tuple[StudyPlan, ...]]
 

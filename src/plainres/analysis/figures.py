@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 from scipy.stats import gmean
 
-from plainres.architecture import VARIANTS
+from plainres.figure_style import STYLE
+from plainres.networks.architecture import VARIANTS
 
-STYLE: dict[str, Any] = {**sns.axes_style("whitegrid"), **sns.plotting_context("paper", font_scale=1.3)}
 SEED_RANGE = ("pi", 100)  # seaborn's name for a band from the lowest to the highest value
 BAND = {"alpha": 0.15, "linewidth": 0}
 

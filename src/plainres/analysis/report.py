@@ -7,11 +7,11 @@ from mlflow import MlflowClient
 
 from plainres.analysis.results import SweepResults, load_curves, load_gradients
 from plainres.analysis.summary import markdown_table
-from plainres.analysis.tuned import tuned_markdown_table
+from plainres.analysis.tuned_table import tuned_markdown_table
 from plainres.analysis.verdict import CONFIDENCE, Verdict
-from plainres.tracking.runs import REPORT_TAG
-from plainres.tuning.tuned import PARAM as TUNED_PARAM
-from plainres.tuning.tuned import from_params
+from plainres.names import REPORT_TAG
+from plainres.sweeps.tuned import PARAM as TUNED_PARAM
+from plainres.sweeps.tuned import from_params
 
 DOTS_PER_INCH = 200
 GAPS_EXPLAINED = (

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from plainres.errors import BadInput
-from plainres.tracking.runs import MEMBER_TAG
+from plainres.tracking.parents import members_of, whole_params
 from plainres.tracking.store import tracking_uri as default_uri
 
 CURVES = ("loss/train", "loss/validation", "accuracy/train", "accuracy/validation", "learning_rate")
@@ -62,14 +62,12 @@ def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
     uri = tracking_uri or default_uri()
     client = MlflowClient(tracking_uri=uri)
     parent = client.get_run(parent_run_id)
-    params = dict(parent.data.params)
+    params = whole_params(parent.data.params)
     if "variants" not in params:
         above = parent.data.tags.get("mlflow.parentRunId")
         hint = f"; its parent, {above}, may be" if above else ""
         raise BadInput(f"run {parent_run_id} is no sweep's parent run{hint}")
-    members = {
-        tag.removeprefix(MEMBER_TAG): run_id for tag, run_id in parent.data.tags.items() if tag.startswith(MEMBER_TAG)
-    }
+    members = members_of(parent.data.tags)
     asked = [
         f"{variant}-{depth}-seed{seed}"
         for variant, depth, seed in product(*(params[name].split() for name in ("variants", "depths", "seeds")))

@@ -9,11 +9,11 @@ from mlflow.exceptions import MlflowException
 
 from plainres.config import RunConfig
 from plainres.errors import BadInput
-from plainres.models import Network
-from plainres.tracking.run_log import MODEL_FILE
+from plainres.names import MODEL_FILE
+from plainres.networks.configured import network_for
+from plainres.networks.factory import Network
 from plainres.tracking.store import first_line
 from plainres.tracking.store import tracking_uri as default_uri
-from plainres.training import network_of
 
 
 def load_network(run_id: str, tracking_uri: str | None = None) -> Network:
@@ -41,6 +41,6 @@ def load_network(run_id: str, tracking_uri: str | None = None) -> Network:
     except (MlflowException, OSError) as error:
         raise BadInput(f"run {run_id} holds no trained network: {first_line(error)}") from error
     config = RunConfig.from_params(params)
-    network = network_of(config, in_channels=weights["conv1.weight"].shape[1], num_classes=len(weights["fc.weight"]))
+    network = network_for(config, in_channels=weights["conv1.weight"].shape[1], num_classes=len(weights["fc.weight"]))
     network.load_state_dict(weights)
     return network.eval()

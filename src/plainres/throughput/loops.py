@@ -11,12 +11,13 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from plainres.config import RunConfig
-from plainres.convolution import Conv2d
 from plainres.data import Split, dataset_of
 from plainres.data.batches import ordered_batches
 from plainres.data.streaming import LOADER_START
 from plainres.errors import BadInput
-from plainres.training import Trainer, network_of
+from plainres.networks.configured import network_for
+from plainres.networks.convolution import Conv2d
+from plainres.training import Trainer
 from plainres.training.step import autocast, replayed
 
 LOADER_WORKERS = 2  # of the conventional loop, as in PyTorch's tutorials; on one thread it has none
@@ -87,7 +88,7 @@ def conventional(config: RunConfig) -> Iterator[int]:
         multiprocessing_context=LOADER_START if workers else None,
         pin_memory=config.device == "cuda",
     )
-    network = network_of(config, in_channels=channels, num_classes=dataset.num_classes)
+    network = network_for(config, in_channels=channels, num_classes=dataset.num_classes)
     for module in network.modules():
         if isinstance(module, Conv2d):
             module.__class__ = nn.Conv2d  # type: ignore[assignment]  # torch's own
@@ -151,7 +152,7 @@ def flops_per_image(config: RunConfig) -> tuple[int, int]:
 
     def count(device: str) -> int:
         with torch.device(device):
-            network = network_of(config, in_channels=shape[0], num_classes=dataset.num_classes)
+            network = network_for(config, in_channels=shape[0], num_classes=dataset.num_classes)
             images = torch.zeros(2, *shape)
         with FlopCounterMode(display=False) as counter:
             network(images).sum().backward()

@@ -9,11 +9,10 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from plainres.config import RunConfig
 from plainres.errors import StoreAway, StoreRefuses
+from plainres.names import ATTEMPT_TAG, DIVERGED_TAG
 from plainres.tracking.journal import Journal
 from plainres.tracking.outages import keep_trying, reaching_store
 from plainres.tracking.runs import (
-    ATTEMPT_TAG,
-    DIVERGED_TAG,
     Experiment,
     create_run,
     describe_run,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS = 15  # at least, between tries to reach a store that's away
 QUIET_SHARE = 20  # times what a try took, if that's longer: a store that hangs must not slow the training down
-MODEL_FILE = "model.pt"
 
 
 class RunLog:

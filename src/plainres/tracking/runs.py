@@ -1,4 +1,4 @@
-"""Writing a run, and the parent run of a sweep, to MLflow."""
+"""Writing a run to MLflow."""
 
 import logging
 import time
@@ -14,6 +14,13 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, ML
 
 from plainres.config import RunConfig
 from plainres.errors import BadInput, StoreRefuses
+from plainres.names import (
+    ATTEMPT_TAG,
+    COMMIT_TAG,
+    CONFIG_HASH_TAG,
+    DIFF_FILE,
+    TRACEBACK_FILE,
+)
 from plainres.tracking.lock import opening_store
 from plainres.tracking.outages import reaching_store
 from plainres.tracking.source import Source
@@ -23,10 +30,6 @@ if TYPE_CHECKING:  # it would import torch, which reading a store does without
     from plainres.data import ImageDataset
 
 METRICS_A_BATCH = 1000  # the most that MLflow takes in one log_batch
-REPORT_TAG = "verdict"  # on a parent run whose report is stored
-ATTEMPT_TAG = "attempt"  # of a sweep's run: its journal's, by which it is found if its id was never noted
-DIVERGED_TAG = "diverged"  # the epoch in which a run's loss was no longer finite
-MEMBER_TAG = "run."  # `run.plain-34-seed0` on a parent run holds that run's id
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def finished_run(experiment: Experiment, config: RunConfig, since: int = 0) -> s
     found = experiment.client.search_runs(
         [experiment.experiment_id],
         f"attributes.status = 'FINISHED' AND attributes.start_time >= {since} "
-        f"AND tags.config_hash = '{config.config_hash}'",
+        f"AND tags.{CONFIG_HASH_TAG} = '{config.config_hash}'",
         order_by=["attributes.start_time DESC"],
         max_results=1,
     )
@@ -86,15 +89,16 @@ def create_run(
     client = experiment.client
     all_tags = {
         MLFLOW_RUN_NAME: config.name,
+        "arm": config.arm,
         "variant": config.variant,
         "depth": str(config.depth),
         "seed": str(config.seed),
         "dataset": config.dataset,
-        "config_hash": config.config_hash,
+        CONFIG_HASH_TAG: config.config_hash,
         "validation_hash": dataset.validation_hash,
         **{f"{split}_images": str(size) for split, size in dataset.sizes.items()},
         **({MLFLOW_PARENT_RUN_ID: parent_run_id} if parent_run_id else {}),
-        **({"commit": source.commit, MLFLOW_GIT_COMMIT: source.commit} if source.commit else {}),
+        **({COMMIT_TAG: source.commit, MLFLOW_GIT_COMMIT: source.commit} if source.commit else {}),
         **tags,
     }
     run_id: str = client.create_run(experiment.experiment_id, tags=all_tags).info.run_id
@@ -107,7 +111,7 @@ def describe_run(experiment: Experiment, run_id: str, config: RunConfig, source:
     client = experiment.client
     client.log_batch(run_id, params=[Param(name, str(value)) for name, value in asdict(config).items()])
     if source.diff:
-        client.log_text(run_id, source.diff, "uncommitted.diff")
+        client.log_text(run_id, source.diff, DIFF_FILE)
 
 
 @contextmanager
@@ -133,7 +137,7 @@ def tracked_run(
 def fail_run(experiment: Experiment, run_id: str) -> None:
     """End a run as FAILED, with the traceback of the exception that is being handled among its artifacts."""
     experiment.client.set_terminated(run_id, "FAILED")
-    experiment.client.log_text(run_id, without_credentials(traceback.format_exc()), "traceback.txt")
+    experiment.client.log_text(run_id, without_credentials(traceback.format_exc()), TRACEBACK_FILE)
 
 
 def log_metrics(
@@ -144,55 +148,6 @@ def log_metrics(
     entries = [Metric(name, value, when, step) for name, value in metrics.items()]
     for start in range(0, len(entries), METRICS_A_BATCH):
         client.log_batch(run_id, metrics=entries[start : start + METRICS_A_BATCH])
-
-
-@dataclass(frozen=True)
-class Parent:
-    """The parent run of a sweep; of a fresh one, only runs that started after `since` (ms) belong to it."""
-
-    run_id: str
-    since: int
-    finished: bool
-
-
-def open_parent(
-    experiment: Experiment, sweep_hash: str, params: Mapping[str, str], source: Source, *, fresh: bool
-) -> Parent:
-    """The parent run of a sweep: the newest of the same sweep taken up again, or a new one."""
-    client = experiment.client
-    with opening_store(experiment.tracking_uri):
-        found = client.search_runs(
-            [experiment.experiment_id],
-            f"tags.sweep_hash = '{sweep_hash}'",
-            order_by=["attributes.start_time DESC"],
-            max_results=1,
-        )
-        if found and not fresh:
-            run = found[0]
-        else:
-            since = round(time.time() * 1000) if fresh else 0
-            tags = {"sweep_hash": sweep_hash, "commit": source.commit, "since": str(since)}
-            run = client.create_run(experiment.experiment_id, run_name=f"sweep-{sweep_hash[:6]}", tags=tags)
-        if not run.data.params:  # a new one, or one whose maker died before this
-            client.log_batch(run.info.run_id, params=[Param(name, value) for name, value in params.items()])
-    return Parent(run.info.run_id, int(run.data.tags["since"]), run.info.status == "FINISHED")
-
-
-def add_member(experiment: Experiment, parent_run_id: str, config: RunConfig, run_id: str) -> None:
-    """Note on the parent run that this finished run, its child or an earlier sweep's, belongs to its sweep.
-
-    A report that was made without it counts no longer.
-    """
-    client = experiment.client
-    tags = client.get_run(parent_run_id).data.tags
-    if tags.get(MEMBER_TAG + config.name) != run_id:
-        client.set_tag(parent_run_id, REPORT_TAG, "")
-        client.set_tag(parent_run_id, MEMBER_TAG + config.name, run_id)
-
-
-def has_report(experiment: Experiment, parent_run_id: str) -> bool:
-    """Whether the stored report covers every member."""
-    return bool(experiment.client.get_run(parent_run_id).data.tags.get(REPORT_TAG))
 
 
 def set_status(experiment: Experiment, run_id: str, status: str) -> None:
@@ -208,7 +163,7 @@ def open_runs(experiment: Experiment) -> dict[str, str]:
     found = experiment.client.search_runs(
         [experiment.experiment_id], f"attributes.status = 'RUNNING' AND tags.{ATTEMPT_TAG} LIKE '%'"
     )
-    return {run.data.tags["config_hash"]: run.info.run_id for run in found}
+    return {run.data.tags[CONFIG_HASH_TAG]: run.info.run_id for run in found}
 
 
 def end_if_open(experiment: Experiment, run_id: str, status: str) -> None:

@@ -1,6 +1,5 @@
 """Training one run: an iterator of epoch records that knows no logger."""
 
-from plainres.training.network import network_of
 from plainres.training.trainer import EpochRecord, Trainer, train
 
-__all__ = ["EpochRecord", "Trainer", "network_of", "train"]
+__all__ = ["EpochRecord", "Trainer", "train"]

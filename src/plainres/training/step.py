@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from plainres.config import RunConfig
-from plainres.training.gradients import GradientNorms
+from plainres.probes.gradients import GradientNorms
 
 WARM_UP = 3  # steps before a graph is captured: libraries set themselves up and choose their algorithms
 

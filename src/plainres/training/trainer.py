@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from plainres.config import RunConfig
 from plainres.data import AnySplit, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
-from plainres.training.network import network_of
+from plainres.networks.configured import network_for
 from plainres.training.schedule import learning_rate_factor
 from plainres.training.step import TrainingStep, autocast, replayed
 
@@ -69,7 +69,7 @@ class Trainer:
         self.normalise = Normalise(mean.to(self.device), deviation.to(self.device))
 
         torch.manual_seed(config.seed)
-        self.network = network_of(
+        self.network = network_for(
             config, in_channels=self.train_split.image_shape[0], num_classes=self.dataset.num_classes
         ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.order = torch.Generator().manual_seed(config.seed)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
-from plainres.architecture import check_choice
 from plainres.config import RunConfig
 from plainres.errors import BadInput
-from plainres.sweep.plan import check_distinct, plan_sweep
+from plainres.networks.architecture import check_choice
+from plainres.sweeps.plan import check_distinct, plan_sweep
 
 OBJECTIVES = ("train_loss", "train_error", "validation_loss", "validation_error")
 PRUNERS = ("median", "hyperband", "none")
@@ -117,11 +117,6 @@ class StudyPlan:
             **run_settings(self.config),
             "seed": self.config.seed,
         }
-
-
-def objective_words(objective: str) -> str:
-    """An objective as a person says it, as `training loss`."""
-    return objective.replace("train", "training").replace("_", " ")
 
 
 def study_name(prefix: str, config: RunConfig) -> str:

@@ -7,13 +7,11 @@ from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
+from plainres.names import COMMIT_TAG, STATE_TAG, STUDY_KEY_TAG, STUDY_TAG
 from plainres.tracking.runs import Experiment, set_status
 from plainres.tracking.source import Source
 from plainres.tracking.store import without_credentials
 from plainres.tuning.definition import StudyPlan
-
-KEY_TAG = "study_key"
-STATE_TAG = "state"  # of a trial's MLflow run: complete, pruned or failed
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def open_study_run(experiment: Experiment, plan: StudyPlan, key: str, storage_ur
 def _oldest(experiment: Experiment, key: str) -> str | None:
     found = experiment.client.search_runs(
         [experiment.experiment_id],
-        f"tags.{KEY_TAG} = '{key}'",
+        f"tags.{STUDY_KEY_TAG} = '{key}'",
         order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
         max_results=1,
     )
@@ -58,12 +56,12 @@ def _oldest(experiment: Experiment, key: str) -> str | None:
 def _make(experiment: Experiment, plan: StudyPlan, key: str, storage_url: str, source: Source) -> str:
     client, config = experiment.client, plan.config
     tags = {
-        KEY_TAG: key,
-        "study": plan.name,
+        STUDY_KEY_TAG: key,
+        STUDY_TAG: plan.name,
         "variant": config.variant,
         "depth": str(config.depth),
         "dataset": config.dataset,
-        **({"commit": source.commit, MLFLOW_GIT_COMMIT: source.commit} if source.commit else {}),
+        **({COMMIT_TAG: source.commit, MLFLOW_GIT_COMMIT: source.commit} if source.commit else {}),
     }
     run_id: str = client.create_run(experiment.experiment_id, run_name=f"study-{plan.arm}", tags=tags).info.run_id
     params = {"storage": without_credentials(storage_url), **plan.definition}

@@ -10,13 +10,14 @@ from optuna.trial import TrialState
 from plainres.config import RunConfig
 from plainres.data import dataset_of
 from plainres.hardware import give_back_memory
-from plainres.tracking.runs import DIVERGED_TAG, Experiment, log_metrics, set_status, tracked_run
+from plainres.names import DIVERGED_TAG, STATE_TAG
+from plainres.tracking.runs import Experiment, log_metrics, set_status, tracked_run
 from plainres.tracking.store import first_line
 from plainres.training import EpochRecord, train
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.objective import chance_value, epoch_value, final_value, worst_value
 from plainres.tuning.state import DIVERGED, FAILURE, PRUNED_EPOCH, RUN_ID
-from plainres.tuning.study_runs import STATE_TAG, Tracking, mark_failed
+from plainres.tuning.study_runs import Tracking, mark_failed
 
 
 def run_trial(study: Study, trial: Trial, plan: StudyPlan, tracking: Tracking) -> None:

@@ -1,0 +1,1 @@
+"""What measures a network on a batch, in training or afterwards."""

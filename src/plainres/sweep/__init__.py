@@ -1,1 +1,0 @@
-"""Which runs are asked for, which are done already, and training the rest side by side."""

@@ -1,0 +1,1 @@
+"""Which runs are asked for, which are done already, and training the rest."""

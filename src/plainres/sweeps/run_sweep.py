@@ -1,0 +1,101 @@
+"""Run a sweep: take what the store has, train the rest, note on the parent run which runs belong to it."""
+
+from contextlib import closing, suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from plainres.config import RunConfig
+from plainres.errors import StoreAway, StoreRefuses
+from plainres.running.display import make_display
+from plainres.running.events import Failed, Finished
+from plainres.running.folders import RunFolder, run_folder
+from plainres.running.job import Job
+from plainres.running.workers import AtOnce, train_side_by_side
+from plainres.sweeps.plan import Sweep
+from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
+from plainres.tracking.parents import add_members, open_parent
+from plainres.tracking.runs import (
+    Experiment,
+    end_if_open,
+    finished_run,
+    open_runs,
+    set_status,
+)
+from plainres.tracking.source import current_source
+
+
+def run_sweep(
+    sweep: Sweep,
+    experiment: Experiment,
+    *,
+    jobs: int,
+    fresh: bool,
+    console: Console,
+    checkpoints: Path,
+    checkpoint_every: int = 0,
+) -> str:
+    """Train the runs of a sweep that aren't finished yet, or with `fresh` all of them; the id of its parent run.
+
+    Runs that were interrupted go on from their checkpoints. An interrupt ends the parent run and the runs in flight
+    as KILLED. A run that fails doesn't stop the others.
+
+    Raises:
+        StoreAway: the store went away and isn't back; what it lacks is kept for the next time.
+    """
+    source = current_source()
+    folders = {
+        config: run_folder(checkpoints, experiment.tracking_uri, experiment.experiment_id, config)
+        for config in sweep.configs
+    }
+    with reaching_store():
+        parent = open_parent(experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh)
+        finished = {config: finished_run(experiment, config, parent.since) for config in sweep.configs}
+    todo = [config for config, run_id in finished.items() if run_id is None]
+    unnoted = [(config, run_id) for config, run_id in finished.items() if run_id is not None]
+    for config, run_id in unnoted:
+        with folders[config].held(wait=False) as held:
+            if held:
+                folders[config].clear(run_id)  # left by a process that died when it had just finished the run
+
+    def note_members() -> None:
+        if unnoted:
+            add_members(experiment, parent.run_id, unnoted)
+            unnoted.clear()
+
+    job = Job(experiment, parent.run_id, parent.since, source, checkpoints, checkpoint_every)
+    failures = 0
+    try:
+        with reaching_store():
+            note_members()
+            if todo:
+                set_status(experiment, parent.run_id, "RUNNING")
+        with make_display(console, todo) as display, closing(train_side_by_side(todo, jobs, job)) as events:
+            for event in events:
+                display.show(event)
+                failures += isinstance(event, Failed)
+                if isinstance(event, Finished):
+                    unnoted.append((event.config, event.run_id))
+                    with suppress(StoreAway), reaching_store():
+                        note_members()
+    except AtOnce:
+        raise
+    except BaseException:
+        with suppress(StoreAway, StoreRefuses), reaching_store():
+            _end(experiment, parent.run_id, folders, "KILLED")
+        raise
+    if todo or not parent.finished:
+        keep_trying(note_members, PATIENCE)
+        keep_trying(lambda: _end(experiment, parent.run_id, folders, "FAILED" if failures else "FINISHED"), PATIENCE)
+    return parent.run_id
+
+
+def _end(experiment: Experiment, parent_run_id: str, folders: dict[RunConfig, RunFolder], status: str) -> None:
+    """End the parent run, and those of the sweep's runs that no process trains any more."""
+    left = open_runs(experiment)
+    for config, folder in folders.items():
+        if config.config_hash in left:
+            with folder.held(wait=False) as held:
+                if held:
+                    end_if_open(experiment, left[config.config_hash], "KILLED" if status == "KILLED" else "FAILED")
+    set_status(experiment, parent_run_id, status)

@@ -1,0 +1,36 @@
+from dataclasses import replace
+
+from rich.console import Console
+
+from plainres.analysis.tuned_table import tuned_rows, tuned_terminal_table
+from plainres.sweeps.tuned import Tuned
+
+# As wide as the default search has it: batch sizes of up to three digits, learning rates from 0.001 on.
+RESIDUAL_50 = Tuned(
+    variant="residual", depth=50, lr=0.001234, batch_size=128, objective="train_loss", value=0.001181, trials=20,
+    near=5, near_lr=(0.001011, 0.005912), near_batch_sizes=(128, 256), near_value=0.001234, study="s",
+)  # fmt: skip
+
+
+def shown(tuned: Tuned) -> str:
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(tuned_terminal_table([tuned]))
+    return capture.get()
+
+
+def test_a_networks_tuned_values_fit_a_line_of_80_columns() -> None:
+    (cells,) = tuned_rows([RESIDUAL_50])
+    assert cells == ("residual-50", "20", "0.00123 (0.001–0.0059)", "128 (128–256)", "0.00118 (≤ 0.0012)")
+    (row,) = [line for line in shown(RESIDUAL_50).splitlines() if "residual-50" in line]
+    assert all(cell in row for cell in cells)
+
+
+def test_wider_ones_take_more_lines_and_nothing_is_cut() -> None:
+    wider = replace(
+        RESIDUAL_50, depth=1202, lr=0.00001234, near_lr=(0.00001011, 0.005912), near_batch_sizes=(512, 1024)
+    )
+    (cells,) = tuned_rows([wider])
+    output = shown(wider)
+    assert "…" not in output
+    assert all(word in output for cell in cells for word in cell.split())

@@ -1,0 +1,307 @@
+"""One run, left and taken up again in this process."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from plainres.config import RunConfig
+from plainres.errors import BadInput
+from plainres.running import tracked_run as run_training
+from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Stopped
+from plainres.running.folders import check_root, run_folder
+from plainres.running.job import Job
+from plainres.running.stopping import StopSignal
+from plainres.running.tracked_run import train_run
+from plainres.training import Trainer
+from tests.faults.stored import History, histories, weights, without_times
+
+Left = Callable[..., list[Progress | Notice]]
+
+
+@pytest.fixture(scope="module")
+def config(tiny: Callable[..., RunConfig]) -> RunConfig:
+    """With everything that a resumed run could get wrong: momentum, a schedule with warm-up, random crops."""
+    return tiny(
+        "residual", batch_size=256, epochs=6, schedule="step", warmup_epochs=1, augment="crop-flip", shortcut="B"
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(config: RunConfig) -> tuple[History, dict[str, torch.Tensor]]:
+    """The metrics and weights that the library's own iterator gives."""
+    trainer = Trainer(config)
+    history: History = {}
+    for record in trainer:
+        for metric, value in record.metrics.items():
+            history.setdefault(metric, []).append((record.epoch, value))
+    return without_times(history), trainer.network.state_dict()
+
+
+def train(config: RunConfig, job: Job, *, patient: bool = False, stop_after: int | None = None) -> tuple[Outcome, str]:
+    """Train, with SIGTERM in the epoch after `stop_after`; the outcome, and what a person was told."""
+    stop = StopSignal()
+    notices = []
+
+    def tell(event: Progress | Notice) -> None:
+        if isinstance(event, Notice):
+            notices.append(event.text)
+        elif event.epoch == stop_after:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    before = [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGTERM)]
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    stop.listen()
+    try:
+        outcome = train_run(config, job, tell, patient=patient, stop=stop)
+    finally:
+        for number, handler in zip((signal.SIGALRM, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
+    return outcome, "\n".join(notices)
+
+
+def folder_of(config: RunConfig, job: Job) -> Path:
+    return run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config).path
+
+
+def check(job: Job, outcome: Outcome, undisturbed: tuple[History, dict[str, torch.Tensor]]) -> None:
+    """The run in the store is the undisturbed one, to the bit, and nothing is left beside it."""
+    assert isinstance(outcome, Finished)
+    ((run_id, history),) = histories(job.experiment.tracking_uri, "somewhere").values()
+    assert outcome.run_id == run_id
+    assert without_times(history) == undisturbed[0]
+    assert [step for step, _ in history["images_per_second"]] == [1, 2, 3, 4, 5, 6]
+    stored = weights(Path.cwd(), run_id)
+    assert all(torch.equal(stored[name], value) for name, value in undisturbed[1].items())
+    assert job.experiment.client.get_run(run_id).info.status == "FINISHED"
+    assert not folder_of(outcome.config, job).exists()
+
+
+@pytest.mark.parametrize("every", [0, 1, 2])
+def test_a_stopped_run_goes_on_to_the_bit_in_the_same_mlflow_run(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]], every: int
+) -> None:
+    job = Job(job.experiment, job.parent_run_id, 0, job.source, job.checkpoints, every)
+    assert isinstance(train(config, job, stop_after=1)[0], Stopped)
+    ((run_id, history),) = histories(job.experiment.tracking_uri, "somewhere").values()
+    assert job.experiment.client.get_run(run_id).info.status == "KILLED"
+    assert [step for step, _ in history["loss/train"]] == [1]
+    outcome, told = train(config, job, stop_after=4)
+    assert isinstance(outcome, Stopped)
+    assert "goes on after epoch 1" in told or every != 1
+    outcome, told = train(config, job)
+    assert "goes on after epoch 4" in told or every != 1
+    check(job, outcome, undisturbed)
+
+
+def newest(folder: Path) -> Path:
+    return max(folder.glob("epoch-*.pt"))
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def bit_flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [truncated, bit_flipped, emptied])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    config: RunConfig,
+    job: Job,
+    undisturbed: tuple[History, dict[str, torch.Tensor]],
+    damage: Callable[[Path], None],
+) -> None:
+    train(config, job, stop_after=3)
+    folder = folder_of(config, job)
+    assert len(list(folder.glob("epoch-*.pt"))) == 2
+    damage(newest(folder))
+    outcome, told = train(config, job)
+    assert "epoch-0000003" in told
+    assert "is damaged" in told
+    assert "goes on after epoch 2" in told
+    check(job, outcome, undisturbed)
+
+
+def test_with_every_checkpoint_damaged_a_run_begins_anew(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+) -> None:
+    train(config, job, stop_after=3)
+    for path in folder_of(config, job).glob("epoch-*.pt"):
+        emptied(path)
+    check(job, train(config, job)[0], undisturbed)
+
+
+@pytest.mark.parametrize("damage", [truncated, bit_flipped, emptied])
+def test_a_damaged_journal_is_used_as_far_as_it_is_whole(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]], damage: Callable[[Path], None]
+) -> None:
+    train(config, job, stop_after=3)
+    damage(folder_of(config, job) / "journal")
+    outcome, _ = train(config, job)
+    if damage is emptied:  # then nothing tells that the MLflow run is this one's: a new one is made
+        assert isinstance(outcome, Finished)
+        client = job.experiment.client
+        statuses = [run.info.status for run in client.search_runs(["1"], "tags.config_hash LIKE '%'")]
+        assert sorted(statuses) == ["FINISHED", "KILLED"]
+    else:
+        check_losses(job, outcome, undisturbed[0])
+
+
+def test_a_run_that_lost_its_journal_does_not_keep_the_checkpoints_of_before(config: RunConfig, job: Job) -> None:
+    train(config, job, stop_after=4)
+    emptied(folder_of(config, job) / "journal")
+    train(config, job, stop_after=2)
+    assert "goes on after epoch 2" in train(config, job)[1]
+
+
+def check_losses(job: Job, outcome: Outcome, expected: History) -> None:
+    """What was retrained since the damage was logged already, and is so twice only with a time of its own."""
+    assert isinstance(outcome, Finished)
+    ((_, history),) = histories(job.experiment.tracking_uri, "somewhere").values()
+    assert sorted(set(history["loss/train"])) == expected["loss/train"]
+
+
+def test_no_pickle_is_read(config: RunConfig, job: Job, tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.mkdir, (str(tmp_path / "evil"),)
+
+    train(config, job, stop_after=1)
+    path = newest(folder_of(config, job))
+    torch.save({"epoch": 1, "network": Evil()}, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    path.rename(path.with_name(f"epoch-0000001-{digest}.pt"))
+    outcome, told = train(config, job)
+    assert isinstance(outcome, Finished)
+    assert "is damaged" in told
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_run_that_another_process_trains_is_left_alone(config: RunConfig, job: Job) -> None:
+    folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
+    with folder.held(wait=False) as held:
+        assert held
+        assert isinstance(train(config, job)[0], Elsewhere)
+    assert not histories(job.experiment.tracking_uri, "somewhere")
+
+
+def test_a_run_that_another_process_has_finished_is_not_trained_again(job: Job, tiny: Callable[..., RunConfig]) -> None:
+    first, _ = train(tiny(epochs=1), job)
+    again, _ = train(tiny(epochs=1), job)
+    assert first == again
+    assert len(histories(job.experiment.tracking_uri, "somewhere")) == 1
+
+
+def test_a_run_deleted_in_mlflow_is_told_anew(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+) -> None:
+    train(config, job, stop_after=3)
+    ((run_id, _),) = histories(job.experiment.tracking_uri, "somewhere").values()
+    job.experiment.client.delete_run(run_id)
+    check(job, train(config, job)[0], undisturbed)
+
+
+def test_a_fresh_sweep_does_not_go_on_from_an_older_one(config: RunConfig, job: Job) -> None:
+    train(config, job, stop_after=3)
+    later = Job(job.experiment, job.parent_run_id, 2**62, job.source, job.checkpoints, 1)
+    assert isinstance(train(config, later, stop_after=1)[0], Stopped)
+    assert len(job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")) == 2
+
+
+def test_a_diverged_run_is_recorded_with_its_epoch(job: Job, tiny: Callable[..., RunConfig]) -> None:
+    outcome, _ = train(tiny(lr=1e30), job)
+    assert isinstance(outcome, Finished)
+    assert outcome.diverged == 1
+    run = job.experiment.client.get_run(outcome.run_id)
+    assert (run.info.status, run.data.tags["diverged"]) == ("FINISHED", "1")
+    assert run.data.metrics["final/train_error"] == outcome.train_error > 0.8
+
+
+def test_bad_input_that_only_a_worker_finds_is_not_tried_again(
+    job: Job, tiny: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    outcome, _ = train(tiny(dataset="imagefolder", data_dir=str(tmp_path / "nowhere")), job)
+    assert isinstance(outcome, Failed)
+    assert not outcome.worth_a_retry
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]).returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_read_only_or_nearly_full_disk_is_found_before_training(small_disk: Path) -> None:
+    with pytest.raises(BadInput, match=r"2 MB of disk space are free, and 64 MB are the least \(--checkpoint-dir\)"):
+        check_root(small_disk / "checkpoints")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(BadInput, match=f"no permission for {small_disk}"):
+        check_root(small_disk / "checkpoints")
+
+
+def test_memory_that_runs_out_comes_with_a_hint(
+    job: Job, tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(_: RunConfig) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore words.")
+
+    monkeypatch.setattr(run_training, "Trainer", run_out)
+    outcome, _ = train(tiny(), job)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == (
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.; a smaller --batch-size or fewer --jobs "
+        "need less"
+    )
+    (run,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
+    assert run.info.status == "FAILED"
+    assert list(Path.cwd().glob(f"mlruns/*/{run.info.run_id}/artifacts/traceback.txt"))
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_says_what_to_do(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]], small_disk: Path
+) -> None:
+    job = Job(job.experiment, job.parent_run_id, 0, job.source, small_disk, 1)
+    train(config, job, stop_after=2)
+    filler = small_disk / "filler"
+    free = shutil.disk_usage(small_disk).free
+    filler.write_bytes(b"\0" * free)
+    outcome, told = train(config, job)
+    assert isinstance(outcome, Failed)
+    assert "No space left on device; free some space: the same command goes on from the last checkpoint" in (
+        outcome.reason
+    )
+    assert len(list(folder_of(config, job).glob("epoch-*.pt"))) == 2
+    filler.unlink()
+    outcome, told = train(config, job)
+    assert "goes on after epoch 2" in told
+    check(job, outcome, undisturbed)
+
+
+def test_a_disk_too_full_for_a_checkpoint_does_not_stop_the_training(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]], small_disk: Path
+) -> None:
+    # A checkpoint holds the weights and as much momentum, 185 kB; the model that is stored at the end half of it.
+    (small_disk / "filler").write_bytes(b"\0" * (shutil.disk_usage(small_disk).free - 150_000))
+    job = Job(job.experiment, job.parent_run_id, 0, job.source, small_disk, 1)
+    outcome, told = train(config, job)
+    assert told == "checkpoints can't be written (No space left on device): training goes on without"
+    check(job, outcome, undisturbed)

@@ -1,0 +1,35 @@
+import pytest
+
+from plainres.errors import BadInput
+from plainres.sweeps.plan import plan_sweep
+
+
+def test_a_sweep_is_every_combination_deepest_first() -> None:
+    sweep = plan_sweep(["plain", "residual"], [18, 34], [0, 1], device="cpu")
+    assert len(sweep.configs) == 8
+    assert [config.depth for config in sweep.configs] == [34] * 4 + [18] * 4
+    assert len({config.config_hash for config in sweep.configs}) == 8
+
+
+def test_the_order_of_the_flags_does_not_make_another_sweep() -> None:
+    first = plan_sweep(["plain", "residual"], [18, 34], [0, 1], device="cpu")
+    second = plan_sweep(["residual", "plain"], [34, 18], [1, 0], device="cpu")
+    assert first.sweep_hash == second.sweep_hash
+    assert plan_sweep(["plain"], [18, 34], [0, 1], device="cpu").sweep_hash != first.sweep_hash
+
+
+@pytest.mark.parametrize(
+    ("variants", "depths", "seeds", "words"),
+    [
+        (["plain", "plain"], [18], [0], "variant plain is given twice"),
+        (["plain"], [18, 34, 18], [0], "depth 18 is given twice"),
+        (["plain"], [18], [1, 1], "seed 1 is given twice"),
+        (["plain"], [], [0], "no depth"),
+        (["plain"], [18, 20], [0], "18 is four-stage, 20 is three-stage"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    variants: list[str], depths: list[int], seeds: list[int], words: str
+) -> None:
+    with pytest.raises(BadInput, match=words):
+        plan_sweep(variants, depths, seeds, device="cpu")
