@@ -126,7 +126,7 @@ def study_name(prefix: str, config: RunConfig) -> str:
 
 def run_settings(config: RunConfig) -> dict[str, Any]:
     """What a run and the study that tunes it must share: all but learning rate, batch size, seed and machine."""
-    outside = {*OUTSIDE, "seed"} - ({"data_dir"} if config.dataset == "imagefolder" else set())
+    outside = {*OUTSIDE, "seed", "arm"} - ({"data_dir"} if config.dataset == "imagefolder" else set())
     return {name: value for name, value in asdict(config).items() if name not in outside}
 
 
