@@ -1,0 +1,361 @@
+"""Every setting of a run, once: type, default, help, bounds and role. Flags, parameters, hash and refusals follow.
+
+A new setting is one line in one of the classes below, and the code that uses it.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from difflib import get_close_matches
+from enum import Enum
+from numbers import Real
+from operator import index
+from typing import Any, get_args, get_origin
+
+from plainres.errors import BadInput
+
+VARIANTS = ("plain", "residual")
+DEFAULT_DATA_DIR = "~/.cache/plainres"
+RECIPE: Any = MISSING  # as a default: the data set's recipe has it
+
+
+class Role(Enum):
+    """What a setting is to a result."""
+
+    IDENTITY = "identity"
+    """The result depends on it: it's in the hash, in a study's definition and in a report."""
+    PLACE = "place"
+    """Where files lie."""
+    MACHINE = "machine"
+    """What computes; results depend on it, so it's in the hash."""
+    LAUNCH = "launch"
+    """How the same work is launched; never part of the identity."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is declared of a setting beside its name, type and default.
+
+    Attributes:
+        help: a sentence for the command line.
+        role: what it is to a result.
+        words: what it's called in a message; its name if empty.
+        choices: the values that a text can have; any if empty.
+        least, most: bounds, included.
+        above, below: bounds, excluded.
+        why: the reason of a bound, for the message.
+        shown: what the default stands for, for the help.
+        always_hashed: whether it counts in the hash at its default too, as all do that the first version had.
+        on_command_line: whether it's a flag.
+    """
+
+    help: str
+    role: Role = Role.IDENTITY
+    words: str = ""
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    why: str = ""
+    shown: str = ""
+    always_hashed: bool = False
+    on_command_line: bool = True
+
+    def check(self, value: Any) -> None:
+        """Raise BadInput if no run can have this value."""
+        if self.choices:
+            check_choice(self.words, value, self.choices)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and not self._holds(value):
+            raise BadInput(f"{self.words} {value} {self._bounds()}" + (f", {self.why}" if self.why else ""))
+        elif isinstance(value, str) and not value.isprintable():
+            raise BadInput(f"{self.words} {value!r} can't be shown")
+
+    def _holds(self, value: float) -> bool:
+        return (
+            math.isfinite(value)
+            and (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    def _bounds(self) -> str:
+        if self.above is not None:
+            return f"is not a finite number above {self.above}"
+        if self.below is not None:
+            return f"is outside [{self.least}, {self.below})"
+        if self.most is not None:
+            return f"is outside {self.least} to {self.most}"
+        return f"is not a finite number of at least {self.least}"
+
+
+def setting(default: Any, help: str, **about: Any) -> Any:
+    """Declares a setting, as a field of a dataclass; `about` are the attributes of `Setting`."""
+    return field(default=default, kw_only=True, metadata={"about": Setting(help, **about)})
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which images; all arms of a sweep share these."""
+
+    dataset: str = setting(
+        "digits",
+        "digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 or imagefolder (train/CLASS/FILE and "
+        "test/CLASS/FILE or val/CLASS/FILE).",
+        words="data set",
+        always_hashed=True,
+    )
+    data_dir: str = setting(
+        DEFAULT_DATA_DIR,
+        "Folder that holds the data set's files, or is to hold them after a download; digits need none.",
+        role=Role.PLACE,
+        words="the data folder's name",
+    )
+    data_content: str = setting(
+        "", "Stands for the content of images whose files are one's own.", on_command_line=False
+    )
+    image_size: int = setting(
+        0, "Side in pixels that images are resized to, aspect ratio kept and the rest black.",
+        least=0, most=4096, shown="their own size", always_hashed=True,
+    )  # fmt: skip
+    train_images: int = setting(
+        0, "Training images, validation included, drawn from all, each class in its share; every run gets the same.",
+        words="training images", least=0, shown="all",
+    )  # fmt: skip
+    test_images: int = setting(0, "Test images, drawn likewise.", least=0, shown="all")
+    validation_share: float = setting(
+        0.0, "Share of the training images that is held out for validation.",
+        least=0, below=1, shown="the data set's own",
+    )  # fmt: skip
+    stream: str = setting(
+        "auto", "Decode a folder of images while training: auto (if they don't fit into memory), always or never.",
+        role=Role.LAUNCH, words="streaming", choices=("auto", "always", "never"),
+    )  # fmt: skip
+    data_workers: int = setting(
+        0, "Processes of each run that decode streamed images.",
+        role=Role.LAUNCH, least=0, most=256, shown="1 for the CPU, up to 8 for a GPU",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """What a network is, beside its variant and depth; see `plainres.networks`."""
+
+    width: int = setting(
+        RECIPE, "Channels of the first stage.",
+        least=0, most=4096, shown="the paper's, 64 for four-stage and 16 for three-stage networks",
+    )  # fmt: skip
+    stem: str = setting(
+        RECIPE, "imagenet (7x7/2 convolution and max-pool) or small (3x3 convolution).", choices=("imagenet", "small")
+    )
+    family: str = setting(
+        "auto", "four-stage or three-stage; depths 50 and 152 exist in both.",
+        choices=("auto", "four-stage", "three-stage"), shown="the one that has the depth, four-stage first",
+        always_hashed=True,
+    )  # fmt: skip
+    shortcut: str = setting(
+        "auto",
+        "Of residual networks: A (zero padding), B (projection where the shape changes) or C (projection everywhere).",
+        choices=("auto", "A", "B", "C", "none"), shown="B for four-stage, A for three-stage", always_hashed=True,
+    )  # fmt: skip
+    conv_bias: bool = setting(False, "Give convolutions a bias, as many tutorials do; batch norm makes it redundant.")
+    projection_norm: bool = setting(True, "Let batch norm follow the projections of shortcuts B and C.")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is trained."""
+
+    augment: str = setting(
+        RECIPE, "none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).",
+        words="augmentation", choices=("none", "crop-flip"),
+    )  # fmt: skip
+    epochs: int = setting(RECIPE, "Passes over the training images.", least=1)
+    batch_size: int = setting(RECIPE, "Images a step.", least=2, why="the fewest that batch norm can normalise")
+    keep_last_batch: bool = setting(
+        False, "Train on the last images of an epoch, too few to fill a batch, as well."
+    )
+    lr: float = setting(RECIPE, "Peak learning rate of SGD.", words="learning rate", above=0)
+    momentum: float = setting(RECIPE, "Momentum of SGD.", least=0, below=1)
+    weight_decay: float = setting(RECIPE, "Weight decay of SGD.", least=0)
+    schedule: str = setting(
+        RECIPE, "Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.",
+        choices=("cosine", "step", "constant"),
+    )  # fmt: skip
+    warmup_epochs: int = setting(RECIPE, "Epochs in which the learning rate first rises linearly.", least=0)
+
+
+@dataclass(frozen=True)
+class MachineSettings:
+    """What computes, and how."""
+
+    device: str = setting(
+        "auto", "auto (CUDA where it is, else the CPU), cpu, cuda or mps.",
+        role=Role.MACHINE, choices=("auto", "cpu", "cuda", "mps"), always_hashed=True,
+    )  # fmt: skip
+    precision: str = setting(
+        "auto", "auto (bf16 where the device supports it), fp32 or bf16.",
+        role=Role.MACHINE, choices=("auto", "fp32", "bf16"), always_hashed=True,
+    )  # fmt: skip
+    threads: int = setting(
+        1, "CPU threads of each run.", role=Role.MACHINE, least=1, most=1024, always_hashed=True
+    )
+    compile: bool = setting(
+        False, "Run training steps through torch.compile; on a CPU it takes a minute, and is slower afterwards.",
+        role=Role.MACHINE,
+    )  # fmt: skip
+    cuda_graph: bool = setting(True, "Replay the training step as one CUDA graph, on a GPU.", role=Role.LAUNCH)
+
+
+@dataclass(frozen=True)
+class Settings(MachineSettings, TrainingSettings, NetworkSettings, DataSettings):
+    """All that the runs of a sweep can share."""
+
+
+@dataclass(frozen=True)
+class RunConfig(Settings):
+    """The configuration of one run, every default resolved; `plainres.config.configure` makes one.
+
+    Travels from the command line to the tracking store, as parameters, and back.
+    """
+
+    variant: str = setting(RECIPE, "plain (no shortcut) or residual.", choices=VARIANTS)
+    depth: int = setting(RECIPE, "Weighted layers on the main path.", least=1)
+    seed: int = setting(RECIPE, "Of the initial weights and of the order of the images.", least=0, most=2**63 - 1)
+    arm: str = setting(
+        "", "What the run is compared as: its variant, or `plain:init=dirac`.", role=Role.LAUNCH
+    )
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for a value that no run can be trained with."""
+        object.__setattr__(self, "arm", self.arm or self.variant)
+        for name, about in ABOUT.items():
+            about.check(getattr(self, name))
+        if self.warmup_epochs >= self.epochs:
+            raise BadInput(f"warm-up of {self.warmup_epochs} epochs is outside 0 to {self.epochs - 1}")
+        if self.stream == "always" and self.dataset != "imagefolder":
+            raise BadInput(f"only a folder of images can be streamed: {self.dataset} is kept in memory")
+
+    @property
+    def network(self) -> str:
+        """The arm at its depth, as `plain-34`."""
+        return f"{self.arm}-{self.depth}"
+
+    @property
+    def name(self) -> str:
+        """The run's name, as `plain-34-seed0`."""
+        return f"{self.network}-seed{self.seed}"
+
+    @property
+    def config_hash(self) -> str:
+        """Twelve hex digits that two runs share exactly when their results depend on equal settings.
+
+        A setting that came after the first version counts where it isn't at its default: without it, a run is what it
+        was before.
+        """
+        counted = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if ABOUT[each.name].role in (Role.IDENTITY, Role.MACHINE)
+            and (ABOUT[each.name].always_hashed or getattr(self, each.name) != each.default)
+        }
+        return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The settings as text, for the tracking store."""
+        return {name: as_text(getattr(self, name)) for name in ABOUT}
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, str]) -> "RunConfig":
+        """The configuration back from the parameters of its MLflow run; a setting that came later has its default."""
+        return cls(**{name: parse(name, text) for name, text in params.items() if name in ABOUT})
+
+
+def _about(declared: Field[Any]) -> Setting:
+    about: Setting = declared.metadata["about"]
+    return replace(
+        about,
+        words=about.words or declared.name.replace("_", " "),
+        always_hashed=about.always_hashed or declared.default is MISSING,
+    )
+
+
+DECLARED: dict[str, Field[Any]] = {each.name: each for each in fields(RunConfig)}
+ABOUT: dict[str, Setting] = {name: _about(each) for name, each in DECLARED.items()}
+
+
+def names_of(group: type) -> tuple[str, ...]:
+    """The names of the settings that a class declares or inherits."""
+    return tuple(each.name for each in fields(group))
+
+
+def identity_of(config: RunConfig) -> dict[str, Any]:
+    """The settings that a result depends on, wherever and however it's computed."""
+    return {name: getattr(config, name) for name, about in ABOUT.items() if about.role is Role.IDENTITY}
+
+
+def check_name(name: str, known: tuple[str, ...]) -> None:
+    """Raise BadInput, with the nearest name that there is, if no setting has this one."""
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        raise BadInput(f"no setting is called {name!r}" + (f"; is {near[0]} meant?" if near else ""))
+
+
+def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise BadInput naming the choices unless `value` is one of them."""
+    if value not in choices:
+        raise BadInput(f"unknown {what} {value!r}; choose from {', '.join(choices)}")
+
+
+def as_text(value: Any) -> str:
+    """A setting's value as text, from which `parse` makes it again."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def parse(name: str, text: str) -> Any:
+    """A setting's value from text.
+
+    Raises:
+        BadInput: the text is no value of the setting's type.
+    """
+    try:
+        return _reader(DECLARED[name].type)(text)
+    except ValueError:
+        raise BadInput(f"{ABOUT[name].words} {text!r} is no {_type_words(DECLARED[name].type)}") from None
+
+
+def typed(name: str, value: Any) -> Any:
+    """A value that Python code gives a setting, as its type: a whole number for a float, a list for a tuple."""
+    kind = DECLARED[name].type
+    try:
+        if get_origin(kind) is tuple and not isinstance(value, str):
+            return tuple(value)
+        if kind is int and not isinstance(value, bool):
+            return index(value)
+        if kind is float and isinstance(value, Real) and not isinstance(value, bool):
+            return float(value)
+    except TypeError:
+        pass
+    if kind in (bool, str) and isinstance(value, kind):  # type: ignore[arg-type]
+        return value
+    raise BadInput(f"{ABOUT[name].words} {value!r} is no {_type_words(kind)}")
+
+
+def _reader(kind: Any) -> Callable[[str], Any]:
+    if get_origin(kind) is tuple:
+        return lambda text: tuple(map(get_args(kind)[0], text.split()))
+    return _boolean if kind is bool else kind  # type: ignore[no-any-return]
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _type_words(kind: Any) -> str:
+    return {int: "whole number", float: "number", bool: "True or False"}.get(kind, "text")
