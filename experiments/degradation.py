@@ -8,8 +8,8 @@ from typing import Annotated
 import tyro
 
 from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
+from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.recipes import recipe_of
 from plainres.running.folders import check_root, default_root
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.sweeps.plan import Sweep, plan_sweep
@@ -99,7 +99,7 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
     from plainres.tracking.parents import has_report
     from plainres.tracking.runs import open_experiment
 
-    if recipe_of(flags.run.dataset).needs_files:
+    if facts_of(flags.run.dataset).needs_files:
         from plainres.data import dataset_of
 
         dataset_of(sweep.configs[0])  # before anything is written

@@ -12,7 +12,7 @@ import tyro
 
 from plainres.command_line import FINISHED, RunFlags, run_command
 from plainres.config import RunConfig, configure
-from plainres.recipes import recipe_of
+from plainres.data.catalogue import facts_of
 from plainres.tracking.store import browse_hint, check_experiment_name, check_store, tracking_uri
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def summary_of(config: RunConfig) -> "NetworkSummary":
     from plainres.networks.configured import network_for
     from plainres.networks.summary import summarize
 
-    of = recipe_of(config.dataset)
+    of = facts_of(config.dataset)
     if of.image_shape is not None and of.num_classes is not None:
         (channels, height, width), classes = of.image_shape, of.num_classes
     else:

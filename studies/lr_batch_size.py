@@ -7,8 +7,8 @@ from typing import Annotated
 import tyro
 
 from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
+from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.recipes import recipe_of
 from plainres.running.jobs import check_jobs
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri, without_credentials
 from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
@@ -93,7 +93,7 @@ def tune(plans: tuple[StudyPlan, ...], flags: Flags) -> int:
     from plainres.tuning.trial_workers import WorkersFail
 
     console = Console()
-    if recipe_of(flags.run.dataset).needs_files:
+    if facts_of(flags.run.dataset).needs_files:
         from plainres.tuning.data import with_data
 
         plans = with_data(plans)  # before anything is written

@@ -3,7 +3,7 @@ from dataclasses import asdict
 
 import pytest
 
-from plainres.config import RunConfig, configure, validation_size
+from plainres.config import RunConfig, configure
 from plainres.errors import BadInput
 from plainres.recipes import RECIPES
 
@@ -55,15 +55,6 @@ def test_what_came_later_leaves_the_hash_of_a_run_alone(tiny: Callable[..., RunC
 
 
 @pytest.mark.parametrize(
-    ("drawn", "share", "own", "images", "held_out"),
-    # A tenth of 256, and of 30 exactly, not by a float's last bit; digits' own; a part of MNIST in MNIST's share.
-    [(256, 0.1, 5000, 60_000, 26), (30, 0.1, 3, 30, 3), (1437, 0.0, 144, 1437, 144), (600, 0.0, 5000, 60_000, 50)],
-)
-def test_the_share_of_images_held_out(drawn: int, share: float, own: int, images: int, held_out: int) -> None:
-    assert validation_size(drawn, share, own, images) == held_out
-
-
-@pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"epochs": 0}, "epochs 0"),
@@ -100,15 +91,3 @@ def test_the_share_of_images_held_out(drawn: int, share: float, own: int, images
 def test_what_cannot_be_trained_is_refused(settings: dict[str, object], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         configure("plain", 18, **settings)  # type: ignore[arg-type]
-
-
-def test_the_recipe_knows_what_its_data_set_consists_of() -> None:
-    from plainres.data import load_dataset
-
-    digits, recipe = load_dataset("digits"), RECIPES["digits"]
-    assert digits.sizes == {
-        "train": recipe.training_images,
-        "validation": recipe.validation_images,
-        "test": recipe.test_images,
-    }
-    assert (digits.train.images.shape[1:], digits.num_classes) == (recipe.image_shape, recipe.num_classes)

@@ -6,9 +6,10 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
-from fractions import Fraction
 from typing import Any
 
+from plainres.data.catalogue import facts_of
+from plainres.data.split_sizes import check_part, draw_size, validation_size
 from plainres.errors import BadInput
 from plainres.hardware import resolve_device
 from plainres.networks.architecture import VARIANTS, check_choice, resolve_architecture
@@ -103,7 +104,7 @@ class RunConfig:
 
     def _check_images(self) -> None:
         """What's known of a data set without its files: that it has the images asked for, and enough for a batch."""
-        of = recipe_of(self.dataset)
+        of = facts_of(self.dataset)
         if not (of.training_images and of.validation_images and of.test_images and of.num_classes):
             return
         images = of.training_images + of.validation_images
@@ -161,34 +162,6 @@ class RunConfig:
     def from_params(cls, params: Mapping[str, str]) -> "RunConfig":
         """The configuration back from the parameters of its MLflow run, which are text."""
         return cls(**{field.name: _value(field, params[field.name]) for field in fields(cls) if field.name in params})
-
-
-def draw_size(what: str, wanted: int, images: int) -> int:
-    """How many of a split's images are drawn: `wanted`, or all where that is 0.
-
-    Raises:
-        BadInput: there are fewer than are wanted.
-    """
-    if wanted > images:
-        raise BadInput(f"{wanted} {what} images are asked for; there are {images}")
-    return wanted or images
-
-
-def check_part(images: int, count: int, classes: int) -> None:
-    """Raise BadInput if `count` of the images can't be taken so that each class is among them and among the rest."""
-    if not classes <= count <= images - classes:
-        raise BadInput(f"{count} of {images} images can't have all {classes} classes among them and among the rest")
-
-
-def validation_size(drawn: int, share: float, own: int, images: int) -> int:
-    """How many of the drawn training images are held out for validation, rounded up.
-
-    Args:
-        drawn: training images that were drawn.
-        share: of them for validation; 0 for the data set's own.
-        own: images that the whole data set holds out, of `images`.
-    """
-    return math.ceil(drawn * (Fraction(str(share)) if share else Fraction(own, images)))
 
 
 def _value(field: Field[Any], text: str) -> Any:
@@ -280,7 +253,7 @@ def configure(
         "schedule": schedule,
         "warmup_epochs": warmup_epochs,
     }
-    recipe_of(dataset)  # refuses what is no data set
+    facts_of(dataset)  # refuses what is no data set
     filled = replace(
         recipe_of(recipe or dataset), **{name: value for name, value in overrides.items() if value is not None}
     )

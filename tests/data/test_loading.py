@@ -15,7 +15,6 @@ from torchvision import datasets
 from plainres.data import load_dataset
 from plainres.data.resize import resize
 from plainres.errors import BadInput
-from plainres.recipes import RECIPES
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 needs_fashion_mnist = pytest.mark.skipif(not FASHION_MNIST.exists(), reason="dataset-fashion-mnist isn't installed")
@@ -59,7 +58,7 @@ def test_fashion_mnist_is_read_from_its_original_files(raw: Path) -> None:
         shutil.copy(path, raw)
     data_dir = str(raw.parents[1])
     dataset = load_dataset("fashion-mnist", data_dir)
-    assert dataset.sizes == {"train": RECIPES["fashion-mnist"].training_images, "validation": 5000, "test": 10000}
+    assert dataset.sizes == {"train": 55_000, "validation": 5000, "test": 10000}
     assert dataset.num_classes == 10
     # The published mean and deviation of all 60,000 training images are 0.2860 and 0.3530 of the range.
     mean, deviation = dataset.channel_statistics()
@@ -92,14 +91,14 @@ def test_the_bare_files_that_a_package_installs_are_read_where_they_lie(tmp_path
 def test_where_nothing_can_be_downloaded_the_data_sets_at_hand_are_named(
     raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plainres.data.loading.PACKAGED", {"fashion-mnist": raw})
+    monkeypatch.setattr("plainres.data.torchvision_files.PACKAGED", {"fashion-mnist": raw})
     write_idx(raw, 20)
     with pytest.raises(BadInput) as refusal:
         load_dataset("mnist", str(raw.parents[1]))
     assert str(refusal.value).endswith(
         f"at hand: --dataset digits, --dataset fashion-mnist, --dataset fashion-mnist --data-dir {raw}"
     )
-    monkeypatch.setattr("plainres.data.loading.PACKAGED", {})
+    monkeypatch.setattr("plainres.data.torchvision_files.PACKAGED", {})
     with pytest.raises(BadInput, match=r"at hand: --dataset digits$"):
         load_dataset("mnist", str(raw / "nothing"))
 

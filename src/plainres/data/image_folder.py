@@ -9,12 +9,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from plainres.config import DEFAULT_DATA_DIR
 from plainres.data.cache import cached, content_digest, listing_digest
 from plainres.data.decode import EXTENSIONS, Shape, decode, header_shape
 from plainres.data.progress import with_bar
 from plainres.data.splits import AnySplit, Split
 from plainres.data.streaming import StreamedSplit
+from plainres.data.unsplit import Request, Unsplit
 from plainres.errors import BadInput
+
+
+def load(request: Request) -> Unsplit:
+    """The images of a folder; raises as `read_image_folder` does."""
+    cache_dir = Path(DEFAULT_DATA_DIR).expanduser() / "decoded"
+    data_dir = request.data_dir
+    splits = read_image_folder(data_dir, request.image_size, cache_dir, request.memory, request.workers)
+    return Unsplit(*splits, tuple(class_names(data_dir / "train")))
 
 
 def read_image_folder(

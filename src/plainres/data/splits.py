@@ -9,8 +9,8 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from plainres.config import check_part
 from plainres.data.decode import Shape
+from plainres.data.split_sizes import check_part
 from plainres.data.streaming import Batch, StreamedSplit
 from plainres.errors import BadInput
 

@@ -1,0 +1,78 @@
+"""The data sets: what each consists of, as far as that's known without its files, and who loads it. Needs no torch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from plainres.errors import BadInput
+
+if TYPE_CHECKING:
+    from plainres.data.unsplit import Request, Unsplit
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One data set; None where only its files tell."""
+
+    loader: str
+    """`module:function`, imported when it's called; it takes a `Request` and returns an `Unsplit`."""
+    training_images: int | None = None
+    """Images left for training after the validation split."""
+    validation_images: int | None = None
+    """Images of the training files that are held out; a tenth where it's None."""
+    test_images: int | None = None
+    image_shape: tuple[int, int, int] | None = None
+    """Channels, height and width."""
+    num_classes: int | None = None
+    needs_files: bool = True
+    """Whether it lies in files that may be missing or damaged."""
+    published: bool = True
+    """Whether its name says what its images are; otherwise its files do, and they can be streamed."""
+
+
+MNIST = Facts(
+    loader="plainres.data.torchvision_files:load",
+    training_images=55_000,
+    validation_images=5_000,
+    test_images=10_000,
+    image_shape=(1, 28, 28),
+    num_classes=10,
+)
+# Section 4.2 of the paper: 45k training and 5k validation images.
+CIFAR10 = replace(MNIST, training_images=45_000, image_shape=(3, 32, 32))
+
+CATALOGUE = {
+    "digits": Facts(
+        loader="plainres.data.digits:load",
+        training_images=1_293,
+        validation_images=144,
+        test_images=360,
+        image_shape=(1, 8, 8),
+        num_classes=10,
+        needs_files=False,
+    ),
+    "mnist": MNIST,
+    "fashion-mnist": MNIST,
+    "cifar10": CIFAR10,
+    "cifar100": replace(CIFAR10, num_classes=100),
+    "imagefolder": Facts(loader="plainres.data.image_folder:load", published=False),
+}
+
+
+def facts_of(dataset: str) -> Facts:
+    """What is known of a data set.
+
+    Raises:
+        BadInput: no data set has this name.
+    """
+    if dataset not in CATALOGUE:
+        raise BadInput(f"unknown data set {dataset!r}; choose from {', '.join(CATALOGUE)}")
+    return CATALOGUE[dataset]
+
+
+def loader_of(dataset: str) -> "Callable[[Request], Unsplit]":
+    """The function that loads a data set; raises as `facts_of` does."""
+    module, _, function = facts_of(dataset).loader.partition(":")
+    loader: Callable[[Request], Unsplit] = getattr(import_module(module), function)
+    return loader

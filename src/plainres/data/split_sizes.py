@@ -1,0 +1,34 @@
+"""How many images a split gets, as far as it's decided without the images themselves."""
+
+import math
+from fractions import Fraction
+
+from plainres.errors import BadInput
+
+
+def draw_size(what: str, wanted: int, images: int) -> int:
+    """How many of a split's images are drawn: `wanted`, or all where that is 0.
+
+    Raises:
+        BadInput: there are fewer than are wanted.
+    """
+    if wanted > images:
+        raise BadInput(f"{wanted} {what} images are asked for; there are {images}")
+    return wanted or images
+
+
+def check_part(images: int, count: int, classes: int) -> None:
+    """Raise BadInput if `count` of the images can't be taken so that each class is among them and among the rest."""
+    if not classes <= count <= images - classes:
+        raise BadInput(f"{count} of {images} images can't have all {classes} classes among them and among the rest")
+
+
+def validation_size(drawn: int, share: float, own: int, images: int) -> int:
+    """How many of the drawn training images are held out for validation, rounded up.
+
+    Args:
+        drawn: training images that were drawn.
+        share: of them for validation; 0 for the data set's own.
+        own: images that the whole data set holds out, of `images`.
+    """
+    return math.ceil(drawn * (Fraction(str(share)) if share else Fraction(own, images)))

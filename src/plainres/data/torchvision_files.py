@@ -1,0 +1,103 @@
+"""MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 in their published files, by torchvision."""
+
+import gzip
+import os
+import sys
+import zlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from plainres.data.catalogue import CATALOGUE
+from plainres.data.splits import Split
+from plainres.data.unsplit import Request, Unsplit
+from plainres.errors import BadInput
+
+# torchvision's class, the folder below the data folder in which it looks, the files it wants there, and how those that
+# are unpacked begin.
+IDX_FILES = "{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"
+TORCHVISION = {
+    "mnist": ("MNIST", "MNIST/raw", IDX_FILES, "train-images-idx3-ubyte"),
+    "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw", IDX_FILES, "train-images-idx3-ubyte"),
+    "cifar10": ("CIFAR10", ".", "cifar-10-python.tar.gz", "cifar-10-batches-py"),
+    "cifar100": ("CIFAR100", ".", "cifar-100-python.tar.gz", "cifar-100-python"),
+}
+# Where a system's package puts the original files: Debian's dataset-fashion-mnist.
+PACKAGED = {"fashion-mnist": Path("/usr/share/datasets/fashion-mnist")}
+
+
+def load(request: Request) -> Unsplit:
+    """A data set by torchvision, which downloads its files where they are missing and checks their integrity.
+
+    Raises:
+        BadInput: the files can't be downloaded, or are damaged.
+    """
+    from torchvision import datasets
+
+    name, data_dir = request.name, request.data_dir
+    class_name, folder, files, _ = TORCHVISION[name]
+    make = getattr(datasets, class_name)
+
+    def read(root: Path, *, train: bool) -> Any:
+        try:
+            return make(root, train=train)
+        except RuntimeError:
+            print(f"{name} is not in {data_dir}: downloading it", file=sys.stderr)
+        try:
+            return make(root, train=train, download=True)
+        except (OSError, RuntimeError) as error:
+            raise BadInput(
+                f"{name} can't be downloaded: put {files} into {data_dir / folder}, or take a data set at hand: "
+                + ", ".join(at_hand(data_dir))
+            ) from error
+
+    try:
+        with TemporaryDirectory() as temporary:
+            root = data_dir
+            if any(data_dir.glob("*-ubyte.gz")):  # the bare files, as a system's package installs them
+                root = Path(temporary)
+                _unpack(data_dir, root / folder)
+            _unpack(root / folder, root / folder)
+            training, test = read(root, train=True), read(root, train=False)
+            splits = _split_of(training), _split_of(test)
+    except BadInput:
+        raise
+    except (ValueError, OSError, EOFError, AssertionError, zlib.error) as error:
+        raise BadInput(f"the files of {name} in {data_dir / folder} can't be read: {error}") from error
+    # MNIST's classes are called "0 - zero" and so on.
+    names = tuple(name.partition(" - ")[0] for name in training.classes)
+    return Unsplit(*splits, names)
+
+
+def at_hand(data_dir: Path) -> list[str]:
+    """The data sets that need no download, as the flags that choose them."""
+    return [
+        *(f"--dataset {name}" for name, facts in CATALOGUE.items() if not facts.needs_files),
+        *(
+            f"--dataset {name}"
+            for name, (_, folder, _, begin) in TORCHVISION.items()
+            if any((data_dir / folder).glob(f"{begin}*"))
+        ),
+        *(f"--dataset {name} --data-dir {folder}" for name, folder in PACKAGED.items() if folder.exists()),
+    ]
+
+
+def _unpack(packed_folder: Path, folder: Path) -> None:
+    """Unpack files as `train-images-idx3-ubyte.gz`, which torchvision only does for those it downloaded itself."""
+    for packed in packed_folder.glob("*-ubyte.gz"):
+        folder.mkdir(parents=True, exist_ok=True)
+        unpacked = folder / packed.stem
+        if not unpacked.exists():
+            content = gzip.decompress(packed.read_bytes())
+            partial = unpacked.with_suffix(f".{os.getpid()}")
+            partial.write_bytes(content)
+            partial.replace(unpacked)
+
+
+def _split_of(dataset: Any) -> Split:
+    """torchvision's arrays, (N, H, W) of MNIST or (N, H, W, C) of CIFAR, as a split."""
+    images = torch.as_tensor(dataset.data)
+    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+    return Split(images, torch.as_tensor(dataset.targets, dtype=torch.int64))
