@@ -7,16 +7,18 @@ from typing import Annotated
 
 import tyro
 
-from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
+from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
 from plainres.running.folders import check_root, default_root
 from plainres.running.jobs import check_jobs, default_jobs
+from plainres.settings import Settings
+from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
 from plainres.sweeps.tuned import from_params, to_params
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
 from plainres.tuning.best import tuned_values
-from plainres.tuning.definition import DEFAULT_PREFIX
+from plainres.tuning.definition import DEFAULT_PREFIX, SEARCHED
 from plainres.tuning.storage import DEFAULT_STORAGE
 
 PROGRAM = "uv run python -m experiments.degradation"
@@ -32,8 +34,9 @@ class Flags:
 
     depths: tuple[int, ...] = (18, 34, 50)
     """Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage)."""
-    variants: tuple[str, ...] = ("plain", "residual")
-    """plain (no shortcut), residual, or both."""
+    arms: tuple[str, ...] = ("plain", "residual")
+    """What is compared: plain (no shortcut), residual, and either with settings of its own, as residual:shortcut=C or
+    plain:lr=0.01,warmup_epochs=1."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of initial weights and order of the images; a run each, and a verdict needs two."""
     jobs: Annotated[int | None, with_default("one a core on the CPU, 1 on a GPU", "INT")] = None
@@ -54,7 +57,7 @@ class Flags:
     """Database of the studies, for --tuned."""
     study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
     """What the studies' names begin with, for --tuned."""
-    run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
+    run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
 
 def main(flags: Flags) -> int:
@@ -65,7 +68,7 @@ def main(flags: Flags) -> int:
         if not run_exists(uri, flags.report):
             raise BadInput(f"the tracking store has no run {flags.report!r}")
         return report(flags.report, uri, rebuild=True)
-    sweep = plan_sweep(flags.variants, flags.depths, flags.seeds, **flags.run.settings)
+    sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, **flags.run.values)
     check_jobs(flags.jobs)
     check_experiment_name(flags.experiment_name)
     if flags.checkpoint_every < 0:
@@ -82,12 +85,17 @@ def main(flags: Flags) -> int:
 
 def tune(sweep: Sweep, flags: Flags) -> Sweep:
     """The sweep with the learning rate and batch size that each network's study found best."""
-    if flags.run.lr is not None or flags.run.batch_size is not None:
-        raise BadInput("--tuned takes learning rate and batch size from the studies: leave out --lr and --batch-size")
+    recipe = recipe_settings(arguments=sys.argv[1:])
+    own = [arm for arm in sweep.arms if set(SEARCHED) & parse_arm(arm).settings.keys()]
+    if own or any(getattr(flags.run, name) != getattr(recipe, name) for name in SEARCHED):
+        raise BadInput(
+            "--tuned takes learning rate and batch size from the studies: leave out --lr and --batch-size, and an "
+            "arm's own"
+        )
     prefix = DEFAULT_PREFIX if flags.study_name is None else flags.study_name
     tuned = tuned_values(flags.storage or DEFAULT_STORAGE, prefix, sweep.configs)
-    own = {network: {"lr": values.lr, "batch_size": values.batch_size} for network, values in tuned.items()}
-    return plan_sweep(flags.variants, flags.depths, flags.seeds, own=own, notes=to_params(tuned), **flags.run.settings)
+    of_network = {network: {"lr": values.lr, "batch_size": values.batch_size} for network, values in tuned.items()}
+    return plan_sweep(flags.arms, flags.depths, flags.seeds, own=of_network, notes=to_params(tuned), **flags.run.values)
 
 
 def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:

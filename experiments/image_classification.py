@@ -4,15 +4,16 @@
 """
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
-from plainres.command_line import FINISHED, RunFlags, run_command
-from plainres.config import RunConfig, configure
+from plainres.command_line import FINISHED, recipe_settings, run_command
+from plainres.config import configure
 from plainres.data.catalogue import facts_of
+from plainres.settings import RunConfig, Settings
 from plainres.tracking.store import browse_hint, check_experiment_name, check_store, tracking_uri
 
 if TYPE_CHECKING:
@@ -25,27 +26,24 @@ if TYPE_CHECKING:
 PROGRAM = "uv run python -m experiments.image_classification"
 # The tutorial's ResNet-18 has biases under its batch norms and none of these on its shortcuts; its framework trains on
 # the last, smaller batch too.
-TUTORIAL = RunFlags(
-    dataset="mnist",
-    recipe="mnist",
-    image_size=224,
-    train_images=256,
-    test_images=128,
-    validation_share=0.1,
-    augment="none",
-    epochs=3,
-    batch_size=128,
-    keep_last_batch=True,
-    lr=0.01,
-    momentum=0.0,
-    weight_decay=0.0,
-    schedule="constant",
-    warmup_epochs=0,
-    stem="imagenet",
-    conv_bias=True,
-    projection_norm=False,
-    threads=2,
-)
+TUTORIAL = {
+    "dataset": "mnist",
+    "recipe": "mnist",
+    "image_size": 224,
+    "train_images": 256,
+    "test_images": 128,
+    "validation_share": 0.1,
+    "epochs": 3,
+    "keep_last_batch": True,
+    "lr": 0.01,
+    "momentum": 0.0,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "stem": "imagenet",
+    "conv_bias": True,
+    "projection_norm": False,
+    "threads": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,8 @@ class Flags:
     By default a ResNet-18 on 256 images of MNIST. The run is tracked in MLflow (MLFLOW_TRACKING_URI, or mlflow.db in
     this folder). Exit code: 0 finished, 1 the tracking store went away, 2 bad input, 130 interrupted.
     """
+
+    OWN: ClassVar[Mapping[str, Any]] = TUTORIAL
 
     variant: str = "residual"
     """residual, or plain (no shortcut)."""
@@ -68,12 +68,12 @@ class Flags:
     """Give the summary a row for each layer, not only for each stage."""
     experiment_name: str = "image-classification"
     """MLflow experiment that the run belongs to."""
-    run: Annotated[RunFlags, tyro.conf.arg(name="")] = TUTORIAL
+    run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=lambda: recipe_settings(TUTORIAL))
 
 
 def main(flags: Flags) -> int:
     """Check what can be checked in an instant, then show the network and train it."""
-    config = configure(flags.variant, flags.depth, flags.seed, **flags.run.settings)
+    config = configure(flags.variant, flags.depth, flags.seed, **flags.run.values)
     if flags.summary:
         print(summary_of(config).table(layers=flags.layers))
         return FINISHED

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
+from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.config import RunConfig
 from plainres.durable import write_whole
 from plainres.errors import BadInput
+from plainres.settings import Settings
 from plainres.sweeps.plan import plan_sweep
 
 if TYPE_CHECKING:
@@ -38,15 +39,15 @@ class Flags:
 
     depths: tuple[int, ...] = (18, 50)
     """Depths of the networks."""
-    variants: tuple[str, ...] = ("residual",)
-    """plain, residual, or both."""
+    arms: tuple[str, ...] = ("residual",)
+    """plain, residual, or either with settings of its own, as residual:shortcut=C."""
     rounds: int = 10
     """Rounds, in each of which every loop has its turn."""
     seconds: float = 2.0
     """Length of a turn."""
     json: Annotated[str | None, with_default("none", "PATH")] = None
     """File for the results of every round."""
-    run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
+    run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
 
 def main(flags: Flags) -> int:
@@ -57,7 +58,7 @@ def main(flags: Flags) -> int:
         raise BadInput(f"seconds {flags.seconds} is outside 0 to {LONGEST_TURN}")
     if flags.json is not None:
         check_writable(Path(flags.json))
-    configs = plan_sweep(flags.variants, flags.depths, (0,), **flags.run.settings).configs
+    configs = plan_sweep(flags.arms, flags.depths, (0,), **flags.run.values).configs
     return compare_all(configs, flags)
 
 
@@ -85,7 +86,7 @@ def compare_all(configs: tuple[RunConfig, ...], flags: Flags) -> int:
     console.print(f"{hardware}; {configs[0].dataset}, batch {configs[0].batch_size}, {configs[0].precision}")
     try:
         for config in configs:
-            with console.status(f"measuring {config.variant} {config.depth}"):
+            with console.status(f"measuring {config.network}"):
                 comparisons.append(compare(config, flags.rounds, flags.seconds))
             console.print(f"\n{comparisons[-1].network}", terminal_table(comparisons[-1]))
     except LoopFailed as failure:
@@ -137,7 +138,7 @@ def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
     ours, torchs = flops_per_image(config)
     flops = {loop: torchs if "conventional" in loop else ours for loop in peaks}
     measured = measure(contenders, rounds, seconds)
-    return Comparison(f"{config.variant}-{config.depth}", measured, flops, peaks, tuple(ratios))
+    return Comparison(config.network, measured, flops, peaks, tuple(ratios))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import tyro
 
-from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
+from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
 from plainres.running.jobs import check_jobs
+from plainres.settings import Settings
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri, without_credentials
 from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
 from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
@@ -29,8 +30,8 @@ class Flags:
 
     depths: tuple[int, ...] = (18, 34, 50)
     """Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage)."""
-    variants: tuple[str, ...] = ("plain", "residual")
-    """plain (no shortcut), residual, or both."""
+    arms: tuple[str, ...] = ("plain", "residual")
+    """What is tuned: plain (no shortcut), residual, and either with settings of its own, as residual:shortcut=C."""
     trials: int = 20
     """Of each study in total, those of earlier starts and of other machines included."""
     lr_range: tuple[float, float] = (1e-3, 1.0)
@@ -55,7 +56,7 @@ class Flags:
     """Trials trained side by side by this command."""
     experiment_name: str = "lr_batch_size"
     """MLflow experiment that the runs belong to."""
-    run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
+    run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
 
 def main(flags: Flags) -> int:
@@ -69,8 +70,8 @@ def main(flags: Flags) -> int:
         sampler_seed=flags.sampler_seed,
     )
     plans = plan_studies(
-        flags.variants, flags.depths, flags.seed,
-        prefix=flags.study_name, search=search, settings=flags.run.settings,
+        flags.arms, flags.depths, flags.seed,
+        prefix=flags.study_name, search=search, settings=flags.run.values,
     )  # fmt: skip
     if flags.trials < 1:
         raise BadInput(f"trials {flags.trials} is below 1")

@@ -1,7 +1,9 @@
 """Whatever is asked for is either trained or refused in one line with exit code 2."""
 
 import math
+import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 from experiments import degradation
 from plainres.command_line import run_command
 from plainres.config import configure
+from plainres.data.catalogue import CATALOGUE
 from plainres.errors import BadInput
+from plainres.settings import ABOUT, DECLARED, Settings, names_of
 from plainres.training import Trainer
 
 # Words as a shell can pass them: no null character.
@@ -26,36 +30,60 @@ def choice(*names: str) -> st.SearchStrategy[str]:
     return st.one_of(st.sampled_from(names), words)
 
 
-flags = st.lists(
-    st.one_of(
+def values_of(kind: object, choices: tuple[str, ...] = ()) -> st.SearchStrategy[str]:
+    return choice(*choices) if choices else numbers if kind in (int, float) else words
+
+
+def flags_of(command: type) -> st.SearchStrategy[list[str]]:
+    """Any flag that the command has: its own, and one for each setting that is declared."""
+    own = get_type_hints(command)
+    flags = [
+        flag(f"--{name.replace('_', '-')}", values_of(get_args(kind)[0] if get_args(kind) else kind), most=4)
+        for name, kind in own.items()
+        if name not in ("run", "fresh", "tuned")
+    ]
+    for name in names_of(Settings):
+        about, kind = ABOUT[name], DECLARED[name].type
+        words_of = f"--{name.replace('_', '-')}"
+        if not about.on_command_line:
+            continue
+        if kind is bool:
+            flags.append(st.sampled_from([[words_of], [f"--no-{words_of[2:]}"]]))
+        else:
+            flags.append(flag(words_of, values_of(kind, about.choices)))
+    flags += [
         flag("--depths", st.one_of(st.sampled_from(["18", "20", "34"]), numbers), most=4),
-        flag("--seeds", numbers, most=3),
-        flag("--variants", choice("plain", "residual"), most=3),
-        flag("--dataset", choice("digits", "mnist", "imagefolder")),
-        flag("--recipe", choice("digits", "cifar10")),
-        flag("--augment", choice("none", "crop-flip")),
-        flag("--schedule", choice("cosine", "step")),
-        flag("--stem", choice("small", "imagenet")),
-        flag("--family", choice("four-stage", "three-stage")),
-        flag("--shortcut", choice("A", "B", "C")),
-        flag("--device", choice("auto", "cpu")),
-        flag("--precision", choice("auto", "fp32")),
-        *(
-            flag(f"--{name}", numbers)
-            for name in (
-                *("epochs", "batch-size", "lr", "momentum", "weight-decay", "warmup-epochs", "width", "threads"),
-                *("image-size", "jobs", "checkpoint-every"),
-            )
-        ),
-        *(flag(f"--{name}", words) for name in ("data-dir", "experiment-name", "checkpoint-dir", "report")),
+        flag("--arms", choice("plain", "residual", "residual:shortcut=C", "plain:lr=", "plain:lr=0.1"), most=3),
+        flag("--dataset", choice(*CATALOGUE)),
+        st.sampled_from([["--fresh"], ["--tuned"], ["--no-tuned"]]),
         st.lists(words, max_size=2),
-    ),
-    max_size=2,
-).map(lambda chosen: [word for given in chosen for word in given])
+    ]
+    return st.lists(st.one_of(flags), max_size=3).map(lambda chosen: [word for given in chosen for word in given])
+
+
+def test_every_setting_is_a_flag_whose_help_shows_what_would_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    helps = {}
+    cifar = ["--help --dataset cifar10", "--dataset cifar10 --epochs 3 --help"]
+    for line in ("--help", *cifar):
+        monkeypatch.setattr("sys.argv", ["degradation", *line.split()])
+        with pytest.raises(SystemExit):
+            run_command(degradation.Flags, degradation.main, degradation.PROGRAM)
+        helps[line] = " ".join(re.sub("[│╭╰─╮╯]", " ", capsys.readouterr().out).split())
+    for name in names_of(Settings):
+        if ABOUT[name].on_command_line:
+            assert f"--{name.replace('_', '-')}" in helps["--help"]
+    # Section 4.2 of the paper.
+    for text in (helps[line] for line in cifar):
+        assert "Peak learning rate of SGD. (default: 0.1)" in text
+        assert "Images a step. (default: 128)" in text
+        assert "Passes over the training images. (default: 182)" in text
+    assert "Peak learning rate of SGD. (default: 0.02)" in helps["--help"]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(flags)
+@given(flags_of(degradation.Flags))
 def test_any_command_line_is_planned_or_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], store: str, arguments: list[str]
 ) -> None:

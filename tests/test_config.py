@@ -10,7 +10,7 @@ from plainres.recipes import RECIPES
 
 def test_what_is_not_given_comes_from_the_recipe_and_the_paper() -> None:
     config = configure("residual", 34, epochs=9, device="cpu")
-    assert (config.epochs, config.lr, config.shortcut) == (9, RECIPES["digits"].lr, "B")
+    assert (config.epochs, config.lr, config.shortcut) == (9, RECIPES["digits"]["lr"], "B")
     assert configure("plain", 34, device="cpu").shortcut == "none"
 
 
@@ -68,7 +68,7 @@ def test_what_came_later_leaves_the_hash_of_a_run_alone(tiny: Callable[..., RunC
         ({"test_images": 361}, "361 test images are asked for; there are 360"),
         ({"train_images": 50}, "6 of 50 images can't have all 10 classes"),
         ({"train_images": 5}, "5 of 1437 images can't have all 10 classes"),
-        ({"train_images": -1}, "-1 training"),
+        ({"train_images": -1}, "training images -1 is below 0"),
         ({"validation_share": 1.0}, "validation share 1.0"),
         ({"image_size": -1}, "image size -1"),
         ({"lr": 0.0}, "learning rate 0.0"),

@@ -21,7 +21,7 @@ def test_the_order_of_the_flags_does_not_make_another_sweep() -> None:
 @pytest.mark.parametrize(
     ("variants", "depths", "seeds", "words"),
     [
-        (["plain", "plain"], [18], [0], "variant plain is given twice"),
+        (["plain", "plain"], [18], [0], "arm plain is given twice"),
         (["plain"], [18, 34, 18], [0], "depth 18 is given twice"),
         (["plain"], [18], [1, 1], "seed 1 is given twice"),
         (["plain"], [], [0], "no depth"),

@@ -11,7 +11,7 @@ from plainres.config import RunConfig
 from plainres.data.catalogue import facts_of, loader_of
 from plainres.data.memory import memory_for_images
 from plainres.data.resize import resize
-from plainres.data.split_sizes import draw_size, validation_size
+from plainres.data.split_sizes import check_batch_size, draw_size, validation_size
 from plainres.data.splits import AnySplit, ImageDataset, Split, carve, index_hash
 from plainres.data.unsplit import Request
 
@@ -30,7 +30,7 @@ def dataset_of(config: RunConfig) -> ImageDataset:
         memory_for_images(config),
         config.data_workers,
     )
-    config.check_batch_size(len(dataset.train))
+    check_batch_size(config, len(dataset.train))
     return dataset
 
 

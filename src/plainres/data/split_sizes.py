@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 from plainres.errors import BadInput
+from plainres.settings import RunConfig
 
 
 def draw_size(what: str, wanted: int, images: int) -> int:
@@ -32,3 +33,17 @@ def validation_size(drawn: int, share: float, own: int, images: int) -> int:
         own: images that the whole data set holds out, of `images`.
     """
     return math.ceil(drawn * (Fraction(str(share)) if share else Fraction(own, images)))
+
+
+def check_batch_size(config: RunConfig, training_images: int) -> None:
+    """Raise BadInput if a run's batches can't be made of so many training images."""
+    if config.keep_last_batch:
+        if training_images % config.batch_size == 1:
+            raise BadInput(
+                f"batches of {config.batch_size} leave one of {training_images} training images over, which batch norm "
+                "can't normalise"
+            )
+    elif config.batch_size > training_images:
+        raise BadInput(
+            f"batch size {config.batch_size} is above the {training_images} training images of {config.dataset}"
+        )

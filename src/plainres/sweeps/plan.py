@@ -2,22 +2,24 @@
 
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-from plainres.config import RunConfig, configure
+from plainres.config import configure
 from plainres.errors import BadInput
+from plainres.settings import RunConfig, Settings, as_text, names_of
+from plainres.sweeps.arms import parse_arm
 
-# What differs between the runs of one sweep; the rest of a configuration they share.
-VARYING = ("variant", "depth", "seed", "shortcut")
+Network = tuple[str, int]
+"""An arm's name and a depth."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Every variant at every depth with every seed, alike in all else; `plan_sweep` makes one."""
+    """Every arm at every depth with every seed, alike in all that isn't an arm's own; `plan_sweep` makes one."""
 
-    variants: tuple[str, ...]
+    arms: tuple[str, ...]
     depths: tuple[int, ...]
     seeds: tuple[int, ...]
     configs: tuple[RunConfig, ...]
@@ -29,62 +31,75 @@ class Sweep:
         """Twelve hex digits that two sweeps share exactly when they ask for the same runs, for the same reasons."""
         hashes = sorted(config.config_hash for config in self.configs)
         hashes += [f"{name}={text}" for name, text in sorted(self.notes.items())]
+        # Sweeps that compare the same runs under other names aren't the same.
+        hashes += sorted(arm for arm in self.arms if ":" in arm)
         return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:12]
 
     @property
     def params(self) -> dict[str, str]:
         """What was asked for, as the parameters of the sweep's parent run."""
-        shared = {name: self._setting(name) for name in asdict(self.configs[0]) if name not in VARYING}
-        shortcuts = {config.shortcut for config in self.configs if config.shortcut != "none"}
         return {
-            "variants": " ".join(self.variants),
+            "arms": " ".join(self.arms),
             "depths": " ".join(map(str, self.depths)),
             "seeds": " ".join(map(str, self.seeds)),
-            **shared,
-            "shortcut": " ".join(shortcuts) or "none",
+            **{name: self._setting(name) for name in names_of(Settings)},
             **self.notes,
         }
 
+    def with_content(self, content: str) -> "Sweep":
+        """The sweep on images of this content, which only their files tell."""
+        return replace(self, configs=tuple(replace(config, data_content=content) for config in self.configs))
+
     def _setting(self, name: str) -> str:
-        """A setting's value, or where networks differ in it the value of each."""
-        values = {f"{config.variant}-{config.depth}": getattr(config, name) for config in reversed(self.configs)}
-        if len(set(values.values())) == 1:
-            return str(getattr(self.configs[0], name))
-        return ", ".join(f"{value} ({network})" for network, value in values.items())
+        """A setting's value, or where networks differ in it the value of each arm, or of each network."""
+        of_network = {(config.arm, config.depth): as_text(getattr(config, name)) for config in reversed(self.configs)}
+        of_arm = {arm: {of_network[arm, depth] for depth in self.depths} for arm in self.arms}
+        if len(set(of_network.values())) == 1:
+            return next(iter(of_network.values()))
+        if all(len(values) == 1 for values in of_arm.values()):
+            return ", ".join(f"{next(iter(values))} ({arm})" for arm, values in of_arm.items())
+        return ", ".join(f"{value} ({arm}-{depth})" for (arm, depth), value in of_network.items())
 
 
 def plan_sweep(
-    variants: Sequence[str],
+    arms: Sequence[str],
     depths: Sequence[int],
     seeds: Sequence[int],
     *,
-    own: Mapping[tuple[str, int], Mapping[str, Any]] | None = None,
+    own: Mapping[Network, Mapping[str, Any]] | None = None,
     notes: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Sweep:
-    """The sweep over variants x depths x seeds; `settings` are those of `plainres.config.configure`.
+    """The sweep over arms x depths x seeds; `settings` are those of `plainres.config.configure`.
 
     Args:
-        variants, depths, seeds: what is combined.
-        own: by variant and depth, what a network has of its own in place of the settings that all share.
+        arms, depths, seeds: what is combined; arms as `plainres.sweeps.arms.parse_arm` reads them.
+        own: by arm and depth, what a network has of its own in place of the settings that all share.
         notes: the sweep's.
         settings: what all runs share.
 
     Raises:
-        BadInput: an empty list or a repeated value in one, depths of two families, or what `configure` refuses.
+        BadInput: an empty list or a repeated value in one, two arms that come to the same, depths of two families, or
+            what `configure` refuses.
     """
-    for what, values in (("variant", variants), ("depth", depths), ("seed", seeds)):
+    parsed = [parse_arm(text) for text in arms]
+    names = [arm.name for arm in parsed]
+    for what, values in (("arm", names), ("depth", depths), ("seed", seeds)):
         check_distinct(what, values)
     # The deepest first: the longest runs would otherwise end the sweep with idle workers.
     configs = tuple(
-        configure(variant, depth, seed, **{**settings, **(own or {}).get((variant, depth), {})})
-        for depth, seed, variant in product(sorted(depths, reverse=True), seeds, variants)
-    )
+        configure(
+            arm.variant, depth, seed, arm=arm.name,
+            **{**settings, **(own or {}).get((arm.name, depth), {}), **arm.settings},
+        )
+        for depth, seed, arm in product(sorted(depths, reverse=True), seeds, parsed)
+    )  # fmt: skip
+    _check_differ(configs)
     family_of = {config.depth: config.family for config in configs}
     if len(set(family_of.values())) > 1:
         listed = ", ".join(f"{depth} is {family}" for depth, family in sorted(family_of.items()))
         raise BadInput(f"depths of two families can't be compared: {listed}")
-    return Sweep(tuple(variants), tuple(sorted(depths)), tuple(seeds), configs, notes or {})
+    return Sweep(tuple(names), tuple(sorted(depths)), tuple(seeds), configs, notes or {})
 
 
 def check_distinct(what: str, values: Sequence[Hashable]) -> None:
@@ -94,3 +109,12 @@ def check_distinct(what: str, values: Sequence[Hashable]) -> None:
     repeated = [value for value in values if values.count(value) > 1]
     if repeated:
         raise BadInput(f"{what} {repeated[0]} is given twice")
+
+
+def _check_differ(configs: Sequence[RunConfig]) -> None:
+    """Raise BadInput for two arms of the same configuration."""
+    arm_of: dict[str, str] = {}
+    for config in configs:
+        other = arm_of.setdefault(config.config_hash, config.arm)
+        if other != config.arm:
+            raise BadInput(f"arms {other} and {config.arm} are the same configuration at depth {config.depth}")

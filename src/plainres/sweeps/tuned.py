@@ -24,7 +24,7 @@ class Tuned:
         study: the study's name.
     """
 
-    variant: str
+    arm: str
     depth: int
     lr: float
     batch_size: int
@@ -40,7 +40,7 @@ class Tuned:
     @property
     def network(self) -> str:
         """As `plain-34`."""
-        return f"{self.variant}-{self.depth}"
+        return f"{self.arm}-{self.depth}"
 
 
 def objective_words(objective: str) -> str:
@@ -56,11 +56,13 @@ def to_params(tuned: Mapping[tuple[str, int], Tuned]) -> dict[str, str]:
 def from_params(params: Mapping[str, str]) -> list[Tuned]:
     """The tuned values among a sweep's parameters; none if it wasn't tuned."""
     tuned = [_from_json(text) for name, text in params.items() if name.startswith(PARAM)]
-    return sorted(tuned, key=lambda values: (values.variant, values.depth))
+    return sorted(tuned, key=lambda values: (values.arm, values.depth))
 
 
 def _from_json(text: str) -> Tuned:
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
     }
+    if "variant" in values:  # as it was called before there were arms
+        values["arm"] = values.pop("variant")
     return Tuned(**values)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from plainres.config import RunConfig
 from plainres.errors import BadInput
+from plainres.settings import RunConfig
 from plainres.sweeps.tuned import Tuned
 from plainres.tracking.store import without_credentials
 from plainres.tuning.definition import differences, run_settings, study_name
@@ -13,7 +13,7 @@ from plainres.tuning.storage import DEFINITION, check_storage, existing_storage
 
 
 def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> dict[tuple[str, int], Tuned]:
-    """The tuned values of the networks that configurations are for, by variant and depth.
+    """The tuned values of the networks that configurations are for, by arm and depth.
 
     Args:
         url: the studies' storage.
@@ -27,9 +27,9 @@ def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> dict[tu
 
     check_storage(url)
     storage = existing_storage(url)
-    names = {(config.variant, config.depth): study_name(prefix, config) for config in configs}
+    names = {(config.arm, config.depth): study_name(prefix, config) for config in configs}
     known = {} if storage is None else {study.study_name: study.user_attrs for study in storage.get_all_studies()}
-    missing = [f"{variant}-{depth}" for (variant, depth), name in names.items() if name not in known]
+    missing = [f"{arm}-{depth}" for (arm, depth), name in names.items() if name not in known]
     if storage is None or missing:
         raise BadInput(
             f"no study of {', '.join(missing)} named {prefix}/{configs[0].dataset}/... in {without_credentials(url)}: "
@@ -37,7 +37,7 @@ def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> dict[tu
         )
     tuned = {}
     for config in configs:
-        network = config.variant, config.depth
+        network = config.arm, config.depth
         if network not in tuned:
             _check_settings(names[network], known[names[network]].get(DEFINITION, {}), config)
             study = optuna.load_study(study_name=names[network], storage=storage)
@@ -62,7 +62,7 @@ def _tuned(study: Any, config: RunConfig) -> Tuned:
     near = whole[: math.ceil(len(whole) / 4)]
     best, rates, sizes = whole[0], [t.params["lr"] for t in near], [t.params["batch_size"] for t in near]
     return Tuned(
-        variant=config.variant,
+        arm=config.arm,
         depth=config.depth,
         lr=best.params["lr"],
         batch_size=best.params["batch_size"],

@@ -2,20 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import MISSING, dataclass
 from typing import Any
 
-from plainres.config import RunConfig
+from plainres.config import changed
 from plainres.errors import BadInput
-from plainres.networks.architecture import check_choice
+from plainres.settings import DECLARED, RunConfig, check_choice, identity_of
 from plainres.sweeps.plan import check_distinct, plan_sweep
 
 OBJECTIVES = ("train_loss", "train_error", "validation_loss", "validation_error")
 PRUNERS = ("median", "hyperband", "none")
 DEFAULT_PREFIX = "lr-batch-size"
 
-# Not part of a study: what is searched, how a machine computes, and where the files of a published data set lie.
-OUTSIDE = ("lr", "batch_size", "threads", "data_dir")
+SEARCHED = ("lr", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,14 @@ class StudyPlan:
     def __post_init__(self) -> None:
         """Raise BadInput for a batch size or a pruner's warm-up that this network's runs can't have."""
         for batch_size in self.search.batch_sizes:
-            replace(self.config, batch_size=batch_size)
+            changed(self.config, batch_size=batch_size)
         if not 0 <= self.pruner_warmup <= self.config.epochs:
             raise BadInput(f"the pruner's warm-up of {self.pruner_warmup} epochs is outside 0 to {self.config.epochs}")
 
     @property
     def arm(self) -> str:
         """The network, as `plain-34`."""
-        return f"{self.config.variant}-{self.config.depth}"
+        return self.config.network
 
     @property
     def name(self) -> str:
@@ -98,7 +97,7 @@ class StudyPlan:
 
     def trial_config(self, lr: float, batch_size: int) -> RunConfig:
         """The run that a trial of these values trains. Epochs are the same for all, and so are the images seen."""
-        return replace(self.config, lr=lr, batch_size=batch_size)
+        return changed(self.config, lr=lr, batch_size=batch_size)
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -121,29 +120,28 @@ class StudyPlan:
 
 def study_name(prefix: str, config: RunConfig) -> str:
     """The name of a network's study, as `lr-batch-size/digits/plain-34`."""
-    return f"{prefix}/{config.dataset}/{config.variant}-{config.depth}"
+    return f"{prefix}/{config.dataset}/{config.network}"
 
 
 def run_settings(config: RunConfig) -> dict[str, Any]:
-    """What a run and the study that tunes it must share: all but learning rate, batch size, seed and machine."""
-    outside = {*OUTSIDE, "seed", "arm"} - ({"data_dir"} if config.dataset == "imagefolder" else set())
-    return {name: value for name, value in asdict(config).items() if name not in outside}
+    """What a run and the study that tunes it must share: the identity, but for what is searched and the seed."""
+    return {name: value for name, value in identity_of(config).items() if name not in (*SEARCHED, "seed")}
 
 
 def differences(stored: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     """In words, what two definitions differ in; a setting that came after the stored one had its default then."""
-    defaults = {field.name: field.default for field in fields(RunConfig) if field.default is not MISSING}
+    before = {name: each.default for name, each in DECLARED.items() if each.default is not MISSING} | stored
     return [
-        f"{name.replace('_', ' ')} is {stored.get(name, defaults.get(name))}, not {value}"
+        f"{name.replace('_', ' ')} is {before.get(name)}, not {value}"
         for name, value in asked.items()
-        if stored.get(name, defaults.get(name)) != value
+        if before.get(name) != value
     ]
 
 
 def plan_studies(
-    variants: Sequence[str], depths: Sequence[int], seed: int, *, prefix: str, search: Search, settings: dict[str, Any]
+    arms: Sequence[str], depths: Sequence[int], seed: int, *, prefix: str, search: Search, settings: dict[str, Any]
 ) -> tuple[StudyPlan, ...]:
-    """A study for each variant at each depth, deepest first.
+    """A study for each arm at each depth, deepest first.
 
     Args:
         seed: of every trial's initial weights and order of the images, so that trials differ in what is searched.
@@ -156,5 +154,5 @@ def plan_studies(
     """
     if not prefix.strip():
         raise BadInput("the studies' name is empty")
-    configs = plan_sweep(variants, depths, [seed], **settings).configs
+    configs = plan_sweep(arms, depths, [seed], **settings).configs
     return tuple(StudyPlan(prefix, search, config) for config in configs)

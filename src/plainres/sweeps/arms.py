@@ -1,0 +1,73 @@
+"""What is compared: a variant with settings of its own, written `residual` or `plain:init=dirac,lr=0.01`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from plainres.errors import BadInput
+from plainres.settings import (
+    ABOUT,
+    VARIANTS,
+    DataSettings,
+    Role,
+    Settings,
+    as_text,
+    check_choice,
+    check_name,
+    names_of,
+    parse,
+)
+
+# The settings that an arm may have of its own: all that results depend on, but for the images, which all arms share.
+OWN = tuple(
+    name for name in names_of(Settings) if ABOUT[name].role is Role.IDENTITY and name not in names_of(DataSettings)
+)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A variant, and the settings in which it differs from the rest of the sweep."""
+
+    variant: str
+    settings: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """As it's written, settings in alphabetical order."""
+        own = ",".join(f"{name}={as_text(value)}" for name, value in sorted(self.settings.items()))
+        return f"{self.variant}:{own}" if own else self.variant
+
+
+def parse_arm(text: str) -> Arm:
+    """An arm from what was written.
+
+    Raises:
+        BadInput: the variant, a setting's name or its value is wrong; says which.
+    """
+    variant, colon, listed = text.partition(":")
+    try:
+        check_choice("variant", variant.strip(), VARIANTS)
+        if colon and not listed.strip():
+            raise BadInput("no setting follows the colon")
+        own: dict[str, Any] = {}
+        for part in listed.split(",") if colon else ():
+            name, equals, value = (piece.strip() for piece in part.partition("="))
+            name = name.replace("-", "_")
+            if not equals:
+                raise BadInput(f"{part!r} is no setting=value")
+            if name in own:
+                raise BadInput(f"{name} is given twice")
+            _check_own(name)
+            own[name] = parse(name, value)
+            ABOUT[name].check(own[name])
+    except BadInput as error:
+        raise BadInput(f"arm {text!r}: {error}") from None
+    return Arm(variant.strip(), own)
+
+
+def _check_own(name: str) -> None:
+    if name in ("variant", "depth", "seed"):
+        raise BadInput(f"{name} is no setting of an arm: --arms, --depths and --seeds are what a sweep combines")
+    if name in ABOUT and name not in OWN:
+        raise BadInput(f"{name} is the whole sweep's: an arm's own are settings of its network and its training")
+    check_name(name, OWN)
