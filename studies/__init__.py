@@ -1,1 +1,5 @@
 """Optuna studies, each run as `python -m studies.NAME`."""
+
+from plainres import interrupts
+
+interrupts.begin()

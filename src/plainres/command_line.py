@@ -1,7 +1,7 @@
 """What every command shares: parsing flags, one-line errors and exit codes."""
 
 import inspect
-import re
+import os
 import shlex
 import signal
 import sys
@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import fields
-from io import StringIO
+from io import StringIO, TextIOWrapper
 from types import FrameType
 from typing import Annotated, Any, TypeVar
 
@@ -21,7 +21,7 @@ from plainres.recipes import recipe_of
 from plainres.settings import ABOUT, DECLARED, Setting, Settings, names_of
 from plainres.tracking.store import without_credentials
 
-FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
 Flags = TypeVar("Flags")
 registry = tyro.constructors.ConstructorRegistry()
@@ -86,8 +86,16 @@ def recipe_settings(own: Mapping[str, Any] | None = None, arguments: Sequence[st
 def run_command(flags: type[Flags], command: Callable[[Flags], int], program: str) -> int:
     """Parse the flags, run the command and return its exit code; what a person can mend becomes one line on stderr."""
     before = signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what the terminal can't show is no reason to fail
     try:
-        return command(_parse(flags, program))
+        code = command(_parse(flags, program))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # who reads, as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -132,6 +140,16 @@ def _parse(flags: type[Flags], program: str) -> Flags:
     except SystemExit as end:
         if end.code in (0, None):
             raise
-        statement = re.split(r"^│ ─+ │$", box.getvalue(), flags=re.MULTILINE)[0]
-        words = re.findall(r"^│ (.*?) *│$", statement, flags=re.MULTILINE)
-        raise BadInput(f"{' '.join(words)} (--help lists the flags)") from None
+        raise BadInput(f"{_first_statement(box.getvalue())} (--help lists the flags)") from None
+
+
+def _first_statement(box: str) -> str:
+    """What stands between the first two rules of a box, which is drawn with blanks where there is no UTF-8."""
+    parts: list[list[str]] = [[]]
+    for line in box.splitlines():
+        words = line.strip("│ ")
+        if words.startswith(("╭", "╰")) or (words and set(words) <= set("─-")):
+            parts.append([])
+        elif words:
+            parts[-1].append(words)
+    return " ".join(parts[1])

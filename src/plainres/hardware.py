@@ -5,10 +5,7 @@ import gc
 import sys
 
 from plainres.errors import BadInput
-from plainres.networks.architecture import check_choice
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16")
+from plainres.settings import ABOUT
 
 
 def resolve_device(device: str, precision: str) -> tuple[str, str]:
@@ -19,8 +16,8 @@ def resolve_device(device: str, precision: str) -> tuple[str, str]:
     Raises:
         BadInput: an unknown name, or a device or precision that this machine doesn't have.
     """
-    check_choice("device", device, DEVICES)
-    check_choice("precision", precision, PRECISIONS)
+    for name, value in (("device", device), ("precision", precision)):
+        ABOUT[name].check(value)
     if device == "auto":
         device = "cuda" if cuda_is_available() else "cpu"
     elif device == "cuda" and not cuda_is_available():

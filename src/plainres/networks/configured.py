@@ -1,7 +1,7 @@
 """The network that a run's configuration stands for."""
 
-from plainres.config import RunConfig
 from plainres.networks.factory import Network, build_network
+from plainres.settings import RunConfig
 
 
 def network_for(config: RunConfig, *, in_channels: int, num_classes: int) -> Network:

@@ -1,0 +1,65 @@
+"""What every command does at its edges: other encodings, a reader that leaves, an early interrupt."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.environment import environment
+
+DEGRADATION = [sys.executable, "-m", "experiments.degradation"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
+def test_a_bad_flag_is_named_whatever_the_terminal_can_show(tmp_path: Path, encoding: str) -> None:
+    for flags, words in (
+        ("--nonsense", "--nonsense"),
+        ("--epochs many", "many"),
+        ("--dataset \u00fc", "unknown data set"),
+    ):
+        done = subprocess.run(
+            [*DEGRADATION, *flags.split()],
+            cwd=tmp_path, env={**environment(), "PYTHONIOENCODING": encoding}, capture_output=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 2
+        line = done.stderr.decode(encoding)
+        assert words in line
+        assert line.startswith("error: ")
+        assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "10"])
+def test_a_bad_flag_is_named_whatever_the_terminals_width(tmp_path: Path, columns: str) -> None:
+    environ = {**environment(), "COLUMNS": columns}
+    done = subprocess.run(
+        [*DEGRADATION, "--nonsense"], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--nonsense" in done.stderr
+
+
+def test_who_reads_the_help_may_leave(tmp_path: Path) -> None:
+    command = subprocess.Popen(
+        [*DEGRADATION, "--help"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert command.stdout
+    assert command.stderr
+    command.stdout.close()  # as `head` does when it has its lines
+    assert command.stderr.read() == b""
+    assert command.wait(60) == 141
+
+
+def test_an_early_interrupt_leaves_no_traceback(tmp_path: Path) -> None:
+    # While a command imports what it needs; begun is what `python -m experiments.NAME` imports first.
+    command = subprocess.Popen(
+        [sys.executable, "-c", "import experiments, time; print('begun', flush=True); time.sleep(60)"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert command.stdout
+    assert command.stderr
+    command.stdout.readline()
+    command.send_signal(signal.SIGINT)
+    assert command.stderr.read() == "\ninterrupted\n"
+    assert command.wait(60) == -signal.SIGINT  # which a shell shows as 130

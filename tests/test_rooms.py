@@ -1,0 +1,66 @@
+"""Imports run one way: a room may import those below it, and of its own floor what is named here."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).parents[1] / "src" / "plainres"
+# From the ground up. What stands in one set doesn't import each other.
+FLOORS = [
+    {"errors", "names", "interrupts"},
+    {"durable", "settings", "table", "figure_style", "terminal"},
+    {"hardware", "recipes"},
+    {"networks", "data"},
+    {"probes", "models", "config"},
+    {"training", "tracking"},
+    {"running"},
+    {"sweeps"},
+    {"analysis", "tuning", "throughput"},
+    {"command_line"},
+]
+FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def imported(path: Path) -> set[str]:
+    """The rooms that a file imports, at its top or in a function."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "plainres":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("plainres."):
+            found.add(room_of(str(node.module)))
+        elif isinstance(node, ast.Import):
+            found |= {room_of(alias.name) for alias in node.names if alias.name.startswith("plainres.")}
+    return found
+
+
+FILES = sorted(path for path in LIBRARY.rglob("*.py") if path.parent != LIBRARY or path.stem != "__init__")
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(LIBRARY)) for path in FILES])
+def test_a_file_imports_only_from_floors_below_its_own(path: Path) -> None:
+    room = path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+    for other in imported(path) - {room}:
+        assert FLOOR_OF[other] < FLOOR_OF[room], f"{room} imports {other}"
+
+
+def test_only_tracking_and_what_reads_its_store_knows_mlflow() -> None:
+    for path in FILES:
+        if path.relative_to(LIBRARY).parts[0].removesuffix(".py") in (
+            "settings",
+            "networks",
+            "data",
+            "training",
+            "probes",
+        ):
+            assert "mlflow" not in path.read_text().lower(), path
+
+
+def test_no_two_files_share_a_name_unless_they_are_of_one_kind() -> None:
+    names = [path.stem for path in FILES if path.stem != "__init__"]
+    assert {name for name in names if names.count(name) > 1} == set()
