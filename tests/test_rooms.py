@@ -9,7 +9,8 @@ LIBRARY = Path(__file__).parents[1] / "src" / "plainres"
 # From the ground up. What stands in one set doesn't import each other.
 FLOORS = [
     {"errors", "names", "interrupts"},
-    {"durable", "settings", "table", "figure_style", "terminal"},
+    {"durable", "declaration", "table", "figure_style", "terminal"},
+    {"settings"},
     {"hardware", "recipes"},
     {"networks", "data"},
     {"probes", "models", "config"},

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from plainres.settings import check_choice
+from plainres.declaration import check_choice
 
 # Section 4.2 of the paper: 64k iterations, 182 epochs of 351 steps on 45k images, divided by ten at 32k and 48k.
 CIFAR = {

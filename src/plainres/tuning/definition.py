@@ -6,8 +6,9 @@ from dataclasses import MISSING, dataclass
 from typing import Any
 
 from plainres.config import changed
+from plainres.declaration import check_choice
 from plainres.errors import BadInput
-from plainres.settings import DECLARED, RunConfig, check_choice, identity_of
+from plainres.settings import DECLARED, RunConfig, identity_of
 from plainres.sweeps.plan import check_distinct, plan_sweep
 
 OBJECTIVES = ("train_loss", "train_error", "validation_loss", "validation_error")
