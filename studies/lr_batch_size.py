@@ -10,7 +10,8 @@ from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, w
 from plainres.errors import BadInput
 from plainres.recipes import recipe_of
 from plainres.running.jobs import check_jobs
-from plainres.tracking.store import check_experiment_name, check_store, tracking_uri, without_credentials
+from plainres.tracking.shown import without_credentials
+from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
 from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
 from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
 

@@ -16,7 +16,7 @@ import tyro
 
 from plainres.errors import BadInput, StoreAway, StoreRefuses, Terminated
 from plainres.recipes import RECIPES
-from plainres.tracking.store import without_credentials
+from plainres.tracking.shown import without_credentials
 
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
