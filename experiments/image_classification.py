@@ -6,6 +6,8 @@
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
@@ -122,6 +124,7 @@ def train_tracked(config: RunConfig, experiment: "Experiment", console: "Console
     """Train the run, log it and what the network takes each test image for; where its artifacts are."""
     from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
     from plainres.names import DIVERGED_TAG
+    from plainres.tracking.artifacts import artifact_location, log_artifact
     from plainres.tracking.runs import log_metrics, tracked_run
     from plainres.tracking.source import current_source
     from plainres.training import Trainer
@@ -139,13 +142,12 @@ def train_tracked(config: RunConfig, experiment: "Experiment", console: "Console
         loss, error = record.metrics["final/test_loss"], record.metrics["final/test_error"]
         console.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
         table = prediction_table(dataset.test.labels, trainer.predict(trainer.test_split), dataset.class_names)
-        client.log_text(run_id, table.to_csv(index=False), "predictions.csv")
-        for name, figure in {
-            "confusion.png": draw_confusion(table, dataset.class_names),
-            "predictions.png": draw_predictions(dataset.test, table),
-        }.items():
-            client.log_figure(run_id, figure, name, save_kwargs={"dpi": 200})
-    return str(client.get_run(run_id).info.artifact_uri).removeprefix("file://")
+        with TemporaryDirectory() as folder:
+            table.to_csv(Path(folder) / "predictions.csv", index=False)
+            draw_confusion(table, dataset.class_names).savefig(Path(folder) / "confusion.png", dpi=200)
+            draw_predictions(dataset.test, table).savefig(Path(folder) / "predictions.png", dpi=200)
+            log_artifact(experiment.tracking_uri, run_id, Path(folder))
+    return artifact_location(experiment.tracking_uri, run_id)
 
 
 def shown(trainer: "Trainer", console: "Console") -> "Iterator[EpochRecord]":

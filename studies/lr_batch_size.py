@@ -11,7 +11,8 @@ from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
 from plainres.running.jobs import check_jobs
 from plainres.settings import Settings
-from plainres.tracking.store import check_experiment_name, check_store, tracking_uri, without_credentials
+from plainres.tracking.shown import without_credentials
+from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
 from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
 from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
 

@@ -46,7 +46,7 @@ def job(store: str, tmp_path: Path) -> "Job":
 
     experiment = open_experiment(store, "somewhere")
     parent = experiment.client.create_run(experiment.experiment_id).info.run_id
-    return Job(experiment, parent, 0, Source("", ""), tmp_path / "checkpoints", checkpoint_every=1)
+    return Job(experiment, parent, "", Source("", ""), tmp_path / "checkpoints", checkpoint_every=1)
 
 
 @pytest.fixture(scope="session")

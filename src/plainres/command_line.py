@@ -20,7 +20,7 @@ from plainres.declaration import Setting
 from plainres.errors import BadInput, StoreAway, StoreRefuses, Terminated
 from plainres.recipes import recipe_of
 from plainres.settings import ABOUT, DECLARED, Settings, names_of
-from plainres.tracking.store import without_credentials
+from plainres.tracking.shown import without_credentials
 
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 

@@ -18,6 +18,7 @@ FINAL_SECONDS = "final/seconds"
 # Tags of a run.
 CONFIG_HASH_TAG = "config_hash"
 ATTEMPT_TAG = "attempt"  # its journal's, by which it is found if its id was never noted
+GENERATION_TAG = "generation"  # the fresh sweep's that it was trained for; a sweep's parent run has it too
 DIVERGED_TAG = "diverged"  # the epoch in which its loss was no longer finite
 COMMIT_TAG = "commit"
 STATE_TAG = "state"  # of a trial: complete, pruned or failed
@@ -25,7 +26,7 @@ TRIAL_TAG = "trial"
 
 # Tags of a sweep's or a study's parent run.
 SWEEP_HASH_TAG = "sweep_hash"
-SINCE_TAG = "since"  # of a fresh sweep: runs that started earlier (ms since 1970) don't count
+REPLACED_TAG = "replaced_by"  # the parent run of a fresh sweep that took this one's place
 REPORT_TAG = "verdict"  # its report is stored
 MEMBER_TAG = "run."  # `run.plain-34-seed0` holds that run's id
 STUDY_TAG = "study"

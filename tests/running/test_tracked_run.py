@@ -87,7 +87,7 @@ def check(job: Job, outcome: Outcome, undisturbed: tuple[History, dict[str, torc
 def test_a_stopped_run_goes_on_to_the_bit_in_the_same_mlflow_run(
     config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]], every: int
 ) -> None:
-    job = Job(job.experiment, job.parent_run_id, 0, job.source, job.checkpoints, every)
+    job = Job(job.experiment, job.parent_run_id, "", job.source, job.checkpoints, every)
     assert isinstance(train(config, job, stop_after=1)[0], Stopped)
     ((run_id, history),) = histories(job.experiment.tracking_uri, "somewhere").values()
     assert job.experiment.client.get_run(run_id).info.status == "KILLED"
@@ -217,7 +217,7 @@ def test_a_run_deleted_in_mlflow_is_told_anew(
 
 def test_a_fresh_sweep_does_not_go_on_from_an_older_one(config: RunConfig, job: Job) -> None:
     train(config, job, stop_after=3)
-    later = Job(job.experiment, job.parent_run_id, 2**62, job.source, job.checkpoints, 1)
+    later = Job(job.experiment, job.parent_run_id, "a fresh sweep", job.source, job.checkpoints, 1)
     assert isinstance(train(config, later, stop_after=1)[0], Stopped)
     assert len(job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")) == 2
 
@@ -279,7 +279,7 @@ def test_memory_that_runs_out_comes_with_a_hint(
 def test_a_full_disk_leaves_the_last_checkpoint_and_says_what_to_do(
     config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]], small_disk: Path
 ) -> None:
-    job = Job(job.experiment, job.parent_run_id, 0, job.source, small_disk, 1)
+    job = Job(job.experiment, job.parent_run_id, "", job.source, small_disk, 1)
     train(config, job, stop_after=2)
     filler = small_disk / "filler"
     free = shutil.disk_usage(small_disk).free
@@ -301,7 +301,7 @@ def test_a_disk_too_full_for_a_checkpoint_does_not_stop_the_training(
 ) -> None:
     # A checkpoint holds the weights and as much momentum, 185 kB; the model that is stored at the end half of it.
     (small_disk / "filler").write_bytes(b"\0" * (shutil.disk_usage(small_disk).free - 150_000))
-    job = Job(job.experiment, job.parent_run_id, 0, job.source, small_disk, 1)
+    job = Job(job.experiment, job.parent_run_id, "", job.source, small_disk, 1)
     outcome, told = train(config, job)
     assert told == "checkpoints can't be written (No space left on device): training goes on without"
     check(job, outcome, undisturbed)

@@ -1,5 +1,8 @@
-import subprocess
+import gzip
+import json
+import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,11 +11,20 @@ from mlflow.entities import Run
 
 from plainres.config import RunConfig
 from plainres.data import load_dataset
-from plainres.tracking.runs import finished_run, log_metrics, open_experiment, tracked_run
-from plainres.tracking.source import Source, current_source
+from plainres.tracking.runs import (
+    Experiment,
+    create_run,
+    describe_run,
+    finished_run,
+    log_metrics,
+    open_experiment,
+    tracked_run,
+)
+from plainres.tracking.source import Source
 from plainres.training import train
+from tests.environment import ROOT
 
-SOURCE = Source("0123abc", "--- a change")
+SOURCE = Source("0123abc", "--- a change", "experiments/degradation.py", "ada")
 
 
 @pytest.fixture
@@ -23,7 +35,6 @@ def trained(store: str, tiny: Callable[..., RunConfig]) -> tuple[MlflowClient, R
     with tracked_run(experiment, config, load_dataset("digits"), None, SOURCE) as run_id:
         for record in train(config):
             log_metrics(experiment.client, run_id, record.metrics, record.epoch)
-    assert finished_run(experiment, config) == run_id
     return experiment.client, experiment.client.get_run(run_id), config
 
 
@@ -51,7 +62,7 @@ def test_a_run_logs_what_the_contract_says(trained: tuple[MlflowClient, Run, Run
     steps = {name: [m.step for m in client.get_metric_history(run.info.run_id, name)] for name in run.data.metrics}
     for name, seen in steps.items():
         assert seen == {"grad_norm": [0, 1, 2], "final": [2]}.get(name.split("/")[0], [1, 2]), name
-    diff = tmp_path / "mlruns" / run.info.experiment_id / run.info.run_id / "artifacts" / "uncommitted.diff"
+    (diff,) = tmp_path.glob(f"mlruns/*/{run.info.run_id}/artifacts/uncommitted.diff")
     assert diff.read_text() == "--- a change"
 
 
@@ -76,11 +87,75 @@ def test_more_metrics_than_one_batch_of_mlflows_are_all_logged(store: str) -> No
     assert len(experiment.client.get_run(run_id).data.metrics) == 1203
 
 
-def test_the_source_is_the_checkouts_commit_and_diff() -> None:
-    git = ["git", "-C", str(Path(__file__).parent)]
-    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-    if head.returncode != 0:
-        pytest.skip("not a git checkout")
-    source = current_source()
-    assert source.commit == head.stdout.strip()
-    assert source.diff == subprocess.run([*git, "diff", "HEAD"], capture_output=True, text=True).stdout
+def test_mlflows_columns_are_filled(trained: tuple[MlflowClient, Run, RunConfig]) -> None:
+    _, run, _ = trained
+    filled = {"mlflow.source.name": "experiments/degradation.py", "mlflow.source.type": "LOCAL", "mlflow.user": "ada"}
+    assert filled.items() <= run.data.tags.items()
+    assert run.data.tags["mlflow.source.git.commit"] == "0123abc"
+    (noted,) = run.inputs.dataset_inputs
+    assert noted.dataset.name == "digits"
+    assert json.loads(noted.dataset.profile) == {
+        "num_rows": 1797, "train": 1293, "validation": 144, "test": 360, "classes": 10,
+    }  # fmt: skip
+
+
+def test_describing_a_run_again_changes_nothing(trained: tuple[MlflowClient, Run, RunConfig], store: str) -> None:
+    client, run, config = trained
+    experiment = Experiment(store, run.info.experiment_id)
+    describe_run(experiment, run.info.run_id, config, load_dataset("digits"), SOURCE)
+    again = client.get_run(run.info.run_id)
+    assert (again.data.params, len(again.inputs.dataset_inputs)) == (run.data.params, 1)
+
+
+def test_workers_that_note_one_data_set_at_once_share_its_row(store: str, tiny: Callable[..., RunConfig]) -> None:
+    experiment, dataset = open_experiment(store, "somewhere"), load_dataset("digits")
+    with ThreadPoolExecutor(4) as threads:
+        made = [threads.submit(create_run, experiment, tiny(seed=n), dataset, None, SOURCE, {}) for n in range(4)]
+    inputs = [experiment.client.get_run(run.result()).inputs.dataset_inputs for run in made]
+    assert {len(of_run) for of_run in inputs} == {1}
+    assert len({of_run[0].dataset.digest for of_run in inputs}) == 1
+
+
+def stored(experiment: Experiment, config: RunConfig, tags: dict[str, str], status: str = "FINISHED") -> str:
+    run_id = create_run(experiment, config, load_dataset("digits"), None, Source("", ""), tags)
+    experiment.client.set_terminated(run_id, status)
+    return run_id
+
+
+def test_a_run_counts_as_finished_when_it_ended_with_its_model(store: str, tiny: Callable[..., RunConfig]) -> None:
+    experiment = open_experiment(store, "somewhere")
+    stored(experiment, tiny(), {"trial": "3"})  # of a study before trials stored their models
+    stored(experiment, tiny(), {"attempt": "a"}, "KILLED")
+    stored(experiment, tiny(seed=1), {"attempt": "b"})
+    experiment.client.delete_run(stored(experiment, tiny(), {"attempt": "c"}))
+    assert finished_run(experiment, tiny()) is None
+    run_id = stored(experiment, tiny(), {"attempt": "d", "trial": "4"})
+    assert finished_run(experiment, tiny()) == run_id
+
+
+def test_a_fresh_sweep_takes_what_was_trained_for_it_whatever_the_clocks_say(
+    store: str, tiny: Callable[..., RunConfig]
+) -> None:
+    experiment, year_3000 = open_experiment(store, "somewhere"), 32_503_680_000_000
+    ahead = experiment.client.create_run(
+        experiment.experiment_id, year_3000, {"config_hash": tiny().config_hash, "attempt": "a"}
+    )
+    experiment.client.set_terminated(ahead.info.run_id)
+    assert finished_run(experiment, tiny()) == ahead.info.run_id
+    assert finished_run(experiment, tiny(), "fresh") is None
+    run_id = stored(experiment, tiny(), {"attempt": "b", "generation": "fresh"})
+    assert finished_run(experiment, tiny(), "fresh") == run_id
+
+
+def test_runs_of_a_store_of_before_are_still_finished(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "mlflow.db")
+    database.executescript(gzip.decompress((ROOT / "tests" / "golden" / "store.sql.gz").read_bytes()).decode())
+    database.close()
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(experiments, "attributes.status = 'FINISHED' AND tags.config_hash LIKE '%'")
+    of_sweep = [run for run in runs if "trial" not in run.data.tags]
+    assert of_sweep
+    for run in of_sweep:
+        experiment = Experiment(client.tracking_uri, run.info.experiment_id)
+        assert finished_run(experiment, RunConfig.from_params(run.data.params)) is not None

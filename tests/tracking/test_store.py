@@ -8,7 +8,8 @@ from mlflow import MlflowClient
 
 from plainres.errors import BadInput
 from plainres.tracking.runs import open_experiment
-from plainres.tracking.store import DEFAULT_URI, browse_hint, check_store, first_line, run_exists, without_credentials
+from plainres.tracking.shown import first_line, without_credentials
+from plainres.tracking.store import DEFAULT_URI, browse_hint, check_store, run_exists
 
 
 def test_an_empty_folder_is_a_store_to_be_and_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from plainres.analysis.verdict import CONFIDENCE, Verdict
 from plainres.names import REPORT_TAG
 from plainres.sweeps.tuned import PARAM as TUNED_PARAM
 from plainres.sweeps.tuned import from_params
+from plainres.tracking.artifacts import artifact_location, log_artifact
 
 DOTS_PER_INCH = 200
 GAPS_EXPLAINED = (
@@ -31,16 +32,15 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
     """Build the report and store it with the parent run."""
     with TemporaryDirectory() as folder:
         write_report(results, verdict, Path(folder))
+        log_artifact(results.tracking_uri, results.parent_run_id, Path(folder))
         client = MlflowClient(results.tracking_uri)
-        client.log_artifacts(results.parent_run_id, folder)
         client.set_tag(results.parent_run_id, "mlflow.note.content", verdict.sentence)
         client.set_tag(results.parent_run_id, REPORT_TAG, verdict.outcome)
 
 
 def report_location(results: SweepResults) -> str:
     """Where `report.md` lies, as a path or URI."""
-    artifacts = MlflowClient(results.tracking_uri).get_run(results.parent_run_id).info.artifact_uri
-    return f"{artifacts.removeprefix('file://')}/report.md"
+    return f"{artifact_location(results.tracking_uri, results.parent_run_id)}/report.md"
 
 
 def write_report(results: SweepResults, verdict: Verdict, folder: Path) -> None:

@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from plainres.errors import BadInput
-from plainres.tracking.parents import members_of, whole_params
+from plainres.tracking.params import whole_params
+from plainres.tracking.parents import members_of
 from plainres.tracking.store import tracking_uri as default_uri
 
 CURVES = ("loss/train", "loss/validation", "accuracy/train", "accuracy/validation", "learning_rate")

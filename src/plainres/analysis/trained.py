@@ -1,10 +1,10 @@
 """A trained network back from the tracking store, for experiments that open the box."""
 
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
 from plainres.config import RunConfig
@@ -12,7 +12,8 @@ from plainres.errors import BadInput
 from plainres.names import MODEL_FILE
 from plainres.networks.configured import network_for
 from plainres.networks.factory import Network
-from plainres.tracking.store import first_line
+from plainres.tracking.artifacts import download_artifact
+from plainres.tracking.shown import first_line
 from plainres.tracking.store import tracking_uri as default_uri
 
 
@@ -36,7 +37,7 @@ def load_network(run_id: str, tracking_uri: str | None = None) -> Network:
         if "variant" not in params:
             raise BadInput(f"run {run_id} is not the training of a network")
         with TemporaryDirectory() as folder:
-            path = download_artifacts(run_id=run_id, artifact_path=MODEL_FILE, dst_path=folder, tracking_uri=uri)
+            path = download_artifact(uri, run_id, MODEL_FILE, Path(folder))
             weights = torch.load(path, map_location="cpu", weights_only=True)
     except (MlflowException, OSError) as error:
         raise BadInput(f"run {run_id} holds no trained network: {first_line(error)}") from error

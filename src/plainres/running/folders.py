@@ -13,8 +13,9 @@ from filelock import FileLock, Timeout
 
 from plainres.config import RunConfig
 from plainres.errors import BadInput
+from plainres.tracking.database import is_sqlite, sqlite_path
 from plainres.tracking.journal import run_id_of
-from plainres.tracking.store import is_sqlite, sqlite_path, without_credentials
+from plainres.tracking.shown import without_credentials
 
 SPACE_NEEDED = 64 * 2**20  # bytes free at the start, for a database, its journal and the checkpoints of small networks
 

@@ -13,8 +13,8 @@ class Job:
 
     experiment: Experiment
     parent_run_id: str
-    since: int
-    """Runs that started earlier (ms since 1970) don't count."""
+    generation: str
+    """A fresh sweep's, for which only runs that were trained for it count; empty for others."""
     source: Source
     checkpoints: Path
     checkpoint_every: int

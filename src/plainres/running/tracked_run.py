@@ -20,7 +20,7 @@ from plainres.tracking.journal import Journal
 from plainres.tracking.outages import PATIENCE, reaching_store
 from plainres.tracking.run_log import RunLog
 from plainres.tracking.runs import finished_run
-from plainres.tracking.store import first_line
+from plainres.tracking.shown import first_line
 from plainres.training import Trainer
 from plainres.training.checkpoint import Rhythm, State, copy_state, load_checkpoint, save_checkpoint, save_model
 
@@ -56,7 +56,7 @@ def _stored(config: RunConfig, job: Job) -> Finished | None:
     """The run as another process has finished it meanwhile."""
     try:
         with reaching_store():
-            run_id = finished_run(job.experiment, config, job.since)
+            run_id = finished_run(job.experiment, config, job.generation)
             if run_id is None:
                 return None
             data = job.experiment.client.get_run(run_id).data
@@ -69,7 +69,7 @@ def _stored(config: RunConfig, job: Job) -> Finished | None:
 def _train(
     config: RunConfig, job: Job, folder: RunFolder, tell: Tell, patience: float, stop: StopSignal
 ) -> Finished | Failed:
-    journal = _open_journal(folder.path, job.since)
+    journal = _open_journal(folder.path, job.generation)
     log = RunLog(journal, job.experiment, config, dataset_of(config), job.parent_run_id, job.source)
     model = folder.path / MODEL_FILE
     try:
@@ -91,16 +91,16 @@ def _train(
     return Finished(config, log.run_id, last.metrics["final/train_error"], last.step if last.diverged else None)
 
 
-def _open_journal(folder: Path, since: int) -> Journal:
-    """The journal in a run's folder; what was begun before `since` is thrown away."""
+def _open_journal(folder: Path, generation: str) -> Journal:
+    """The journal in a run's folder; a fresh sweep throws away what wasn't begun for it."""
     folder.mkdir(parents=True, exist_ok=True)
-    journal = Journal(folder / "journal")
-    if journal.started >= since:
+    journal = Journal(folder / "journal", generation)
+    if generation in ("", journal.generation):
         return journal
     journal.close()
     for path in folder.iterdir():
         path.unlink()
-    return Journal(folder / "journal")
+    return Journal(folder / "journal", generation)
 
 
 def _train_epochs(

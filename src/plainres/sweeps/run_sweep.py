@@ -50,7 +50,7 @@ def run_sweep(
     }
     with reaching_store():
         parent = open_parent(experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh)
-        finished = {config: finished_run(experiment, config, parent.since) for config in sweep.configs}
+        finished = {config: finished_run(experiment, config, parent.generation) for config in sweep.configs}
     todo = [config for config, run_id in finished.items() if run_id is None]
     unnoted = [(config, run_id) for config, run_id in finished.items() if run_id is not None]
     for config, run_id in unnoted:
@@ -63,7 +63,7 @@ def run_sweep(
             add_members(experiment, parent.run_id, unnoted)
             unnoted.clear()
 
-    job = Job(experiment, parent.run_id, parent.since, source, checkpoints, checkpoint_every)
+    job = Job(experiment, parent.run_id, parent.generation, source, checkpoints, checkpoint_every)
     failures = 0
     try:
         with reaching_store():

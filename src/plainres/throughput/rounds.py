@@ -14,7 +14,7 @@ import torch
 
 from plainres.config import RunConfig
 from plainres.running.workers import follow_parent, worker_context
-from plainres.tracking.store import first_line
+from plainres.tracking.shown import first_line
 
 WARM_UP = {"cpu": 1, "mps": 5, "cuda": 5}  # steps, in which libraries choose their algorithms and one is captured
 FEWEST = 3  # steps that are timed together

@@ -32,15 +32,15 @@ class Journal:
 
     Attributes:
         attempt: tells this training of the configuration from every other one, and is known before MLflow's run id.
-        started: when it began, ms since 1970.
+        generation: the fresh sweep's that it was begun for, empty for others.
         run_id: MLflow's, once it is known.
         entries: one for each step, in order.
         sent: how many of them the store is known to have.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, generation: str = "") -> None:
         self.attempt = ""
-        self.started = 0
+        self.generation = ""
         self.run_id: str | None = None
         self.entries: list[Entry] = []
         self.sent = 0
@@ -52,7 +52,7 @@ class Journal:
         self._file = path.open("ab", buffering=0)
         self._file.truncate(self._size)
         if not self.attempt:
-            self._write({"attempt": uuid.uuid4().hex, "started": round(time.time() * 1000)})
+            self._write({"attempt": uuid.uuid4().hex, "generation": generation})
 
     @property
     def last_step(self) -> int:
@@ -102,8 +102,8 @@ class Journal:
 
     def _take(self, record: dict[str, Any]) -> None:
         match record:
-            case {"attempt": attempt, "started": started}:
-                self.attempt, self.started = attempt, started
+            case {"attempt": attempt}:
+                self.attempt, self.generation = attempt, record.get("generation", "")
             case {"run_id": run_id}:
                 self.run_id, self.sent = run_id, 0
             case {"sent": count}:

@@ -10,14 +10,13 @@ from tempfile import gettempdir
 
 from filelock import FileLock
 
-from plainres.tracking.store import is_sqlite, sqlite_path, without_credentials
+from plainres.tracking.database import resolved
 
 
 @contextmanager
 def opening_store(uri: str) -> Iterator[None]:
     """Hold this user's lock of a store; the system frees it when the process dies."""
-    store = str(sqlite_path(uri).absolute()) if is_sqlite(uri) else without_credentials(uri)
     folder = Path(gettempdir()) / f"plainres-{getattr(os, 'getuid', getpass.getuser)()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    with FileLock(folder / f"{hashlib.sha256(store.encode()).hexdigest()[:16]}.lock"):
+    with FileLock(folder / f"{hashlib.sha256(resolved(uri).encode()).hexdigest()[:16]}.lock"):
         yield

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from plainres.errors import StoreAway, StoreRefuses
-from plainres.tracking.store import first_line
+from plainres.tracking.shown import first_line
 
 SECONDS_BETWEEN_TRIES = 2.0
 PATIENCE = 60.0  # seconds to wait for a store that's away when there's nothing else to do

@@ -1,51 +1,62 @@
 """The parent run of a sweep: what was asked for, and which runs belong to it."""
 
-import time
-from collections.abc import Iterable, Iterator, Mapping
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlflow.entities import Param, RunTag
+from mlflow.entities import Run, RunTag, ViewType
 
 from plainres.config import RunConfig
-from plainres.names import COMMIT_TAG, MEMBER_TAG, REPORT_TAG, SINCE_TAG, SWEEP_HASH_TAG
+from plainres.names import GENERATION_TAG, MEMBER_TAG, REPLACED_TAG, REPORT_TAG, SWEEP_HASH_TAG
 from plainres.tracking.lock import opening_store
+from plainres.tracking.params import log_params
 from plainres.tracking.runs import Experiment
 from plainres.tracking.source import Source
 
-LONGEST_PARAM = 6000  # characters, that MLflow keeps of one
 TAGS_A_BATCH = 100  # the most that MLflow takes in one log_batch
 
 
 @dataclass(frozen=True)
 class Parent:
-    """The parent run of a sweep; of a fresh one, only runs that started after `since` (ms) belong to it."""
+    """The parent run of a sweep; to a fresh one, which has a `generation`, only runs trained for it belong."""
 
     run_id: str
-    since: int
+    generation: str
     finished: bool
 
 
 def open_parent(
     experiment: Experiment, sweep_hash: str, params: Mapping[str, str], source: Source, *, fresh: bool
 ) -> Parent:
-    """The parent run of a sweep: the newest of the same sweep taken up again, or a new one."""
+    """The parent run of a sweep: the current one of the same sweep taken up again, or a new one.
+
+    A fresh sweep's takes the place of those before it, and notes so with them: machines' clocks may differ.
+    """
     client = experiment.client
     with opening_store(experiment.tracking_uri):
-        found = client.search_runs(
+        before = client.search_runs(
             [experiment.experiment_id],
             f"tags.{SWEEP_HASH_TAG} = '{sweep_hash}'",
+            ViewType.ACTIVE_ONLY,
             order_by=["attributes.start_time DESC"],
-            max_results=1,
         )
-        if found and not fresh:
-            run = found[0]
-        else:
-            since = round(time.time() * 1000) if fresh else 0
-            tags = {SWEEP_HASH_TAG: sweep_hash, COMMIT_TAG: source.commit, SINCE_TAG: str(since)}
+        run = None if fresh else _current(before)
+        if run is None:
+            generation = {GENERATION_TAG: uuid.uuid4().hex} if fresh else {}
+            tags = {SWEEP_HASH_TAG: sweep_hash, **source.tags, **generation}
             run = client.create_run(experiment.experiment_id, run_name=f"sweep-{sweep_hash[:6]}", tags=tags)
+            for replaced in before:
+                client.set_tag(replaced.info.run_id, REPLACED_TAG, run.info.run_id)
         if not run.data.params:  # a new one, or one whose maker died before this
-            client.log_batch(run.info.run_id, params=[Param(name, text) for name, text in _in_parts(params)])
-    return Parent(run.info.run_id, int(run.data.tags[SINCE_TAG]), run.info.status == "FINISHED")
+            log_params(client, run.info.run_id, params)
+    return Parent(run.info.run_id, run.data.tags.get(GENERATION_TAG, ""), run.info.status == "FINISHED")
+
+
+def _current(parents: Sequence[Run]) -> Run | None:
+    """The one that none of the others has replaced, the newest if there are several."""
+    there = {run.info.run_id for run in parents}
+    standing = [run for run in parents if run.data.tags.get(REPLACED_TAG) not in there]
+    return next(iter(standing or parents), None)
 
 
 def add_members(experiment: Experiment, parent_run_id: str, runs: Iterable[tuple[RunConfig, str]]) -> None:
@@ -73,22 +84,6 @@ def members_of(tags: Mapping[str, str]) -> dict[str, str]:
     return members
 
 
-def whole_params(params: Mapping[str, str]) -> dict[str, str]:
-    """A parent run's parameters, with those that were stored in parts put together."""
-    whole: dict[str, str] = {}
-    for name, text in sorted(params.items(), key=lambda item: (item[0].partition("/")[0], len(item[0]), item[0])):
-        first, _, part = name.partition("/")
-        whole[first] = whole[first] + text if part else text
-    return whole
-
-
 def has_report(experiment: Experiment, parent_run_id: str) -> bool:
     """Whether the stored report covers every member."""
     return bool(experiment.client.get_run(parent_run_id).data.tags.get(REPORT_TAG))
-
-
-def _in_parts(params: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Parameters under names of their own for each part that MLflow keeps whole: `seeds`, `seeds/2`, `seeds/3`."""
-    for name, text in params.items():
-        for number, start in enumerate(range(0, max(1, len(text)), LONGEST_PARAM), start=1):
-            yield (name if number == 1 else f"{name}/{number}"), text[start : start + LONGEST_PARAM]

@@ -9,7 +9,8 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from plainres.config import RunConfig
 from plainres.errors import StoreAway, StoreRefuses
-from plainres.names import ATTEMPT_TAG, DIVERGED_TAG
+from plainres.names import ATTEMPT_TAG, DIVERGED_TAG, GENERATION_TAG
+from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.journal import Journal
 from plainres.tracking.outages import keep_trying, reaching_store
 from plainres.tracking.runs import (
@@ -94,7 +95,7 @@ class RunLog:
 
     def _finish(self, model: Path) -> None:
         self._send()
-        self.experiment.client.log_artifact(self.run_id, str(model))
+        log_artifact(self.experiment.tracking_uri, self.run_id, model)
         self.experiment.client.set_terminated(self.run_id)
 
     def _send(self) -> None:
@@ -114,12 +115,13 @@ class RunLog:
         if run_id is None:
             run_id = self._find_attempt()
             if run_id:
-                describe_run(self.experiment, run_id, self.config, self.source)
+                describe_run(self.experiment, run_id, self.config, self.dataset, self.source)
         if run_id and self._is_there(run_id):
             set_status(self.experiment, run_id, "RUNNING")
         else:
-            attempt = {ATTEMPT_TAG: self.journal.attempt}
-            run_id = create_run(self.experiment, self.config, self.dataset, self.parent_run_id, self.source, attempt)
+            tags = {ATTEMPT_TAG: self.journal.attempt, GENERATION_TAG: self.journal.generation}
+            known = {tag: text for tag, text in tags.items() if text}
+            run_id = create_run(self.experiment, self.config, self.dataset, self.parent_run_id, self.source, known)
         if run_id != self.journal.run_id:
             self.journal.note_run(run_id)
 

@@ -9,22 +9,25 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
-from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.entities import Metric, ViewType
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from plainres.config import RunConfig
 from plainres.errors import BadInput, StoreRefuses
 from plainres.names import (
     ATTEMPT_TAG,
-    COMMIT_TAG,
     CONFIG_HASH_TAG,
     DIFF_FILE,
+    GENERATION_TAG,
     TRACEBACK_FILE,
 )
+from plainres.tracking.artifacts import log_text, new_artifact_root
+from plainres.tracking.dataset_input import log_dataset
 from plainres.tracking.lock import opening_store
 from plainres.tracking.outages import reaching_store
+from plainres.tracking.params import log_params
+from plainres.tracking.shown import without_credentials
 from plainres.tracking.source import Source
-from plainres.tracking.store import without_credentials
 
 if TYPE_CHECKING:  # it would import torch, which reading a store does without
     from plainres.data import ImageDataset
@@ -57,7 +60,9 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
         with opening_store(tracking_uri), reaching_store():
             client = MlflowClient(tracking_uri=tracking_uri)
             found = client.get_experiment_by_name(name)
-            experiment_id = found.experiment_id if found else client.create_experiment(name)
+            experiment_id = (
+                found.experiment_id if found else client.create_experiment(name, new_artifact_root(tracking_uri, name))
+            )
     except StoreRefuses as refusal:
         raise BadInput(f"MLflow refuses: {refusal}") from refusal
     if found and found.lifecycle_stage == "deleted":
@@ -65,12 +70,23 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
     return Experiment(tracking_uri, experiment_id)
 
 
-def finished_run(experiment: Experiment, config: RunConfig, since: int = 0) -> str | None:
-    """The id of the newest finished run of exactly this configuration, started at `since` (ms) or later."""
+def finished_run(experiment: Experiment, config: RunConfig, generation: str = "") -> str | None:
+    """The id of a finished run of exactly this configuration, with its model; None if there is none.
+
+    One that a sweep trained has the tag of its attempt, and ended when its model was stored. Any of several does: they
+    are alike but for rounding, and the clocks that they are ordered by may be wrong.
+
+    Args:
+        experiment: where it is looked for; deleted runs don't count.
+        config: what was trained.
+        generation: a fresh sweep's, for which only runs trained for it count; empty for others.
+    """
+    of_generation = f" AND tags.{GENERATION_TAG} = '{generation}'" if generation else ""
     found = experiment.client.search_runs(
         [experiment.experiment_id],
-        f"attributes.status = 'FINISHED' AND attributes.start_time >= {since} "
-        f"AND tags.{CONFIG_HASH_TAG} = '{config.config_hash}'",
+        f"attributes.status = 'FINISHED' AND tags.{CONFIG_HASH_TAG} = '{config.config_hash}' "
+        f"AND tags.{ATTEMPT_TAG} LIKE '%'{of_generation}",
+        ViewType.ACTIVE_ONLY,
         order_by=["attributes.start_time DESC"],
         max_results=1,
     )
@@ -98,20 +114,22 @@ def create_run(
         "validation_hash": dataset.validation_hash,
         **{f"{split}_images": str(size) for split, size in dataset.sizes.items()},
         **({MLFLOW_PARENT_RUN_ID: parent_run_id} if parent_run_id else {}),
-        **({COMMIT_TAG: source.commit, MLFLOW_GIT_COMMIT: source.commit} if source.commit else {}),
+        **source.tags,
         **tags,
     }
     run_id: str = client.create_run(experiment.experiment_id, tags=all_tags).info.run_id
-    describe_run(experiment, run_id, config, source)
+    describe_run(experiment, run_id, config, dataset, source)
     return run_id
 
 
-def describe_run(experiment: Experiment, run_id: str, config: RunConfig, source: Source) -> None:
-    """Log a run's parameters and the code's uncommitted changes; again has no effect."""
-    client = experiment.client
-    client.log_batch(run_id, params=[Param(name, str(value)) for name, value in asdict(config).items()])
+def describe_run(
+    experiment: Experiment, run_id: str, config: RunConfig, dataset: "ImageDataset", source: Source
+) -> None:
+    """Log a run's parameters, its data set and the code's uncommitted changes; again has no effect."""
+    log_params(experiment.client, run_id, {name: str(value) for name, value in asdict(config).items()})
+    log_dataset(experiment.tracking_uri, run_id, config, dataset)
     if source.diff:
-        client.log_text(run_id, source.diff, DIFF_FILE)
+        log_text(experiment.tracking_uri, run_id, source.diff, DIFF_FILE)
 
 
 @contextmanager
@@ -137,7 +155,7 @@ def tracked_run(
 def fail_run(experiment: Experiment, run_id: str) -> None:
     """End a run as FAILED, with the traceback of the exception that is being handled among its artifacts."""
     experiment.client.set_terminated(run_id, "FAILED")
-    experiment.client.log_text(run_id, without_credentials(traceback.format_exc()), TRACEBACK_FILE)
+    log_text(experiment.tracking_uri, run_id, without_credentials(traceback.format_exc()), TRACEBACK_FILE)
 
 
 def log_metrics(

@@ -1,9 +1,6 @@
 """Whether the tracking store is there and can be written, asked without MLflow, whose import takes seconds."""
 
-import math
 import os
-import re
-import sqlite3
 from base64 import b64encode
 from http.client import HTTPException
 from pathlib import Path
@@ -12,9 +9,22 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 from plainres.errors import BadInput
+from plainres.tracking.database import (
+    MLFLOWS_TABLE,
+    OPTUNAS_TABLE,
+    SECONDS_TO_ANSWER,
+    check_database,
+    check_folder,
+    is_sqlite,
+    mlflows_versions,
+    query_database,
+    sqlite_path,
+    tables_and_version,
+)
+from plainres.tracking.lock import opening_store
+from plainres.tracking.shown import without_credentials
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-SECONDS_TO_ANSWER = 1.5
 
 
 def tracking_uri() -> str:
@@ -31,7 +41,9 @@ def check_store(uri: str) -> None:
     scheme = uri.partition(":")[0].split("+")[0]
     if scheme in ("sqlite", "postgresql", "mysql", "mssql"):
         check_database(uri, "tracking store")
-        _check_folder(Path("mlruns"), "tracking store")  # where MLflow puts the artifacts of a store in a database
+        artifacts = artifact_root(uri)
+        check_folder(artifacts if artifacts.exists() else artifacts.absolute().parent, "tracking store")
+        _check_tables(uri)
     elif scheme in ("http", "https"):
         if not _get(uri, "/health"):
             raise BadInput(f"no MLflow server answers at {without_credentials(uri)}")
@@ -48,16 +60,9 @@ def check_experiment_name(name: str) -> None:
         raise BadInput(f"the experiment's name {name!r} is empty or can't be shown")
 
 
-def check_database(uri: str, what: str) -> None:
-    """Return if a database can be reached, and a file of SQLite's written; nothing is written to find out.
-
-    Raises:
-        BadInput: it can't; `what` names it in the message.
-    """
-    if is_sqlite(uri):
-        _check_sqlite(sqlite_path(uri), what)
-    else:
-        _query_database(uri, "SELECT 1", {}, what)
+def artifact_root(uri: str) -> Path:
+    """Where the artifacts of a store in a database lie: beside an SQLite file, else in the working folder."""
+    return sqlite_path(uri).parent / "mlruns" if is_sqlite(uri) else Path("mlruns")
 
 
 def run_exists(uri: str, run_id: str) -> bool:
@@ -67,7 +72,7 @@ def run_exists(uri: str, run_id: str) -> bool:
     if is_sqlite(uri) and not sqlite_path(uri).exists():
         return False
     query = "SELECT 1 FROM runs WHERE run_uuid = :run_id"
-    return _query_database(uri, query, {"run_id": run_id}, "tracking store")
+    return query_database(uri, query, {"run_id": run_id}, "tracking store") is not None
 
 
 def browse_hint(uri: str, experiment_id: str) -> str:
@@ -81,61 +86,31 @@ def browse_hint(uri: str, experiment_id: str) -> str:
     return f"`{command}`, then http://127.0.0.1:5000{page}"
 
 
-def without_credentials(text: str) -> str:
-    """The text as it may be shown: user name, password and query, which can hold them too, left out of its URLs."""
-    return re.sub(r"(://[^\s?]*)\?\S*", r"\1", re.sub(r"://\S*@", "://", text))
+def _check_tables(uri: str) -> None:
+    """Raise BadInput if the database holds another program's tables, or those of another version of MLflow."""
+    if _tables_problem(uri):
+        with opening_store(uri):  # another process may just be making them
+            problem = _tables_problem(uri)
+        if problem:
+            raise BadInput(f"tracking store {without_credentials(uri)} {problem}")
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, as it may be shown; the error's kind if it has no text."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return without_credentials(lines[0])
-
-
-def is_sqlite(uri: str) -> bool:
-    """Whether a database is a file of SQLite's."""
-    return uri.partition(":")[0].split("+")[0] == "sqlite"
-
-
-def sqlite_path(uri: str) -> Path:
-    """The file of an SQLite URI."""
-    return Path(uri.partition(":///")[2].partition("?")[0])
-
-
-def _check_sqlite(path: Path, what: str) -> None:
-    if not path.exists():
-        _check_folder(path.parent, what, may_be_made=False)
-        return
-    try:
-        with sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=SECONDS_TO_ANSWER) as database:
-            database.execute("BEGIN IMMEDIATE")
-            database.rollback()
-    except sqlite3.Error as error:
-        raise BadInput(f"{what} {path} can't be written: {error}") from error
-
-
-def _check_folder(folder: Path, what: str, *, may_be_made: bool = True) -> None:
-    if may_be_made and not folder.exists():
-        folder = folder.absolute().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"{what}: folder {folder} is missing or can't be written")
-
-
-def _query_database(uri: str, query: str, values: dict[str, str], what: str) -> bool:
-    """Whether the query gives a row."""
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        timeout = {} if uri.startswith(("sqlite", "mssql")) else {"connect_timeout": math.ceil(SECONDS_TO_ANSWER)}
-        engine = create_engine(uri, connect_args=timeout)
-        with engine.connect() as connection:
-            return connection.execute(text(query), values).first() is not None
-    except (SQLAlchemyError, ImportError, ValueError) as error:
-        # A password that holds an `@` gets into the host's name, and so into the reason.
-        reason = re.sub(r"\S*@", "", str(error).splitlines()[0])
-        reason = re.sub(r'user "[^"]*"', "the user", reason)
-        raise BadInput(f"{what} {without_credentials(uri)} can't be reached: {reason}") from error
+def _tables_problem(uri: str) -> str:
+    tables, version = tables_and_version(uri)
+    if not tables:
+        return ""
+    if MLFLOWS_TABLE not in tables:
+        whose = "Optuna's studies" if OPTUNAS_TABLE in tables else "another program's tables"
+        return f"holds {whose}: name a database of its own in MLFLOW_TRACKING_URI"
+    known, needed = mlflows_versions()
+    if version == needed:
+        return ""
+    if version in known:
+        return (
+            f"was made by an older MLflow: back it up, then `uv run mlflow db upgrade {without_credentials(uri)}` "
+            "(its user and password added, if it has any)"
+        )
+    return f"was made by a newer MLflow (tables of version {version!r}): install that one (`uv add mlflow@latest`)"
 
 
 def _get(uri: str, path: str) -> bool:

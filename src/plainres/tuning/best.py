@@ -7,7 +7,7 @@ from typing import Any
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
 from plainres.sweeps.tuned import Tuned
-from plainres.tracking.store import without_credentials
+from plainres.tracking.shown import without_credentials
 from plainres.tuning.definition import differences, run_settings, study_name
 from plainres.tuning.storage import DEFINITION, check_storage, existing_storage
 

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
-from plainres.tracking.store import (
+from plainres.tracking.database import (
+    MLFLOWS_TABLE,
+    OPTUNAS_TABLE,
     check_database,
-    first_line,
     is_sqlite,
+    resolved,
     sqlite_path,
-    tracking_uri,
-    without_credentials,
+    tables_and_version,
 )
+from plainres.tracking.shown import first_line, without_credentials
+from plainres.tracking.store import tracking_uri
 from plainres.tuning.definition import StudyPlan, differences
 
 if TYPE_CHECKING:  # imported where a storage is opened: a check does without
@@ -40,12 +43,15 @@ def check_storage(url: str) -> None:
     """
     if "://" not in url:
         raise BadInput(f"storage {url!r} is no database's URL, as sqlite:///FILE or postgresql://USER@HOST/DATABASE")
-    if is_sqlite(url) and not sqlite_path(url).name:
-        raise BadInput("a storage in memory can't be shared by workers: name a file, as sqlite:///FILE")
-    if url == tracking_uri():
+    if resolved(url) == resolved(tracking_uri()):
         raise BadInput(f"storage {without_credentials(url)} is MLflow's database: studies need another one")
-    if url != DEFAULT_STORAGE or sqlite_path(url).parent.exists():
-        check_database(url, "storage")
+    if resolved(url) == resolved(DEFAULT_STORAGE) and not sqlite_path(url).parent.exists():
+        return
+    check_database(url, "storage")
+    tables, _ = tables_and_version(url)
+    if tables and OPTUNAS_TABLE not in tables:
+        whose = "MLflow's runs" if MLFLOWS_TABLE in tables else "another program's tables"
+        raise BadInput(f"storage {without_credentials(url)} holds {whose}: studies need a database of their own")
 
 
 def open_storage(url: str) -> "RDBStorage":
@@ -60,7 +66,7 @@ def open_storage(url: str) -> "RDBStorage":
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     of_file = is_sqlite(url)
-    if url == DEFAULT_STORAGE:
+    if resolved(url) == resolved(DEFAULT_STORAGE):
         sqlite_path(url).parent.mkdir(exist_ok=True)
     arguments: dict[str, Any] = {"timeout": SECONDS_TO_LOCK} if of_file else {}
     for attempt in range(1, TRIES + 1):

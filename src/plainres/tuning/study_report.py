@@ -13,6 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
+from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.runs import Experiment, log_metrics
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.state import RUN_ID, ArmState, value_of
@@ -39,7 +40,7 @@ def store_reports(studies: Mapping[StudyPlan, Study], states: Sequence[ArmState]
             tables[plan].to_csv(Path(folder) / "trials.csv", index=False)
             for name, figure in _figures(plan, studies[plan], tables[plan], arms).items():
                 figure.savefig(Path(folder) / name, dpi=DOTS_PER_INCH)
-            tracking.experiment.client.log_artifacts(tracking.parent_run_id, folder)
+            log_artifact(tracking.experiment.tracking_uri, tracking.parent_run_id, Path(folder))
 
 
 def _store_values(experiment: Experiment, run_id: str, state: ArmState, step: int) -> None:

@@ -3,14 +3,13 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
-from plainres.names import COMMIT_TAG, STATE_TAG, STUDY_KEY_TAG, STUDY_TAG
+from plainres.names import STATE_TAG, STUDY_KEY_TAG, STUDY_TAG
+from plainres.tracking.params import log_params
 from plainres.tracking.runs import Experiment, set_status
+from plainres.tracking.shown import without_credentials
 from plainres.tracking.source import Source
-from plainres.tracking.store import without_credentials
 from plainres.tuning.definition import StudyPlan
 
 
@@ -61,13 +60,13 @@ def _make(experiment: Experiment, plan: StudyPlan, key: str, storage_url: str, s
         "variant": config.variant,
         "depth": str(config.depth),
         "dataset": config.dataset,
-        **({COMMIT_TAG: source.commit, MLFLOW_GIT_COMMIT: source.commit} if source.commit else {}),
+        **source.tags,
     }
     run_id: str = client.create_run(experiment.experiment_id, run_name=f"study-{plan.arm}", tags=tags).info.run_id
     params = {"storage": without_credentials(storage_url), **plan.definition}
     # MLflow's names hold no apostrophe.
-    named = [Param(name.replace("'s", "").replace(" ", "_"), str(value)) for name, value in params.items()]
-    client.log_batch(run_id, params=named)
+    named = {name.replace("'s", "").replace(" ", "_"): str(value) for name, value in params.items()}
+    log_params(client, run_id, named)
     return run_id
 
 

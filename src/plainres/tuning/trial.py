@@ -12,7 +12,7 @@ from plainres.data import dataset_of
 from plainres.hardware import give_back_memory
 from plainres.names import DIVERGED_TAG, STATE_TAG
 from plainres.tracking.runs import Experiment, log_metrics, set_status, tracked_run
-from plainres.tracking.store import first_line
+from plainres.tracking.shown import first_line
 from plainres.training import EpochRecord, train
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.objective import chance_value, epoch_value, final_value, worst_value

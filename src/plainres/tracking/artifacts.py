@@ -1,0 +1,98 @@
+"""The files of MLflow runs, written and found where the store now lies.
+
+MLflow notes their place as an absolute path when a run is made. A store in an SQLite file moves together with the
+`mlruns` beside it, when a checkout is moved, renamed or copied: its files are looked for there.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.file_utils import local_file_uri_to_path
+
+from plainres.tracking.database import is_sqlite, sqlite_path
+from plainres.tracking.store import artifact_root
+
+
+def log_artifact(tracking_uri: str, run_id: str, path: Path) -> None:
+    """Store a file with a run, or every file of a folder under its name there."""
+    artifacts = _artifacts(tracking_uri, run_id)
+    if path.is_dir():
+        artifacts.log_artifacts(str(path))  # type: ignore[no-untyped-call]
+    else:
+        artifacts.log_artifact(str(path))  # type: ignore[no-untyped-call]
+
+
+def log_text(tracking_uri: str, run_id: str, text: str, name: str) -> None:
+    """Store a text with a run as a file of this name."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_text(text, encoding="utf-8")
+        log_artifact(tracking_uri, run_id, path)
+
+
+def download_artifact(tracking_uri: str, run_id: str, name: str, folder: Path) -> Path:
+    """A copy of a run's file in a folder.
+
+    Raises:
+        MlflowException: the run has no such file, or there is no such run.
+    """
+    return Path(_artifacts(tracking_uri, run_id).download_artifacts(name, str(folder)))  # type: ignore[no-untyped-call]
+
+
+def artifact_location(tracking_uri: str, run_id: str) -> str:
+    """The folder of a run's files as it is shown: a path where they lie on this machine, else a URI."""
+    where = _place(tracking_uri, MlflowClient(tracking_uri).get_run(run_id))
+    return str(where)
+
+
+def new_artifact_root(tracking_uri: str, experiment_name: str) -> str | None:
+    """Where a new experiment's files are to lie: beside an SQLite store whatever the working folder; else MLflow's own.
+
+    As a URI, in which `#`, `?` and `%` in a folder's name are quoted; MLflow's own paths lose them.
+    """
+    if not is_sqlite(tracking_uri):
+        return None
+    readable = re.sub(r"\W+", "-", experiment_name)[:40]
+    digest = hashlib.sha256(experiment_name.encode()).hexdigest()[:8]
+    return (artifact_root(tracking_uri).absolute() / f"{readable}-{digest}").as_uri()
+
+
+def _artifacts(tracking_uri: str, run_id: str) -> ArtifactRepository:
+    where = _place(tracking_uri, MlflowClient(tracking_uri).get_run(run_id))
+    uri = where.as_uri() if isinstance(where, Path) else where  # which quotes what a URI gives a meaning
+    return get_artifact_repository(uri, tracking_uri=tracking_uri)
+
+
+def _place(tracking_uri: str, run: Run) -> Path | str:
+    noted = _local_path(run.info.artifact_uri)
+    if noted is None:
+        return str(run.info.artifact_uri)
+    return _where_now(noted, sqlite_path(tracking_uri).absolute()) if is_sqlite(tracking_uri) else noted
+
+
+def _where_now(noted: Path, database: Path) -> Path:
+    """The folder of a run's files, noted when the database lay where it lies now, or elsewhere.
+
+    Beside another store than this one's there are no files of this one; but a store can be told of any working folder,
+    and have them there.
+    """
+    root = artifact_root("").name
+    if root not in noted.parts:
+        return noted
+    depth = len(noted.parts) - noted.parts[::-1].index(root)
+    before, below = Path(*noted.parts[:depth]), Path(*noted.parts[depth:])
+    beside = database.parent / root / below
+    is_elsewhere = before.is_dir() and not (before.parent / database.name).exists()
+    return noted if is_elsewhere and not beside.parent.exists() else beside
+
+
+def _local_path(uri: str) -> Path | None:
+    if uri.startswith("file:"):
+        return Path(local_file_uri_to_path(uri))  # type: ignore[no-untyped-call]
+    return None if ":" in uri.partition("/")[0] else Path(uri)

@@ -1,0 +1,154 @@
+"""Which database a URL stands for, whether it can be reached and written, and whose tables it holds."""
+
+import math
+import os
+import re
+import sqlite3
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from plainres.errors import BadInput
+from plainres.tracking.shown import without_credentials
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+SECONDS_TO_ANSWER = 1.5
+MLFLOWS_TABLE = "experiments"
+OPTUNAS_TABLE = "studies"
+VERSION_TABLE = "alembic_version"  # both name the version of their tables in it
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether a database is one of SQLite's."""
+    return _dialect(url) == "sqlite"
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of an SQLite URL; nameless for a database in memory."""
+    name, _, query = url.partition(":///")[2].partition("?")
+    options = parse_qs(query)
+    if name.startswith("file:") and "uri" in options:
+        name = unquote(urlsplit(name).path)
+    in_memory = name in ("", ":memory:") or "memory" in options.get("mode", ())
+    return Path() if in_memory else Path(name)
+
+
+def in_memory(url: str) -> bool:
+    """Whether a database ends with the process that opens it."""
+    return is_sqlite(url) and not sqlite_path(url).name
+
+
+def resolved(url: str) -> str:
+    """The same text for every URL that leads to one store: links followed, drivers and credentials left out."""
+    if is_sqlite(url):
+        return "sqlite:///:memory:" if in_memory(url) else f"sqlite:///{sqlite_path(url).resolve()}"
+    dialect = _dialect(url)
+    if dialect not in PORTS:
+        return without_credentials(url).rstrip("/")
+    parts = urlsplit(url)
+    options = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    host = options.get("host", parts.hostname or "localhost").replace("127.0.0.1", "localhost")
+    port = options.get("port", parts.netloc.rpartition("@")[2].partition(":")[2] or PORTS[dialect])
+    schema = f"?{options['options']}" if "options" in options else ""
+    return f"{dialect}://{host}:{port}/{options.get('dbname', parts.path.lstrip('/'))}{schema}"
+
+
+def check_database(url: str, what: str) -> None:
+    """Return if a database can be reached, and a file of SQLite's written; nothing is written to find out.
+
+    Raises:
+        BadInput: it can't; `what` names it in the message.
+    """
+    if not is_sqlite(url):
+        query_database(url, "SELECT 1", {}, what)
+    elif in_memory(url):
+        raise BadInput(f"a {what} in memory can't be shared by processes: name a file, as sqlite:///FILE")
+    else:
+        _check_file(sqlite_path(url), what)
+
+
+def check_folder(folder: Path, what: str) -> None:
+    """Raise BadInput if files can't be made in a folder."""
+    if not folder.is_dir() or not _allowed(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"{what}: folder {folder} is missing or can't be written")
+
+
+def query_database(url: str, query: str, values: Mapping[str, str], what: str) -> str | None:
+    """The first value that the query gives, as text; raises BadInput where the database can't be reached."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        timeout = {} if _dialect(url) in ("sqlite", "mssql") else {"connect_timeout": math.ceil(SECONDS_TO_ANSWER)}
+        engine = create_engine(url, connect_args=timeout)
+        with engine.connect() as connection:
+            row = connection.execute(text(query), dict(values)).first()
+            return None if row is None else str(row[0])
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        # A password that holds an `@` gets into the host's name, and so into the reason.
+        reason = re.sub(r"\S*@", "", str(error).splitlines()[0])
+        reason = re.sub(r'user "[^"]*"', "the user", reason)
+        raise BadInput(f"{what} {without_credentials(url)} can't be reached: {reason}") from error
+
+
+def tables_and_version(url: str) -> tuple[frozenset[str], str]:
+    """The tables of a database that `check_database` found well, and the version that their maker noted."""
+    from sqlalchemy import create_engine, inspect
+
+    if is_sqlite(url) and not sqlite_path(url).exists():
+        return frozenset(), ""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            tables = frozenset(inspect(connection).get_table_names())
+            return tables, _version(connection) if VERSION_TABLE in tables else ""
+    finally:
+        engine.dispose()
+
+
+def mlflows_versions() -> tuple[frozenset[str], str]:
+    """The versions of MLflow's tables that the installed MLflow knows, and the one that it needs; without importing it.
+
+    Each of its migrations names itself and the one that it follows.
+    """
+    spec = find_spec("mlflow")
+    assert spec is not None
+    assert spec.origin
+    migrations = (Path(spec.origin).parent / "store" / "db_migrations" / "versions").glob("*.py")
+    texts = [path.read_text(encoding="utf-8") for path in migrations]
+    known, followed = (
+        {match[1] for text in texts if (match := re.search(rf'^{name} = "(\w+)"', text, re.MULTILINE))}
+        for name in ("revision", "down_revision")
+    )
+    (newest,) = known - followed
+    return frozenset(known), newest
+
+
+def _dialect(url: str) -> str:
+    return url.partition(":")[0].split("+")[0]
+
+
+def _version(connection: "Connection") -> str:
+    row = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").first()
+    return str(row[0]) if row else ""
+
+
+def _check_file(path: Path, what: str) -> None:
+    check_folder(path.parent, what)  # SQLite makes a journal beside the file
+    if not path.exists():
+        return
+    try:
+        with sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=SECONDS_TO_ANSWER) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.rollback()
+    except sqlite3.Error as error:
+        raise BadInput(f"{what} {path} can't be written: {error}") from error
+
+
+def _allowed(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
