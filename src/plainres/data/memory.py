@@ -8,7 +8,7 @@ from pathlib import Path
 import joblib
 import torch
 
-from plainres.config import RunConfig
+from plainres.settings import RunConfig
 
 SHARE = 0.25  # of the memory, that images may take
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")

@@ -9,8 +9,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from plainres.config import RunConfig
-from plainres.recipes import recipe_of
+from plainres.data.catalogue import facts_of
+from plainres.settings import RunConfig
 from plainres.tracking.lock import opening_store
 
 if TYPE_CHECKING:  # it would import torch
@@ -39,6 +39,6 @@ def _entity(config: RunConfig, dataset: "ImageDataset") -> Dataset:
         name=dataset.name,
         digest=hashlib.sha256(repr(facts).encode()).hexdigest()[:16],
         source_type="local",
-        source=json.dumps({"uri": config.data_dir if recipe_of(config.dataset).needs_files else "scikit-learn"}),
+        source=json.dumps({"uri": config.data_dir if facts_of(config.dataset).needs_files else "scikit-learn"}),
         profile=json.dumps({"num_rows": sum(dataset.sizes.values()), **dataset.sizes, "classes": dataset.num_classes}),
     )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from mlflow.entities import Run, RunTag, ViewType
 
-from plainres.config import RunConfig
 from plainres.names import GENERATION_TAG, MEMBER_TAG, REPLACED_TAG, REPORT_TAG, SWEEP_HASH_TAG
+from plainres.settings import RunConfig
 from plainres.tracking.lock import opening_store
 from plainres.tracking.params import log_params
 from plainres.tracking.runs import Experiment

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from plainres.config import RunConfig
 from plainres.errors import StoreAway, StoreRefuses
 from plainres.names import ATTEMPT_TAG, DIVERGED_TAG, GENERATION_TAG
+from plainres.settings import RunConfig
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.journal import Journal
 from plainres.tracking.outages import keep_trying, reaching_store

@@ -12,7 +12,6 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, ViewType
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
-from plainres.config import RunConfig
 from plainres.errors import BadInput, StoreRefuses
 from plainres.names import (
     ATTEMPT_TAG,
@@ -21,6 +20,7 @@ from plainres.names import (
     GENERATION_TAG,
     TRACEBACK_FILE,
 )
+from plainres.settings import RunConfig
 from plainres.tracking.artifacts import log_text, new_artifact_root
 from plainres.tracking.dataset_input import log_dataset
 from plainres.tracking.lock import opening_store
