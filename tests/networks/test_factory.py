@@ -5,7 +5,8 @@ from torch import nn
 
 from plainres.errors import BadInput
 from plainres.networks.architecture import FOUR_STAGE
-from plainres.networks.factory import BasicBlock, Bottleneck, ZeroPadShortcut, build_network
+from plainres.networks.blocks import Bottleneck
+from plainres.networks.factory import build_network
 
 THREE_STAGE = (20, 32, 44, 56, 110)
 
@@ -89,14 +90,6 @@ def test_convolutions_start_with_he_deviation() -> None:
     assert weights.std().item() == pytest.approx((2 / (9 * 256)) ** 0.5, rel=0.01)
 
 
-def test_shortcut_a_subsamples_and_appends_zero_channels() -> None:
-    images = torch.arange(2 * 4 * 4.0).view(1, 2, 4, 4)
-    out = ZeroPadShortcut(added_channels=3, stride=2)(images)
-    assert out.shape == (1, 5, 2, 2)
-    assert out[0, 1].tolist() == [[16.0, 18.0], [24.0, 26.0]]
-    assert out[0, 2:].count_nonzero() == 0
-
-
 @pytest.mark.parametrize(
     ("depth", "shortcut", "projections"),
     # Basic 18 changes shape at the start of stages 2 to 4; the bottleneck 50 at the start of every stage.
@@ -111,17 +104,6 @@ def test_projections_stand_where_the_paper_puts_them(depth: int, shortcut: str, 
 def test_default_shortcuts_are_b_for_four_stages_and_a_for_three(depth: int, like: str) -> None:
     assert str(small("residual", depth)) == str(small("residual", depth, shortcut=like))
     assert str(small("residual", depth)) != str(small("residual", depth, shortcut="C"))
-
-
-@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
-def test_a_block_adds_its_input_and_a_plain_block_does_not(block: type[BasicBlock]) -> None:
-    torch.manual_seed(0)
-    residual, plain = (block(8 * block.expansion, 8, 1, kind).eval() for kind in ("A", "none"))
-    plain.load_state_dict(residual.state_dict())
-    images = torch.randn(2, 8 * block.expansion, 5, 5)
-    body = residual.body(images)
-    torch.testing.assert_close(residual(images), torch.relu(body + images))
-    torch.testing.assert_close(plain(images), torch.relu(body))
 
 
 @pytest.mark.parametrize("variant", ["plain", "residual"])
@@ -162,6 +144,7 @@ def test_the_deepest_nets_take_a_training_step(variant: str, depth: int) -> None
         ({"shortcut": "D"}, "A, B, C"),
         ({"family": "five-stage"}, "four-stage, three-stage"),
         ({"width": 0}, "width 0"),
+        ({"conv_biases": True}, "option of a network 'conv_biases'; choose from .*conv_bias, "),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_the_choices(options: dict[str, object], words: str) -> None:

@@ -11,7 +11,7 @@ from plainres.config import RunConfig
 from plainres.errors import BadInput
 from plainres.names import MODEL_FILE
 from plainres.networks.configured import network_for
-from plainres.networks.factory import Network
+from plainres.networks.network import Network
 from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.shown import first_line
 from plainres.tracking.store import tracking_uri as default_uri

@@ -1,20 +1,18 @@
 """The network that a run's configuration stands for."""
 
-from plainres.networks.factory import Network, build_network
+from dataclasses import fields
+
+from torch import nn
+
+from plainres.networks.architecture import Architecture
+from plainres.networks.factory import drawn
+from plainres.networks.network import Network
 from plainres.settings import RunConfig
 
 
-def network_for(config: RunConfig, *, in_channels: int, num_classes: int) -> Network:
-    """The network with freshly drawn weights, for images of so many channels and classes."""
-    return build_network(
-        config.variant,
-        config.depth,
-        num_classes=num_classes,
-        in_channels=in_channels,
-        width=config.width,
-        stem=config.stem,
-        shortcut=None if config.shortcut == "none" else config.shortcut,
-        family=config.family,
-        conv_bias=config.conv_bias,
-        projection_norm=config.projection_norm,
-    )
+def network_for(
+    config: RunConfig, *, in_channels: int, num_classes: int, convolution: type[nn.Conv2d] = nn.Conv2d
+) -> Network:
+    """The network with freshly drawn weights, for images of so many channels and classes; see `build_network`."""
+    settings = {field.name: getattr(config, field.name) for field in fields(Architecture)}
+    return drawn(Architecture(**settings), in_channels, num_classes, convolution)

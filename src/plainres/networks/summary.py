@@ -11,6 +11,8 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+UNLISTED = (nn.ReLU, nn.Identity, nn.Flatten)  # neither parameters nor another number of values
+
 
 @dataclass(frozen=True)
 class Row:
@@ -41,7 +43,7 @@ class NetworkSummary:
     stages: tuple[Row, ...]
     """The network's own parts: stem, stages of blocks, pooling, classifier."""
     layers: tuple[Row, ...]
-    """Every layer but the ReLUs."""
+    """Every layer but those of `UNLISTED`."""
     total: Row
 
     def table(self, *, layers: bool = False) -> str:
@@ -100,17 +102,17 @@ def summarize(network: nn.Module, input_size: Sequence[int]) -> NetworkSummary:
     layers = [
         _layer_row(name, modules[name], output)
         for name, output in shapes.items()
-        if not isinstance(modules[name], nn.ReLU) and not list(modules[name].children())
+        if not isinstance(modules[name], UNLISTED) and not list(modules[name].children())
     ]
     stages = [
         _sum(
             name,
-            _kind(modules[name]),
-            output,
+            _kind(module),
+            shapes[name],
             [layer for layer in layers if layer.name == name or layer.name.startswith(f"{name}.")],
         )
-        for name, output in shapes.items()
-        if name and "." not in name and not isinstance(modules[name], nn.ReLU)
+        for name, module in model.named_children()
+        if not isinstance(module, UNLISTED)
     ]
     return NetworkSummary(shape, tuple(stages), tuple(layers), _sum("total", "", shapes[""], layers))
 

@@ -16,8 +16,8 @@ from plainres.data.batches import ordered_batches
 from plainres.data.streaming import LOADER_START
 from plainres.errors import BadInput
 from plainres.networks.configured import network_for
-from plainres.networks.convolution import Conv2d
 from plainres.training import Trainer
+from plainres.training.convolution import Conv2d
 from plainres.training.step import autocast, replayed
 
 LOADER_WORKERS = 2  # of the conventional loop, as in PyTorch's tutorials; on one thread it has none
@@ -89,9 +89,6 @@ def conventional(config: RunConfig) -> Iterator[int]:
         pin_memory=config.device == "cuda",
     )
     network = network_for(config, in_channels=channels, num_classes=dataset.num_classes)
-    for module in network.modules():
-        if isinstance(module, Conv2d):
-            module.__class__ = nn.Conv2d  # type: ignore[assignment]  # torch's own
     network.to(config.device)
     optimizer = torch.optim.SGD(
         network.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
@@ -150,13 +147,15 @@ def flops_per_image(config: RunConfig) -> tuple[int, int]:
     dataset = dataset_of(config)
     shape = dataset.train.image_shape
 
-    def count(device: str) -> int:
+    def count(device: str, convolution: type[nn.Conv2d]) -> int:
         with torch.device(device):
-            network = network_for(config, in_channels=shape[0], num_classes=dataset.num_classes)
+            network = network_for(
+                config, in_channels=shape[0], num_classes=dataset.num_classes, convolution=convolution
+            )
             images = torch.zeros(2, *shape)
         with FlopCounterMode(display=False) as counter:
             network(images).sum().backward()
         total: int = counter.get_total_flops()
         return total // len(images)
 
-    return count("cpu" if config.device == "cpu" else "meta"), count("meta")
+    return count("cpu" if config.device == "cpu" else "meta", Conv2d), count("meta", nn.Conv2d)

@@ -16,14 +16,13 @@ from plainres.config import RunConfig
 from plainres.data import AnySplit, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
 from plainres.networks.configured import network_for
+from plainres.training.convolution import Conv2d
 from plainres.training.schedule import learning_rate_factor
 from plainres.training.step import TrainingStep, autocast, replayed
 
 # Images in a batch when nothing is learnt: no more pixels than in 83 images of 224 x 224.
 EVALUATION_BATCH = {"cpu": 512, "mps": 512, "cuda": 4096}
 EVALUATION_PIXELS = 2**22
-# Below 8 channels, oneDNN's strided 1x1 convolution in channels_last writes past its buffers (torch 2.15, AVX2).
-ONEDNN_FROM_WIDTH = 8
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,6 @@ class Trainer:
         self.after_step: Callable[[], None] = lambda: None  # who shows the steps of an epoch sets it
         self.device = torch.device(config.device)
         torch.set_num_threads(config.threads)  # of the process: sums over threads differ in their last bits
-        torch.backends.mkldnn.set_flags(config.width >= ONEDNN_FROM_WIDTH)  # type: ignore[no-untyped-call]
         torch.backends.cudnn.benchmark = True  # shapes stay the same: the fastest algorithm for them is worth a search
         self.dataset = dataset_of(config)
         self.train_split, self.validation_split, self.test_split = (
@@ -70,7 +68,10 @@ class Trainer:
 
         torch.manual_seed(config.seed)
         self.network = network_for(
-            config, in_channels=self.train_split.image_shape[0], num_classes=self.dataset.num_classes
+            config,
+            in_channels=self.train_split.image_shape[0],
+            num_classes=self.dataset.num_classes,
+            convolution=Conv2d,
         ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.order = torch.Generator().manual_seed(config.seed)
 

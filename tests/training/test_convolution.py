@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from plainres.networks.convolution import Conv2d
+from plainres.training.convolution import Conv2d
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (2, 1), (1, 2), (3, 2)])

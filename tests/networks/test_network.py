@@ -1,0 +1,116 @@
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from plainres.networks.blocks import Block
+from plainres.networks.factory import build_network
+from plainres.networks.network import Network
+
+KINDS = [(variant, depth) for variant in ("plain", "residual") for depth in (18, 50, 20)]  # 50 has bottlenecks
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
+def network(request: pytest.FixtureRequest) -> Network:
+    torch.manual_seed(0)
+    variant, depth = request.param
+    return build_network(variant, depth, num_classes=5, width=8, stem="small").eval()
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    return torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+def test_layers_are_torchs_own_and_nothing_is_in_place(network: Network) -> None:
+    for module in network.modules():
+        if not list(module.children()):
+            assert type(module) is getattr(nn, type(module).__name__)
+            assert not getattr(module, "inplace", False)
+
+
+def test_each_layer_is_used_once(network: Network, images: Tensor) -> None:
+    calls: list[nn.Module] = []
+    for module in network.modules():
+        module.register_forward_hook(lambda module, *_: calls.append(module))
+    network(images)
+    assert len(calls) == len(set(calls)) == len(list(network.modules()))
+
+
+def test_blocks_come_in_order_with_names_that_find_them(network: Network) -> None:
+    blocks = list(network.blocks())
+    assert [name for name, _ in blocks[:2]] == ["layer1.0", "layer1.1"]
+    assert len(blocks) == {18: 8, 50: 16, 20: 9}[sum("conv" in name for name, _ in network.named_modules()) + 1]
+    assert all(network.get_submodule(name) is block for name, block in blocks)
+
+
+def test_hooks_read_what_a_block_adds_to_its_shortcut(network: Network, images: Tensor) -> None:
+    seen: dict[str, Tensor] = {}
+
+    def keep(name: str) -> object:
+        return lambda _, inputs, output: seen.update({f"{name} in": inputs[0], name: output})
+
+    for name, block in network.blocks():
+        block.register_forward_hook(keep(name))
+        block.residual.register_forward_hook(keep(f"{name} F"))
+        (block.bn3 if hasattr(block, "bn3") else block.bn2).register_forward_hook(keep(f"{name} norm"))
+    network(images)
+    for name, block in network.blocks():
+        x, body = seen[f"{name} in"], seen[f"{name} F"]
+        assert torch.equal(body, seen[f"{name} norm"])
+        assert torch.equal(body, block.body(x))
+        assert (body < 0).any()  # neither rectified nor added to
+        shortcut = 0 if block.downsample is None else block.downsample(x)
+        assert torch.equal(seen[name], torch.relu(body + shortcut))
+
+
+def test_a_hook_that_returns_zeros_removes_a_residual_function(images: Tensor) -> None:
+    network = build_network("residual", 18, num_classes=5, width=8, stem="small").eval()
+    block = network.get_submodule("layer1.1")
+    assert isinstance(block, Block)
+    block.residual.register_forward_hook(lambda _, __, output: torch.zeros_like(output))
+    x = torch.randn(2, 8, 4, 4).relu()
+    assert torch.equal(block(x), x)
+
+
+def test_gradients_of_every_layer_can_be_hooked(network: Network, images: Tensor) -> None:
+    names: list[str] = []
+    for name, module in network.named_modules():
+        module.register_full_backward_hook(lambda *_, name=name: names.append(name))
+    network(images.requires_grad_()).sum().backward()
+    assert len(set(names)) == len(list(network.modules()))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_torch_traces_scripts_and_exports_what_it_computes(network: Network, images: Tensor) -> None:
+    images = images.detach()
+    expected = network(images)
+    copies = [torch.fx.symbolic_trace(network), torch.jit.script(network)]
+    dynamic = {0: torch.export.Dim("images", min=1, max=64)}
+    copies.append(torch.export.export(network, (images,), dynamic_shapes=(dynamic,)).module())
+    for copy in copies:
+        assert torch.equal(copy(images), expected)
+
+
+def test_features_of_a_stage_can_be_extracted(network: Network, images: Tensor) -> None:
+    features = create_feature_extractor(network, {"layer2": "second", "layer3.0.residual": "F"})(images)
+    x = network[:6](images)  # conv1, bn1, relu, maxpool, layer1, layer2
+    torch.testing.assert_close(features["second"], x)
+    torch.testing.assert_close(features["F"], network.layer3[0].body(x))
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_hooks_at_a_layers_name_see_what_torchvisions_see(depth: int) -> None:
+    theirs = getattr(torchvision.models, f"resnet{depth}")(num_classes=7).eval()
+    ours = build_network("residual", depth, num_classes=7).eval()
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.randn(1, 3, 64, 64)
+    names = [name for name, _ in theirs.named_modules() if name and not name.endswith(("relu", "bn2", "bn3"))]
+    seen: list[dict[str, Tensor]] = [{}, {}]
+    for network, outputs in zip((ours, theirs), seen, strict=True):
+        for name in names:
+            module = network.get_submodule(name)
+            module.register_forward_hook(lambda _, __, out, name=name, outputs=outputs: outputs.update({name: out.clone()}))
+        network(images)
+    assert all(torch.equal(seen[0][name], seen[1][name]) for name in names)
