@@ -3,12 +3,12 @@
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from typing import Any
 
 from plainres.data.catalogue import facts_of
+from plainres.data.places import resolved_data_dir
 from plainres.data.split_sizes import check_part, draw_size, validation_size
 from plainres.errors import BadInput
 from plainres.hardware import resolve_device
@@ -21,7 +21,6 @@ STREAMING = ("auto", "always", "never")
 LARGEST_IMAGE = 4096
 MOST_THREADS = 1024
 MOST_WORKERS = 256
-DEFAULT_DATA_DIR = "~/.cache/plainres"
 
 
 @dataclass(frozen=True)
@@ -267,7 +266,7 @@ def configure(
         seed=seed,
         dataset=dataset,
         image_size=image_size,
-        data_dir=os.path.abspath(os.path.expanduser(data_dir or DEFAULT_DATA_DIR)),
+        data_dir=resolved_data_dir(data_dir),
         augment=filled.augment,
         family=architecture.family,
         stem=architecture.stem,
