@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from plainres.data.catalogue import CATALOGUE
-from plainres.data.idx_files import IDX_SETS, content, files_at_hand, unpacked
+from plainres.data.idx_files import IDX_SETS, content_of_files, files_at_hand
 from plainres.data.notices import shown
 from plainres.data.splits import Split
 from plainres.data.unsplit import Request, Unsplit
@@ -55,12 +55,12 @@ def load(request: Request) -> Unsplit:
     try:
         with TemporaryDirectory() as temporary:
             root = data_dir
-            if name in IDX_SETS and (files_here := files_at_hand(name, data_dir)):
-                # torchvision only unpacks what it downloaded itself, and looks in no other folder.
+            idx_files = files_at_hand(name, data_dir) if name in IDX_SETS else {}
+            if idx_files:  # torchvision only unpacks what it downloaded itself, and looks in no other folder
                 root = Path(temporary)
                 (root / folder).mkdir(parents=True)
-                for path in files_here:
-                    (root / folder / path.name.removesuffix(".gz")).write_bytes(unpacked(path))
+                for file, unpacked in idx_files.items():
+                    (root / folder / file).write_bytes(unpacked)
             training, test = read(root, train=True), read(root, train=False)
             splits = _split_of(training), _split_of(test)
     except (BadInput, MemoryError):
@@ -69,7 +69,7 @@ def load(request: Request) -> Unsplit:
         raise BadInput(f"the files of {name} in {data_dir / folder} can't be read: {shown(str(error))}") from error
     # MNIST's classes are called "0 - zero" and so on.
     names = tuple(name.partition(" - ")[0] for name in training.classes)
-    return Unsplit(*splits, names, content(name, data_dir) if name in IDX_SETS else "")
+    return Unsplit(*splits, names, content_of_files(name, idx_files))
 
 
 def at_hand(data_dir: Path) -> list[str]:
