@@ -42,7 +42,8 @@ def test_names_that_look_like_mathematics_are_drawn_as_they_are() -> None:
     table = prediction_table(LABELS, PROBABILITIES, names)
     for figure in (draw_confusion(table, names), draw_predictions(Split(torch.zeros(5, 1, 2, 2), LABELS), table)):
         figure.canvas.draw()  # which would refuse the third
-        drawn = [axes.title for axes in figure.axes if axes.get_title() in names]
-        drawn += [label for axes in figure.axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels())]
-        assert {text.get_text() for text in drawn} >= {names[0]}
+        texts = [axes.title for axes in figure.axes]
+        texts += [label for axes in figure.axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels())]
+        drawn = [text for text in texts if "$" in text.get_text()]
+        assert drawn
         assert not any(text.get_parse_math() for text in drawn)
