@@ -65,14 +65,12 @@ def list_files(data_dir: Path) -> tuple[SplitFiles, SplitFiles]:
         if folder.is_dir() and folder != fitting[0]:
             notice(f"{shown(folder)} isn't read: {shown(fitting[0])} has the test images")
     walk = _Walk()
-    splits = tuple(
-        SplitFiles(folder, {name: walk.images(folder, name) for name in classes}) for folder in (train, fitting[0])
-    )
+    splits = walk.split(train, classes), walk.split(fitting[0], classes)
     if count := len(walk.passed_over):
         names = ", ".join(shown(path.relative_to(data_dir)) for path in sorted(walk.passed_over)[:MOST_NAMED])
         what = "1 file that is no image" if count == 1 else f"{count} files that are no images"
         notice(f"passed over {what} in {shown(data_dir)}: {names}{', ...' if count > MOST_NAMED else ''}")
-    return splits[0], splits[1]
+    return splits
 
 
 def content(_: str, data_dir: Path) -> str:
@@ -88,7 +86,8 @@ def content_of_files(train: SplitFiles, test: SplitFiles, cache_dir: Path) -> st
     """
     digest = hashlib.sha256()
     for split in (train, test):
-        names = [os.fsencode(path.relative_to(split.folder)) for path in split.paths]
+        above = len(os.fsencode(split.folder)) + 1
+        names = [os.fsencode(path)[above:] for path in split.paths]
         digest.update(b"\0".join([*names, split.content(cache_dir).encode(), b""]))
     return digest.hexdigest()[:16]
 
@@ -128,32 +127,39 @@ class _Walk:
 
     passed_over: set[Path] = field(default_factory=set)
 
-    def images(self, split: Path, name: str) -> list[Path]:
+    def split(self, folder: Path, classes: list[str]) -> SplitFiles:
+        """The images of a split."""
+        self.passed_over.update(Path(entry.path) for entry in _entries(folder) if not _is_folder(entry))
+        return SplitFiles(folder, {name: self.images(folder / name) for name in classes})
+
+    def images(self, top: Path) -> list[Path]:
         """The images below a class's folder, at any depth."""
-        self.passed_over.update(Path(entry.path) for entry in _entries(split) if not _is_folder(entry))
-        top = split / name
         # A link to a folder above the class would make images of all classes its own.
         seen = {_identity(folder) for folder in (*top.parents, *top.resolve().parents)}
         found: list[Path] = []
-        waiting = [top]
+        waiting = [_new_entries(top, seen)]  # what is left of each folder on the way, in the order of names
         while waiting:
-            folder = waiting.pop()
-            if (identity := _identity(folder)) in seen:
-                continue
-            seen.add(identity)
-            folders = []
-            for entry in sorted(_entries(folder), key=lambda entry: entry.name):
-                path = Path(entry.path)
-                if _is_folder(entry):
-                    folders.append(path)
-                elif path.suffix.lower() in EXTENSIONS and (path.is_file() or not path.exists()):
-                    found.append(path)  # a link that leads nowhere is refused when it's read
-                else:
-                    self.passed_over.add(path)
-            waiting += reversed(folders)
+            entry = next(waiting[-1], None)
+            if entry is None:
+                waiting.pop()
+            elif _is_folder(entry):
+                waiting.append(_new_entries(Path(entry.path), seen))
+            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and _holds_image(entry):
+                found.append(Path(entry.path))
+            else:
+                self.passed_over.add(Path(entry.path))
         if not found:
             raise BadInput(f"{shown(top)} holds no images")
-        return sorted(found)
+        return found
+
+
+def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:
+    """What a folder holds, in the order of names; nothing if it was seen."""
+    identity = _identity(folder)
+    if identity in seen:
+        return iter(())
+    seen.add(identity)
+    return iter(sorted(_entries(folder), key=lambda entry: entry.name))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -161,6 +167,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def _holds_image(entry: os.DirEntry[str]) -> bool:
+    """A file and no pipe; a link that leads nowhere as well, which is refused when it's read."""
+    return os.path.isfile(entry) or not os.path.exists(entry) if entry.is_symlink() else entry.is_file()
 
 
 def _identity(folder: Path) -> tuple[int, int]:
