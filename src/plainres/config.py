@@ -1,17 +1,17 @@
 """The configuration of a run, with every default filled in: from the recipe, the paper, and what the machine has."""
 
-import os
 from dataclasses import MISSING, replace
 from typing import Any
 
 from plainres.data.catalogue import facts_of
+from plainres.data.places import resolved_data_dir
 from plainres.data.split_sizes import check_batch_size, check_part, draw_size, validation_size
 from plainres.hardware import resolve_device
 from plainres.networks.architecture import resolve_architecture
 from plainres.recipes import recipe_of
-from plainres.settings import DECLARED, DEFAULT_DATA_DIR, RunConfig, check_name, typed
+from plainres.settings import DECLARED, RunConfig, check_name, typed
 
-__all__ = ["DEFAULT_DATA_DIR", "RunConfig", "changed", "configure"]
+__all__ = ["RunConfig", "changed", "configure"]
 
 
 def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunConfig:
@@ -39,7 +39,7 @@ def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunCo
     architecture = resolve_architecture(values["variant"], values["depth"], stem=values["stem"], **own)
     values |= {name: getattr(architecture, name) for name in ("width", "shortcut", "family")}
     values["device"], values["precision"] = resolve_device(values["device"], values["precision"])
-    values["data_dir"] = os.path.abspath(os.path.expanduser(values["data_dir"]))
+    values["data_dir"] = resolved_data_dir(values["data_dir"])
     return _checked(RunConfig(**values))
 
 

@@ -35,3 +35,15 @@ def test_the_picture_shows_the_images_and_where_the_network_errs() -> None:
     ]  # fmt: skip
     pixels: list[AxesImage] = [axes.images[0] for axes in shown]
     assert [image.get_array()[0, 0] for image in pixels] == [0, 4, 8, 12, 16]
+
+
+def test_names_that_look_like_mathematics_are_drawn_as_they_are() -> None:
+    names = ("a_$x$", "b$", "$\\frac$")
+    table = prediction_table(LABELS, PROBABILITIES, names)
+    for figure in (draw_confusion(table, names), draw_predictions(Split(torch.zeros(5, 1, 2, 2), LABELS), table)):
+        figure.canvas.draw()  # which would refuse the third
+        texts = [axes.title for axes in figure.axes]
+        texts += [label for axes in figure.axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels())]
+        drawn = [text for text in texts if "$" in text.get_text()]
+        assert drawn
+        assert not any(text.get_parse_math() for text in drawn)

@@ -31,5 +31,8 @@ def test_an_unknown_data_set_is_refused_with_the_choices() -> None:
 
 
 def test_the_facts_need_no_torch() -> None:
-    code = "import sys, plainres.data.catalogue, plainres.data.split_sizes; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from plainres.data.catalogue import content_of; content_of('mnist', '/nowhere')\n"
+        "import plainres.data.folder_files, plainres.data.split_sizes; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

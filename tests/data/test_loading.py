@@ -13,6 +13,7 @@ import torch
 from torchvision import datasets
 
 from plainres.data import load_dataset
+from plainres.data.catalogue import content_of
 from plainres.data.resize import resize
 from plainres.errors import BadInput
 
@@ -134,6 +135,37 @@ def test_a_draw_resized_is_the_resized_draw() -> None:
 def test_a_draw_too_small_for_its_classes_is_refused(settings: dict[str, int], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         load_dataset("digits", **settings)  # type: ignore[arg-type]
+
+
+def test_files_other_than_the_published_ones_have_a_content_of_their_own(raw: Path) -> None:
+    data_dir = str(raw.parents[1])
+    assert content_of("fashion-mnist", data_dir) == ""  # those to be downloaded are checked
+    write_idx(raw, 20)
+    packed = content_of("fashion-mnist", data_dir)
+    assert len(packed) == 16
+    for path in list(raw.iterdir()):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    assert content_of("fashion-mnist", data_dir) == packed
+    (raw / "t10k-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, 20) + bytes(20))
+    assert content_of("fashion-mnist", data_dir) != packed
+    write_idx(raw, 30)
+    assert content_of("fashion-mnist", data_dir) != packed
+
+
+@needs_fashion_mnist
+def test_the_published_files_are_known() -> None:
+    assert content_of("fashion-mnist", str(FASHION_MNIST)) == ""
+    assert load_dataset("fashion-mnist", str(FASHION_MNIST)).content == ""
+    assert content_of("mnist", str(FASHION_MNIST)) != ""  # clothes in place of digits
+
+
+def test_packed_files_are_read_before_unpacked_ones_of_another_content(raw: Path) -> None:
+    write_idx(raw, 6_000)
+    (raw / "t10k-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, 6_000) + bytes(6_000))
+    dataset = load_dataset("fashion-mnist", str(raw.parents[1]))
+    assert torch.bincount(dataset.test.labels).tolist() == [600] * 10
+    assert dataset.content == content_of("fashion-mnist", str(raw.parents[1]))
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-20], lambda content: b"\0" * len(content)])

@@ -32,15 +32,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def both(folder: Path, cache: Path) -> tuple[AnySplit, AnySplit]:
     """The training images in memory and streamed."""
-    return read_image_folder(folder, 8, cache)[0], read_image_folder(folder, 8, cache, memory=0)[0]
+    return read_image_folder(folder, 8, cache).training, read_image_folder(folder, 8, cache, memory=0).training
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_streamed_batches_are_those_of_memory_whatever_the_workers_timing(
     folder: Path, tmp_path: Path, workers: int
 ) -> None:
-    memory = read_image_folder(folder, 8, tmp_path)[0]
-    streamed = read_image_folder(folder, 8, tmp_path, memory=0, workers=workers)[0]
+    memory = read_image_folder(folder, 8, tmp_path).training
+    streamed = read_image_folder(folder, 8, tmp_path, memory=0, workers=workers).training
     assert (type(memory), type(streamed)) == (Split, StreamedSplit)
     normalise = Normalise(torch.zeros(3), torch.ones(3))
     for held, read in zip(

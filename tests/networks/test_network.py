@@ -111,6 +111,8 @@ def test_hooks_at_a_layers_name_see_what_torchvisions_see(depth: int) -> None:
     for network, outputs in zip((ours, theirs), seen, strict=True):
         for name in names:
             module = network.get_submodule(name)
-            module.register_forward_hook(lambda _, __, out, name=name, outputs=outputs: outputs.update({name: out.clone()}))
+            module.register_forward_hook(
+                lambda _, __, out, name=name, outputs=outputs: outputs.update({name: out.clone()})
+            )
         network(images)
     assert all(torch.equal(seen[0][name], seen[1][name]) for name in names)

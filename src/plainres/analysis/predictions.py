@@ -49,8 +49,9 @@ def draw_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
             rotation=45 if long else 0,
             ha="right" if long else "center",
             rotation_mode="anchor" if long else "default",
+            parse_math=False,
         )
-        axes.set_yticks(range(classes), class_names)
+        axes.set_yticks(range(classes), class_names, parse_math=False)
     axes.tick_params(length=0)
     axes.set(xlabel="predicted", ylabel="true")
     right = np.trace(matrix)
@@ -77,8 +78,8 @@ def draw_predictions(split: AnySplit, table: pd.DataFrame) -> Figure:
         true, predicted = table["true"].iloc[index], table["predicted"].iloc[index]
         axes.imshow(image, cmap="gray", vmin=0, vmax=brightest)
         if predicted == true:
-            axes.set_title(predicted, fontsize=9, color=RIGHT)
+            axes.set_title(predicted, fontsize=9, color=RIGHT, parse_math=False)
         else:
-            axes.set_title(f"{predicted}\nnot {true}", fontsize=9, color=WRONG)
+            axes.set_title(f"{predicted}\nnot {true}", fontsize=9, color=WRONG, parse_math=False)
     figure.supxlabel("the label predicted for each test image, and the true one where they differ", fontsize=9)
     return figure

@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from plainres.data.notices import notice, shown
+from plainres.data.progress import with_bar
 from plainres.durable import writing_whole
 from plainres.errors import BadInput
 
@@ -26,26 +26,32 @@ def cached(cache_dir: Path, key: tuple[object, ...], make: Callable[[], np.ndarr
     try:
         with np.load(path, allow_pickle=False) as stored:
             return np.asarray(stored["array"])
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile):  # not there, or damaged: a zip file has checksums
-        array = make()
+    except Exception:  # not there, or damaged in whatever way: a zip file has checksums
+        pass
+    array = make()
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with writing_whole(path) as file:
             np.savez(file, array=array)
     except OSError as error:
-        print(f"{cache_dir} can't keep what was read ({error.strerror}): it's read again next time", file=sys.stderr)
+        notice(f"{shown(cache_dir)} can't keep what was read ({error.strerror}): it's read again next time")
     return array
 
 
 def listing_digest(paths: Sequence[Path]) -> str:
-    """Stands for files by their paths, sizes and times of change: cheap, and new whenever one of them is written."""
+    """Stands for files by their paths and what the system knows of them: cheap, and new whenever one is written.
+
+    A file that's replaced by one of equal size and time of change has another inode, and a time at which that became
+    so, which no program can set. Where a file system keeps neither (some network shares), the change isn't seen.
+    """
     digest = hashlib.sha256()
     for path in paths:
         try:
             state = os.stat(path)
         except OSError as error:
-            raise BadInput(f"{path} can't be read: {error.strerror}") from error
-        digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+            raise BadInput(f"{shown(path)} can't be read: {error.strerror}") from error
+        digest.update(os.fsencode(path))
+        digest.update(f"\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ctime_ns}\0{state.st_ino}\n".encode())
     return digest.hexdigest()
 
 
@@ -54,8 +60,8 @@ def content_digest(paths: Sequence[Path], listing: str, cache_dir: Path) -> str:
 
     def digest() -> np.ndarray:
         with ThreadPoolExecutor() as threads:
-            whole = hashlib.sha256(b"".join(threads.map(_digest_of, paths)))
-        return np.array(whole.hexdigest())
+            digests = with_bar(threads.map(_digest_of, paths), len(paths), "reading files")
+            return np.array(hashlib.sha256(b"".join(digests)).hexdigest())
 
     return str(cached(cache_dir, ("content", listing), digest))
 
@@ -64,4 +70,4 @@ def _digest_of(path: Path) -> bytes:
     try:
         return hashlib.sha256(path.read_bytes()).digest()
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}") from error
+        raise BadInput(f"{shown(path)} can't be read: {error.strerror}") from error

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
 
@@ -28,7 +29,10 @@ class Facts:
     needs_files: bool = True
     """Whether it lies in files that may be missing or damaged."""
     published: bool = True
-    """Whether its name says what its images are; otherwise its files do, and they can be streamed."""
+    """Whether its name says what its images are, and where its files lie doesn't matter."""
+    content: str = ""
+    """`module:function` that takes its name and data folder and returns what stands for its images, as `content_of`;
+    none where they can't be others."""
 
 
 MNIST = Facts(
@@ -38,9 +42,10 @@ MNIST = Facts(
     test_images=10_000,
     image_shape=(1, 28, 28),
     num_classes=10,
+    content="plainres.data.idx_files:content",
 )
 # Section 4.2 of the paper: 45k training and 5k validation images.
-CIFAR10 = replace(MNIST, training_images=45_000, image_shape=(3, 32, 32))
+CIFAR10 = replace(MNIST, training_images=45_000, image_shape=(3, 32, 32), content="")
 
 CATALOGUE = {
     "digits": Facts(
@@ -56,7 +61,9 @@ CATALOGUE = {
     "fashion-mnist": MNIST,
     "cifar10": CIFAR10,
     "cifar100": replace(CIFAR10, num_classes=100),
-    "imagefolder": Facts(loader="plainres.data.image_folder:load", published=False),
+    "imagefolder": Facts(
+        loader="plainres.data.image_folder:load", published=False, content="plainres.data.folder_files:content"
+    ),
 }
 
 
@@ -73,6 +80,23 @@ def facts_of(dataset: str) -> Facts:
 
 def loader_of(dataset: str) -> "Callable[[Request], Unsplit]":
     """The function that loads a data set; raises as `facts_of` does."""
-    module, _, function = facts_of(dataset).loader.partition(":")
-    loader: Callable[[Request], Unsplit] = getattr(import_module(module), function)
+    loader: Callable[[Request], Unsplit] = _function(facts_of(dataset).loader)
     return loader
+
+
+def content_of(dataset: str, data_dir: str) -> str:
+    """Sixteen hex digits that stand for the images of a data set, wherever its files lie; needs no torch.
+
+    Empty where the name says what they are: digits, CIFAR, whose checksums torchvision verifies, and MNIST's original
+    files. The files are read when something about them changed since they were last read.
+
+    Raises:
+        BadInput: no data set has this name, or its files can't be read.
+    """
+    content = facts_of(dataset).content
+    return str(_function(content)(dataset, Path(data_dir))) if content else ""
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)

@@ -15,8 +15,6 @@ from plainres.data.split_sizes import check_batch_size, draw_size, validation_si
 from plainres.data.splits import AnySplit, ImageDataset, Split, carve, index_hash
 from plainres.data.unsplit import Request
 
-TENTH = 10  # of the training images is for validation, where the catalogue doesn't say
-
 
 def dataset_of(config: RunConfig) -> ImageDataset:
     """The data set that a run is trained on; raises as `load_dataset` does, and for a batch larger than its images."""
@@ -56,7 +54,7 @@ def load_dataset(
     whole = loader_of(name)(Request(name, Path(data_dir), image_size, memory, data_workers))
     images = len(whole.training)
     training = _draw("training", whole.training.labels, train_images)
-    own = facts_of(name).validation_images or images // TENTH
+    own = facts_of(name).validation_images or images // 10
     held_out = validation_size(len(training), validation_share, own, images)
     stay, taken = carve(whole.training.labels[training].numpy(), held_out)
     dataset = ImageDataset(
@@ -67,6 +65,7 @@ def load_dataset(
         test=_select(whole.test, _draw("test", whole.test.labels, test_images), image_size),
         validation_hash=index_hash(training[taken]),
         class_names=whole.class_names,
+        content=whole.content,
     )
     for split in (dataset.train, dataset.validation, dataset.test):
         split.verify()

@@ -1,9 +1,12 @@
 """Images made to one square size: aspect ratio kept, the rest black."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from PIL import Image, ImageOps
-from torch import Tensor
+
+if TYPE_CHECKING:  # one file is decoded without torch
+    from torch import Tensor
 
 
 def pad_to(image: Image.Image, size: int) -> Image.Image:
@@ -11,8 +14,10 @@ def pad_to(image: Image.Image, size: int) -> Image.Image:
     return ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR)
 
 
-def resize(images: Tensor, size: int) -> Tensor:
+def resize(images: "Tensor", size: int) -> "Tensor":
     """uint8 images (N, C, H, W), C = 1 or 3, as (N, C, size, size)."""
+    import torch
+
     grey = images.shape[1] == 1
     pixels = images.permute(0, 2, 3, 1).numpy()
     resized = np.empty((len(images), size, size, images.shape[1]), np.uint8)

@@ -66,7 +66,11 @@ AnySplit = Split | StreamedSplit
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """The three splits of a data set; `validation_hash` tells two validation splits of the same images apart."""
+    """The three splits of a data set.
+
+    `validation_hash` tells two validation splits of the same images apart, `content` two data sets of the same name
+    whose files hold other images; it's empty where the name alone says what they are.
+    """
 
     name: str
     num_classes: int
@@ -75,6 +79,7 @@ class ImageDataset:
     test: AnySplit
     validation_hash: str
     class_names: tuple[str, ...]
+    content: str = ""
 
     @property
     def sizes(self) -> dict[str, int]:

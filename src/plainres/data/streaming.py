@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from plainres.data.cache import cached, listing_digest
-from plainres.data.decode import Shape, decode
+from plainres.data.decode import RULES, Shape, decode
 from plainres.data.progress import with_bar
 from plainres.errors import BadInput
 
@@ -102,7 +102,7 @@ class StreamedSplit:
             total: np.ndarray = np.stack(counts).sum(0)
             return total
 
-        key = ("histogram", listing_digest(self.paths), self.image_shape, self.resized)
+        key = ("histogram", listing_digest(self.paths), self.image_shape, self.resized, RULES)
         return torch.from_numpy(cached(self.cache_dir, key, read))
 
     def verify(self) -> None:

@@ -1,9 +1,6 @@
 """MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 in their published files, by torchvision."""
 
-import gzip
-import os
 import sys
-import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,6 +8,8 @@ from typing import Any
 import torch
 
 from plainres.data.catalogue import CATALOGUE
+from plainres.data.idx_files import IDX_SETS, content_of_files, files_at_hand
+from plainres.data.notices import shown
 from plainres.data.splits import Split
 from plainres.data.unsplit import Request, Unsplit
 from plainres.errors import BadInput
@@ -19,8 +18,8 @@ from plainres.errors import BadInput
 # are unpacked begin.
 IDX_FILES = "{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"
 TORCHVISION = {
-    "mnist": ("MNIST", "MNIST/raw", IDX_FILES, "train-images-idx3-ubyte"),
-    "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw", IDX_FILES, "train-images-idx3-ubyte"),
+    "mnist": ("MNIST", IDX_SETS["mnist"].folder, IDX_FILES, "train-images-idx3-ubyte"),
+    "fashion-mnist": ("FashionMNIST", IDX_SETS["fashion-mnist"].folder, IDX_FILES, "train-images-idx3-ubyte"),
     "cifar10": ("CIFAR10", ".", "cifar-10-python.tar.gz", "cifar-10-batches-py"),
     "cifar100": ("CIFAR100", ".", "cifar-100-python.tar.gz", "cifar-100-python"),
 }
@@ -56,19 +55,21 @@ def load(request: Request) -> Unsplit:
     try:
         with TemporaryDirectory() as temporary:
             root = data_dir
-            if any(data_dir.glob("*-ubyte.gz")):  # the bare files, as a system's package installs them
+            idx_files = files_at_hand(name, data_dir) if name in IDX_SETS else {}
+            if idx_files:  # torchvision only unpacks what it downloaded itself, and looks in no other folder
                 root = Path(temporary)
-                _unpack(data_dir, root / folder)
-            _unpack(root / folder, root / folder)
+                (root / folder).mkdir(parents=True)
+                for file, unpacked in idx_files.items():
+                    (root / folder / file).write_bytes(unpacked)
             training, test = read(root, train=True), read(root, train=False)
             splits = _split_of(training), _split_of(test)
-    except BadInput:
+    except (BadInput, MemoryError):
         raise
-    except (ValueError, OSError, EOFError, AssertionError, zlib.error) as error:
-        raise BadInput(f"the files of {name} in {data_dir / folder} can't be read: {error}") from error
+    except Exception as error:  # whatever damaged files lead torchvision into
+        raise BadInput(f"the files of {name} in {data_dir / folder} can't be read: {shown(str(error))}") from error
     # MNIST's classes are called "0 - zero" and so on.
     names = tuple(name.partition(" - ")[0] for name in training.classes)
-    return Unsplit(*splits, names)
+    return Unsplit(*splits, names, content_of_files(name, idx_files))
 
 
 def at_hand(data_dir: Path) -> list[str]:
@@ -82,18 +83,6 @@ def at_hand(data_dir: Path) -> list[str]:
         ),
         *(f"--dataset {name} --data-dir {folder}" for name, folder in PACKAGED.items() if folder.exists()),
     ]
-
-
-def _unpack(packed_folder: Path, folder: Path) -> None:
-    """Unpack files as `train-images-idx3-ubyte.gz`, which torchvision only does for those it downloaded itself."""
-    for packed in packed_folder.glob("*-ubyte.gz"):
-        folder.mkdir(parents=True, exist_ok=True)
-        unpacked = folder / packed.stem
-        if not unpacked.exists():
-            content = gzip.decompress(packed.read_bytes())
-            partial = unpacked.with_suffix(f".{os.getpid()}")
-            partial.write_bytes(content)
-            partial.replace(unpacked)
 
 
 def _split_of(dataset: Any) -> Split:

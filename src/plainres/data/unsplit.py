@@ -28,3 +28,5 @@ class Unsplit:
     training: AnySplit
     test: AnySplit
     class_names: tuple[str, ...]
+    content: str = ""
+    """Stands for the images, as `plainres.data.catalogue.content_of` has it."""

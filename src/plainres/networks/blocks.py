@@ -42,7 +42,7 @@ class Block(nn.Module):
     def body(self, x: Tensor) -> Tensor:
         """F(x): the stacked layers, up to and without the last ReLU (section 3.1)."""
         for name, layer in self.named_children():
-            if name != "downsample" and name != "relu":  # noqa: PLR1714  # TorchScript reads this
+            if name != "downsample" and name != "relu":  # TorchScript reads this
                 x = layer(x)
         return x
 

@@ -1,0 +1,182 @@
+"""Which files are the images of a folder, `train/CLASS/FILE` and `test/CLASS/FILE` (or `val/`), and what they hold."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from plainres.data.cache import content_digest, listing_digest
+from plainres.data.decode import EXTENSIONS
+from plainres.data.notices import notice, shown
+from plainres.data.places import default_data_dir
+from plainres.errors import BadInput
+
+# What systems put beside a person's files; so are names that begin with a dot.
+LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+MOST_NAMED = 3  # of the files that are passed over
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """The image files of one split, class by class, in the order of the labels."""
+
+    folder: Path
+    of_class: dict[str, list[Path]]
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        """All files, in the order of the split."""
+        return [path for paths in self.of_class.values() for path in paths]
+
+    @cached_property
+    def labels(self) -> list[int]:
+        """A label for each of them."""
+        return [label for label, paths in enumerate(self.of_class.values()) for _ in paths]
+
+    @cached_property
+    def listing(self) -> str:
+        """Stands for the files as they are now, as `listing_digest`."""
+        return listing_digest(self.paths)
+
+    def content(self, cache_dir: Path) -> str:
+        """Stands for their bytes in this order, as `content_digest`."""
+        return content_digest(self.paths, self.listing, cache_dir)
+
+
+def list_files(data_dir: Path) -> tuple[SplitFiles, SplitFiles]:
+    """The training and the test images of a folder; what is passed over is said on stderr.
+
+    `test/` is taken, else `val/`: the first that has the classes of `train/`. Links are followed, and each folder below
+    a class is read once, so that those which lead back end.
+
+    Raises:
+        BadInput: folders that are missing or can't be read, have no images, or differ in their classes.
+    """
+    train, candidates = data_dir / "train", (data_dir / "test", data_dir / "val")
+    classes = _check_classes(train)
+    fitting = [folder for folder in candidates if _class_folders(folder) == classes]
+    if not fitting:
+        test = next((folder for folder in candidates if folder.is_dir()), candidates[-1])
+        others = ", ".join(shown(name) for name in sorted({*classes} ^ {*_check_classes(test)}))
+        raise BadInput(f"{shown(train)} and {shown(test)} don't have the same classes: {others}")
+    for folder in candidates:
+        if folder.is_dir() and folder != fitting[0]:
+            notice(f"{shown(folder)} isn't read: {shown(fitting[0])} has the test images")
+    walk = _Walk()
+    splits = walk.split(train, classes), walk.split(fitting[0], classes)
+    if count := len(walk.passed_over):
+        names = ", ".join(shown(path.relative_to(data_dir)) for path in sorted(walk.passed_over)[:MOST_NAMED])
+        what = "1 file that is no image" if count == 1 else f"{count} files that are no images"
+        notice(f"passed over {what} in {shown(data_dir)}: {names}{', ...' if count > MOST_NAMED else ''}")
+    return splits
+
+
+def content(_: str, data_dir: Path) -> str:
+    """What stands for the images of a folder; raises as `list_files` does."""
+    return content_of_files(*list_files(data_dir), decoded_cache())
+
+
+def content_of_files(train: SplitFiles, test: SplitFiles, cache_dir: Path) -> str:
+    """Sixteen hex digits that stand for all files: their bytes, and their names below the folders of the splits.
+
+    So the same images in another place, or in `val/` instead of `test/`, are the same. As long as the listing of the
+    files stays as it was (`listing_digest`), they aren't read again.
+    """
+    digest = hashlib.sha256()
+    for split in (train, test):
+        above = len(os.fsencode(split.folder)) + 1
+        names = [os.fsencode(path)[above:] for path in split.paths]
+        digest.update(b"\0".join([*names, split.content(cache_dir).encode(), b""]))
+    return digest.hexdigest()[:16]
+
+
+def decoded_cache() -> Path:
+    """Where what was read from the files of images is kept."""
+    return default_data_dir() / "decoded"
+
+
+def _check_classes(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        raise BadInput(
+            f"{shown(folder)} is missing: a folder of images has train/CLASS/FILE and test/CLASS/FILE or val/..."
+        )
+    names = _class_folders(folder)
+    if len(names) < 2:
+        raise BadInput(f"{shown(folder)} holds {len(names)} class folders; there must be two or more")
+    return names
+
+
+def _class_folders(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in _entries(folder) if _is_folder(entry)) if folder.is_dir() else []
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What a person put into a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if not entry.name.startswith(".") and entry.name not in LITTER)
+    except OSError as error:
+        raise BadInput(f"{shown(folder)} can't be read: {error.strerror}") from error
+
+
+@dataclass
+class _Walk:
+    """Goes through folders of classes, and notes the files that it passes over."""
+
+    passed_over: set[Path] = field(default_factory=set)
+
+    def split(self, folder: Path, classes: list[str]) -> SplitFiles:
+        """The images of a split."""
+        self.passed_over.update(Path(entry.path) for entry in _entries(folder) if not _is_folder(entry))
+        return SplitFiles(folder, {name: self.images(folder / name) for name in classes})
+
+    def images(self, top: Path) -> list[Path]:
+        """The images below a class's folder, at any depth."""
+        # A link to a folder above the class would make images of all classes its own.
+        seen = {_identity(folder) for folder in (*top.parents, *top.resolve().parents)}
+        found: list[Path] = []
+        waiting = [_new_entries(top, seen)]  # what is left of each folder on the way, in the order of names
+        while waiting:
+            entry = next(waiting[-1], None)
+            if entry is None:
+                waiting.pop()
+            elif _is_folder(entry):
+                waiting.append(_new_entries(Path(entry.path), seen))
+            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and _holds_image(entry):
+                found.append(Path(entry.path))
+            else:
+                self.passed_over.add(Path(entry.path))
+        if not found:
+            raise BadInput(f"{shown(top)} holds no images")
+        return found
+
+
+def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:
+    """What a folder holds, in the order of names; nothing if it was seen."""
+    identity = _identity(folder)
+    if identity in seen:
+        return iter(())
+    seen.add(identity)
+    return iter(sorted(_entries(folder), key=lambda entry: entry.name))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _holds_image(entry: os.DirEntry[str]) -> bool:
+    """A file and no pipe; a link that leads nowhere as well, which is refused when it's read."""
+    return os.path.isfile(entry) or not os.path.exists(entry) if entry.is_symlink() else entry.is_file()
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    try:
+        state = folder.stat()
+    except OSError as error:
+        raise BadInput(f"{shown(folder)} can't be read: {error.strerror}") from error
+    return state.st_dev, state.st_ino
