@@ -60,7 +60,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     from plainres.training import Trainer
 
     trainer = Trainer(replace(config, epochs=2 * count + 2))
-    norms = trainer.training_step.gradient_norms
+    norms = trainer.training_step.probe
     nothing = torch.zeros(len(norms.names), device=trainer.device)
     source = current_source()
     pairs = []

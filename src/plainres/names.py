@@ -2,6 +2,8 @@
 
 # Metrics: one slash in each, since MLflow's UI groups charts by what stands before it.
 GRADIENT = "grad_norm/"
+INITIAL = "initial_"  # before a name of step 0: the same value under a name of its own, which is the latest of its name
+INITIAL_GRADIENT = "initial_grad_norm/"
 TRAIN_LOSS = "loss/train"
 VALIDATION_LOSS = "loss/validation"
 TRAIN_ACCURACY = "accuracy/train"
@@ -14,6 +16,7 @@ FINAL_TEST_ERROR = "final/test_error"
 FINAL_TRAIN_LOSS = "final/train_loss"
 FINAL_TEST_LOSS = "final/test_loss"
 FINAL_SECONDS = "final/seconds"
+FINAL_EPOCHS_TO_10 = "final/epochs_to_10"  # the first epoch of at most 10 % training error; absent if there is none
 
 # Tags of a run.
 CONFIG_HASH_TAG = "config_hash"

@@ -90,7 +90,9 @@ def check(server: Server, name: str) -> None:
     assert len(found) == 4
     for _, history in found.values():
         assert {metric: [step for step, _ in entries] for metric, entries in history.items() if "/" in metric} == {
-            metric: [8] if metric.startswith("final/") else list(range(int("grad" not in metric), 9))
+            metric: {"final": [8], "initial_grad_norm": [0]}.get(
+                metric.split("/")[0], list(range(int("grad" not in metric), 9))
+            )
             for metric in history
             if "/" in metric
         }

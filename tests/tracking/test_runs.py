@@ -61,7 +61,8 @@ def test_a_run_logs_what_the_contract_says(trained: tuple[MlflowClient, Run, Run
     assert all(name.count("/") == 1 for name in run.data.metrics if name not in ("learning_rate", "images_per_second"))
     steps = {name: [m.step for m in client.get_metric_history(run.info.run_id, name)] for name in run.data.metrics}
     for name, seen in steps.items():
-        assert seen == {"grad_norm": [0, 1, 2], "final": [2]}.get(name.split("/")[0], [1, 2]), name
+        expected_steps = {"grad_norm": [0, 1, 2], "initial_grad_norm": [0], "final": [2]}
+        assert seen == expected_steps.get(name.split("/")[0], [1, 2]), name
     (diff,) = tmp_path.glob(f"mlruns/*/{run.info.run_id}/artifacts/uncommitted.diff")
     assert diff.read_text() == "--- a change"
 

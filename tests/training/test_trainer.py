@@ -42,7 +42,7 @@ def test_records_hold_what_the_contract_names(trained: tuple[Trainer, list[Epoch
     each |= {"learning_rate", "images_per_second", *norms}
     final = {f"final/{split}_{what}" for split in ("train", "test") for what in ("loss", "error")}
     assert [record.epoch for record in records] == [0, 1, 2]
-    assert set(records[0].metrics) == norms
+    assert set(records[0].metrics) == norms | {f"initial_{norm}" for norm in norms}
     assert set(records[1].metrics) == each
     assert set(records[2].metrics) == each | final | {"final/seconds"}
 
@@ -76,19 +76,20 @@ def test_step_0_holds_the_gradient_norms_of_the_first_backward_pass(tiny: Callab
     assert norms["grad_norm/fc"] == pytest.approx(gradients["fc.weight"].norm().item())
     total = torch.cat([gradient.flatten() for gradient in gradients.values()]).norm().item()
     assert norms["grad_norm/total"] == pytest.approx(total)
+    assert norms["initial_grad_norm/fc"] == norms["grad_norm/fc"]
 
 
 def test_an_epochs_gradient_norms_are_means_over_its_steps(tiny: Callable[..., RunConfig]) -> None:
     config = tiny(epochs=1, batch_size=256)
     trainer = Trainer(config)
-    norms = trainer.training_step.gradient_norms
+    norms = trainer.training_step.probe
     measured = []
     measure = norms.measure
     norms.measure = lambda: measured.append(measure()) or measured[-1]  # type: ignore[method-assign,func-returns-value]
     metrics = list(trainer)[1].metrics
     assert len(measured) == 1293 // 256
     expected = torch.stack(measured).mean(0).tolist()
-    assert [metrics[f"grad_norm/{name}"] for name in norms.names] == pytest.approx(expected)
+    assert [metrics[name] for name in norms.names] == pytest.approx(expected)
 
 
 def test_training_is_the_same_to_the_bit_when_repeated(
@@ -168,6 +169,36 @@ def test_the_test_split_is_read_only_at_the_end(
     monkeypatch.setattr(trainer, "evaluate", lambda split: read.append(len(split)) or evaluate(split))
     for record in trainer:
         assert (len(trainer.dataset.test) in read) == (record.epoch == 2)
+
+
+def test_the_first_epoch_of_at_most_10_percent_training_error_is_kept_over_a_resume(
+    tiny: Callable[..., RunConfig],
+) -> None:
+    trainer = Trainer(tiny("residual", epochs=6))
+    records, states = [], []
+    for record in trainer:
+        records.append(record)
+        states.append(copy.deepcopy(trainer.state_dict()))
+    accuracies = [record.metrics["accuracy/train"] for record in records[1:]]
+    first = 1 + next(index for index, accuracy in enumerate(accuracies) if accuracy >= 0.9)
+    assert 1 < first < 6
+    assert records[-1].metrics["final/epochs_to_10"] == first
+    resumed = Trainer(trainer.config)
+    resumed.load_state_dict(states[5])
+    assert list(resumed)[-1].metrics["final/epochs_to_10"] == first
+    assert "final/epochs_to_10" not in list(train(tiny(epochs=1)))[-1].metrics
+
+
+def test_a_checkpoint_of_before_goes_on(tiny: Callable[..., RunConfig]) -> None:
+    trainer = Trainer(tiny(epochs=2))
+    records = iter(trainer)
+    while next(records).epoch < 1:
+        pass
+    state = copy.deepcopy(trainer.state_dict()) | {"random": torch.get_rng_state(), "cuda_random": None}
+    del state["epochs_to_learn"]
+    old = Trainer(trainer.config)
+    old.load_state_dict(state)
+    assert comparable(list(old)) == comparable(list(records))
 
 
 def test_a_run_that_diverges_ends_there_with_the_error_it_has(tiny: Callable[..., RunConfig]) -> None:

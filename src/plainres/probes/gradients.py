@@ -1,7 +1,23 @@
-"""Gradient norms of all layers from one fused call a step, summed on the device."""
+"""Gradient norms of all layers: from one fused call in each step of training, or on a batch."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from plainres.names import GRADIENT
+from plainres.probes.probe import Batch
+from plainres.probes.undisturbed import undisturbed
+
+
+def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
+    """The gradient norms of the mean cross-entropy over a batch in training mode, as a training's first step has."""
+    norms = GradientNorms(network)
+    images, labels = batch
+    with undisturbed(network, training=True):
+        gradients = torch.autograd.grad(cross_entropy(network(images), labels), norms.parameters)
+    return dict(zip(norms.names, norms.of(gradients).tolist(), strict=True))
 
 
 class GradientNorms:
@@ -15,12 +31,17 @@ class GradientNorms:
         }
         named = list(network.named_parameters())
         self.parameters = [parameter for _, parameter in named]
-        self.names = ["total", *(layers[name] for name, _ in named if name in layers)]
+        self.names: Sequence[str] = [
+            GRADIENT + layer for layer in ["total", *(layers[name] for name, _ in named if name in layers)]
+        ]
         rows = [row for row, (name, _) in enumerate(named) if name in layers]
         self.rows = torch.tensor(rows, device=self.parameters[0].device)  # a list would be copied there in every step
 
     def measure(self) -> Tensor:
         """The norms of the gradients that now stand in the parameters, in the order of `names`, on the device."""
-        gradients = [parameter.grad for parameter in self.parameters]
-        norms = torch.stack(torch._foreach_norm(gradients))  # type: ignore[arg-type]
+        return self.of([parameter.grad for parameter in self.parameters])  # type: ignore[misc]
+
+    def of(self, gradients: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
+        """The norms of these gradients of `parameters`."""
+        norms = torch.stack(torch._foreach_norm(gradients))
         return torch.cat([torch.linalg.vector_norm(norms)[None], norms[self.rows]])

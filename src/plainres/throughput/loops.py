@@ -18,6 +18,7 @@ from plainres.errors import BadInput
 from plainres.networks.configured import network_for
 from plainres.training import Trainer
 from plainres.training.convolution import Conv2d
+from plainres.training.process import settings_of
 from plainres.training.step import autocast, replayed
 
 LOADER_WORKERS = 2  # of the conventional loop, as in PyTorch's tutorials; on one thread it has none
@@ -48,7 +49,8 @@ def bare(config: RunConfig) -> Iterator[int]:
 
     run = replayed(step, config)
     while True:
-        run(images, labels)
+        with settings_of(config):
+            run(images, labels)
         yield len(labels)
 
 

@@ -1,4 +1,4 @@
-"""One step of training: forward, backward, gradient norms, optimizer; on a GPU replayed as one CUDA graph."""
+"""One step of training: forward, backward, probe, optimizer; on a GPU replayed as one CUDA graph."""
 
 import gc
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from plainres.config import RunConfig
-from plainres.probes.gradients import GradientNorms
+from plainres.probes.probe import StepProbe
 
 WARM_UP = 3  # steps before a graph is captured: libraries set themselves up and choose their algorithms
 
@@ -17,28 +17,29 @@ WARM_UP = 3  # steps before a graph is captured: libraries set themselves up and
 class TrainingStep:
     """A step of SGD, called with a batch of images and labels on the device.
 
-    What an epoch's metrics need is summed on the device: `loss_sum` and `correct`, in images, and `norm_sum`, the
-    gradient norms. `first_norms` are those of the first step of all.
+    What an epoch's metrics need is summed on the device: `loss_sum` and `correct`, in images, and `probe_sum`, what
+    the probe measures. `first_probed` is that of the first step of all.
 
     Args:
         network: in training mode, on its device.
         optimizer: of the network's parameters.
+        probe: of the gradients, before the optimizer uses them.
         config: says whether the forward pass is under bfloat16 autocast, and goes through `torch.compile`.
     """
 
-    def __init__(self, network: nn.Module, optimizer: Optimizer, config: RunConfig) -> None:
+    def __init__(self, network: nn.Module, optimizer: Optimizer, probe: StepProbe, config: RunConfig) -> None:
         self.forward: Callable[[Tensor], Tensor] = network
         if config.compile:
             torch.compiler.reset()  # or the networks that this process compiled before would count against this one
             self.forward = torch.compile(network)
         self.optimizer = optimizer
         self.config = config
-        self.gradient_norms = GradientNorms(network)
-        device = self.gradient_norms.parameters[0].device
+        self.probe = probe
+        device = next(network.parameters()).device
         self.loss_sum = torch.zeros((), device=device)
         self.correct = torch.zeros((), device=device)
-        self.norm_sum = torch.zeros(len(self.gradient_norms.names), device=device)
-        self.first_norms: Tensor | None = None
+        self.probe_sum = torch.zeros(len(probe.names), device=device)
+        self.first_probed: Tensor | None = None
 
     def __call__(self, images: Tensor, labels: Tensor) -> None:
         with autocast(self.config):
@@ -46,17 +47,17 @@ class TrainingStep:
             loss = cross_entropy(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        norms = self.gradient_norms.measure()
+        probed = self.probe.measure()
         self.optimizer.step()
-        if self.first_norms is None:
-            self.first_norms = norms
-        self.norm_sum += norms
+        if self.first_probed is None:
+            self.first_probed = probed
+        self.probe_sum += probed
         self.loss_sum += loss.detach() * len(labels)
         self.correct += (logits.argmax(1) == labels).sum()
 
     def reset(self) -> None:
         """Begin the sums anew."""
-        for total in (self.loss_sum, self.correct, self.norm_sum):
+        for total in (self.loss_sum, self.correct, self.probe_sum):
             total.zero_()
 
 

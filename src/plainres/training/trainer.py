@@ -1,8 +1,10 @@
 """Train one run: SGD over epochs, yielding a record of each."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -15,14 +17,34 @@ from torch.optim.lr_scheduler import LambdaLR
 from plainres.config import RunConfig
 from plainres.data import AnySplit, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
+from plainres.names import (
+    FINAL_EPOCHS_TO_10,
+    FINAL_SECONDS,
+    FINAL_TEST_ERROR,
+    FINAL_TEST_LOSS,
+    FINAL_TRAIN_ERROR,
+    FINAL_TRAIN_LOSS,
+    IMAGES_PER_SECOND,
+    INITIAL,
+    LEARNING_RATE,
+    TRAIN_ACCURACY,
+    TRAIN_LOSS,
+    VALIDATION_ACCURACY,
+    VALIDATION_LOSS,
+)
 from plainres.networks.configured import network_for
+from plainres.probes.gradients import GradientNorms
+from plainres.probes.probe import Batch, probe_called
 from plainres.training.convolution import Conv2d
+from plainres.training.process import initial_draws, settings_of
 from plainres.training.schedule import learning_rate_factor
 from plainres.training.step import TrainingStep, autocast, replayed
 
 # Images in a batch when nothing is learnt: no more pixels than in 83 images of 224 x 224.
 EVALUATION_BATCH = {"cpu": 512, "mps": 512, "cuda": 4096}
 EVALUATION_PIXELS = 2**22
+PROBE_IMAGES = 256  # of the training split, drawn once for all runs
+LEARNT = 0.9  # training accuracy that `final/epochs_to_10` waits for
 
 
 @dataclass(frozen=True)
@@ -35,30 +57,45 @@ class EpochRecord:
     """The loss is no longer finite, and this record is the run's last."""
 
 
-def train(config: RunConfig) -> Iterator[EpochRecord]:
+def train(config: RunConfig, probes: Sequence[str] = ()) -> Iterator[EpochRecord]:
     """Train a run from scratch, yielding what is known at initialisation (epoch 0) and after each epoch.
 
     Errors are in [0, 1], losses in nats (mean cross-entropy). `loss/train` and `accuracy/train` are means over the
     images of the epoch's steps in training mode; the `final/` metrics, which the last record holds, are over whole
     splits in evaluation mode. The test split is read for the last record only. A run whose training loss is no longer
     finite ends with that epoch, and its final errors are those that the network then has. `images_per_second` are
-    training images over the time of the epoch, validation included; `final/seconds` is the time of all epochs.
+    training images over the time of the epoch, validation included; `final/seconds` is the time of all epochs, without
+    probes. `final/epochs_to_10` is the first epoch whose training error is at most 10 %, if there is one.
+
+    Nothing in the process changes: runs in several threads or taking turns are what each is alone.
+
+    Args:
+        config: the run's.
+        probes: names of probes (`plainres.probes.PROBES`), whose values the records of all epochs hold.
     """
-    return iter(Trainer(config))
+    return iter(Trainer(config, probes))
 
 
 class Trainer:
     """A run in training: iterate over it once; `network` is the network as far as it is trained.
 
-    With `state_dict` and `load_state_dict` another one goes on where this one was.
+    With `state_dict` and `load_state_dict` another one goes on where this one was. All that a run draws after its
+    initial weights comes from the generator `order`; a layer that draws, as dropout does, would need one too.
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, probes: Sequence[str] = ()) -> None:
         self.config = config
+        self.probes = [probe_called(name) for name in probes]
         self.after_step: Callable[[], None] = lambda: None  # who shows the steps of an epoch sets it
         self.device = torch.device(config.device)
-        torch.set_num_threads(config.threads)  # of the process: sums over threads differ in their last bits
-        torch.backends.cudnn.benchmark = True  # shapes stay the same: the fastest algorithm for them is worth a search
+        with settings_of(config):
+            self._prepare()
+        self.epoch = 0
+        self.epochs_to_learn: int | None = None
+        self.seconds = 0.0
+
+    def _prepare(self) -> None:
+        config = self.config
         self.dataset = dataset_of(config)
         self.train_split, self.validation_split, self.test_split = (
             split.to(self.device) for split in (self.dataset.train, self.dataset.validation, self.dataset.test)
@@ -66,13 +103,13 @@ class Trainer:
         mean, deviation = self.dataset.channel_statistics()
         self.normalise = Normalise(mean.to(self.device), deviation.to(self.device))
 
-        torch.manual_seed(config.seed)
-        self.network = network_for(
-            config,
-            in_channels=self.train_split.image_shape[0],
-            num_classes=self.dataset.num_classes,
-            convolution=Conv2d,
-        ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with initial_draws(config.seed):
+            self.network = network_for(
+                config,
+                in_channels=self.train_split.image_shape[0],
+                num_classes=self.dataset.num_classes,
+                convolution=Conv2d,
+            ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.order = torch.Generator().manual_seed(config.seed)
 
         rest = 0 if config.keep_last_batch else len(self.train_split) % config.batch_size
@@ -88,9 +125,6 @@ class Trainer:
         self.scheduler = LambdaLR(self.optimizer, self._learning_rate_factor)
         self._prepare_step()
 
-        self.epoch = 0
-        self.seconds = 0.0
-
     def state_dict(self) -> dict[str, Any]:
         """All that the rest of the training depends on, as of the last record: tensors, numbers and text.
 
@@ -99,13 +133,12 @@ class Trainer:
         return {
             "config_hash": self.config.config_hash,
             "epoch": self.epoch,
+            "epochs_to_learn": self.epochs_to_learn,
             "seconds": self.seconds,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "order": self.order.get_state(),
-            "random": torch.get_rng_state(),
-            "cuda_random": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -123,19 +156,22 @@ class Trainer:
             group["lr"] = self._in_place(float(group["lr"]))
         self._prepare_step()  # a captured one would go on with the memory of the state before
         self.order.set_state(state["order"])
-        torch.set_rng_state(state["random"])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda_random"], self.device)
         self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self.epochs_to_learn = state.get("epochs_to_learn")  # checkpoints of before lack it
 
     def __iter__(self) -> Iterator[EpochRecord]:
+        initial = {} if self.epoch else self._probed()
         for epoch in range(self.epoch + 1, self.config.epochs + 1):
             started = perf_counter()
-            first_norms, metrics = self._train_epoch()
+            first_step, metrics = self._train_epoch()
             self.seconds += perf_counter() - started
             if epoch == 1:
-                yield EpochRecord(0, first_norms)
-            diverged = not math.isfinite(metrics["loss/train"])
+                yield EpochRecord(0, first_step | initial)
+            if self.epochs_to_learn is None and metrics[TRAIN_ACCURACY] >= LEARNT:
+                self.epochs_to_learn = epoch
+            diverged = not math.isfinite(metrics[TRAIN_LOSS])
+            if not diverged:
+                metrics |= self._probed()
             if diverged or epoch == self.config.epochs:
                 metrics |= self._final_metrics()
             self.epoch = epoch
@@ -155,13 +191,17 @@ class Trainer:
             self.config.augment,
             keep_last=self.config.keep_last_batch,
         )
-        for images, labels in batches:
-            self.step(images, labels)
-            self.scheduler.step()
-            yield len(labels)
+        while True:
+            with settings_of(self.config):  # and not while another has its turn
+                batch = next(batches, None)
+                if batch is None:
+                    return
+                self.step(*batch)
+                self.scheduler.step()
+            yield len(batch[1])
 
     def _train_epoch(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Train for an epoch; the gradient norms of the first step of all, and the epoch's metrics.
+        """Train for an epoch; what the first step of all left, and the epoch's metrics.
 
         Everything is summed on the device and read once.
         """
@@ -169,27 +209,44 @@ class Trainer:
         for _ in self.train_steps():
             self.after_step()
         step = self.training_step
-        assert step.first_norms is not None
-        trained = torch.stack([step.loss_sum, step.correct]) / self.images_an_epoch
-        norms = step.norm_sum / self.steps
-        values = torch.cat([self._totals(self.validation_split), trained, norms, step.first_norms]).tolist()
+        assert step.first_probed is not None
+        with settings_of(self.config):
+            values = read_at_once(
+                first=step.first_probed,
+                probed=step.probe_sum / self.steps,
+                training=torch.stack([step.loss_sum, step.correct]) / self.images_an_epoch,
+                validation=self._totals(self.validation_split),
+            )
         seconds = perf_counter() - started
-
-        names = [f"grad_norm/{name}" for name in step.gradient_norms.names]
-        validation, training, mean_norms = values[:2], values[2:4], values[4 : 4 + len(names)]
-        first = values[4 + len(names) :]
-        return dict(zip(names, first, strict=True)), {
-            "loss/train": training[0],
-            "accuracy/train": training[1],
-            "loss/validation": validation[0] / len(self.validation_split),
-            "accuracy/validation": validation[1] / len(self.validation_split),
-            "learning_rate": self.config.lr * self._learning_rate_factor(self.epoch * self.steps),
-            "images_per_second": self.images_an_epoch / seconds,
-            **dict(zip(names, mean_norms, strict=True)),
+        first, probed = (dict(zip(step.probe.names, values[name], strict=True)) for name in ("first", "probed"))
+        loss, accuracy = values["training"]
+        validation_loss, validation_accuracy = (total / len(self.validation_split) for total in values["validation"])
+        return first | {INITIAL + name: value for name, value in first.items()}, {
+            TRAIN_LOSS: loss,
+            TRAIN_ACCURACY: accuracy,
+            VALIDATION_LOSS: validation_loss,
+            VALIDATION_ACCURACY: validation_accuracy,
+            LEARNING_RATE: self.config.lr * self._learning_rate_factor(self.epoch * self.steps),
+            IMAGES_PER_SECOND: self.images_an_epoch / seconds,
+            **probed,
         }
 
+    def _probed(self) -> dict[str, float]:
+        """What the probes that were asked for measure of the network as it is."""
+        with settings_of(self.config):
+            return {
+                name: value for probe in self.probes for name, value in probe(self.network, self.probe_batch).items()
+            }
+
+    @cached_property
+    def probe_batch(self) -> Batch:
+        """The images that probes see, the same in all runs on these data."""
+        order = torch.randperm(len(self.train_split), generator=torch.Generator().manual_seed(0))
+        ((images, labels),) = self.train_split.batches(order[:PROBE_IMAGES], PROBE_IMAGES)
+        return self.normalise(images), labels
+
     def _prepare_step(self) -> None:
-        self.training_step = TrainingStep(self.network, self.optimizer, self.config)
+        self.training_step = TrainingStep(self.network, self.optimizer, GradientNorms(self.network), self.config)
         self.step = replayed(self.training_step, self.config)
 
     def _learning_rate_factor(self, step: int) -> float:
@@ -206,28 +263,30 @@ class Trainer:
         train_loss, train_accuracy = self.evaluate(self.train_split)
         test_loss, test_accuracy = self.evaluate(self.test_split)
         return {
-            "final/train_loss": train_loss,
-            "final/train_error": 1 - train_accuracy,
-            "final/test_loss": test_loss,
-            "final/test_error": 1 - test_accuracy,
-            "final/seconds": self.seconds,
+            FINAL_TRAIN_LOSS: train_loss,
+            FINAL_TRAIN_ERROR: 1 - train_accuracy,
+            FINAL_TEST_LOSS: test_loss,
+            FINAL_TEST_ERROR: 1 - test_accuracy,
+            FINAL_SECONDS: self.seconds,
+            **({} if self.epochs_to_learn is None else {FINAL_EPOCHS_TO_10: float(self.epochs_to_learn)}),
         }
 
     def evaluate(self, split: AnySplit) -> tuple[float, float]:
         """Mean loss and accuracy over a whole split in evaluation mode."""
-        loss, correct = self._totals(split).tolist()
+        with settings_of(self.config):
+            loss, correct = self._totals(split).tolist()
         return loss / len(split), correct / len(split)
 
-    @torch.no_grad()
     def predict(self, split: AnySplit) -> Tensor:
         """The probabilities of the classes for every image of a split, (N, num_classes), on the CPU."""
         self.network.eval()
         probabilities = []
-        for images, _ in self._evaluation_batches(split):
-            with autocast(self.config):
-                logits = self.network(images)
-            probabilities.append(logits.float().softmax(1))
-        return torch.cat(probabilities).cpu()
+        with settings_of(self.config), torch.no_grad():
+            for images, _ in self._evaluation_batches(split):
+                with autocast(self.config):
+                    logits = self.network(images)
+                probabilities.append(logits.float().softmax(1))
+            return torch.cat(probabilities).cpu()
 
     @torch.no_grad()
     def _totals(self, split: AnySplit) -> Tensor:
@@ -245,3 +304,9 @@ class Trainer:
         _, height, width = split.image_shape
         most = min(EVALUATION_BATCH[self.device.type], EVALUATION_PIXELS // (height * width))
         return ordered_batches(split, max(1, most), self.normalise)
+
+
+def read_at_once(**tensors: Tensor) -> dict[str, list[float]]:
+    """The values of tensors of one dimension and type, by name, in one read of the device."""
+    values = iter(torch.cat(list(tensors.values())).tolist())
+    return {name: list(islice(values, len(tensor))) for name, tensor in tensors.items()}
