@@ -2,6 +2,7 @@
 
 # Metrics: one slash in each, since MLflow's UI groups charts by what stands before it.
 GRADIENT = "grad_norm/"
+INITIAL_GRADIENT = "initial_grad_norm/"
 TRAIN_LOSS = "loss/train"
 VALIDATION_LOSS = "loss/validation"
 TRAIN_ACCURACY = "accuracy/train"

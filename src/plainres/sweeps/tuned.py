@@ -22,6 +22,7 @@ class Tuned:
         near_batch_sizes: smallest and largest batch size among them.
         near_value: the worst objective among them.
         study: the study's name.
+        arm: as `plain:init=dirac`; by default the variant.
     """
 
     variant: str
@@ -36,11 +37,12 @@ class Tuned:
     near_batch_sizes: tuple[int, int]
     near_value: float
     study: str
+    arm: str = ""
 
     @property
     def network(self) -> str:
         """As `plain-34`."""
-        return f"{self.variant}-{self.depth}"
+        return f"{self.arm or self.variant}-{self.depth}"
 
 
 def objective_words(objective: str) -> str:
@@ -54,13 +56,17 @@ def to_params(tuned: Mapping[tuple[str, int], Tuned]) -> dict[str, str]:
 
 
 def from_params(params: Mapping[str, str]) -> list[Tuned]:
-    """The tuned values among a sweep's parameters; none if it wasn't tuned."""
+    """The tuned values among a sweep's parameters, by arm as asked for and by depth; none if it wasn't tuned."""
     tuned = [_from_json(text) for name, text in params.items() if name.startswith(PARAM)]
-    return sorted(tuned, key=lambda values: (values.variant, values.depth))
+    arms = params.get("arms", params.get("variants", "")).split()
+    order = {arm: place for place, arm in enumerate(arms)}
+    return sorted(tuned, key=lambda values: (order.get(values.arm or values.variant, len(order)), values.depth))
 
 
 def _from_json(text: str) -> Tuned:
     values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(text).items()
+        if name in Tuned.__dataclass_fields__
     }
     return Tuned(**values)
