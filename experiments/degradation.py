@@ -100,9 +100,8 @@ def tune(sweep: Sweep, flags: Flags) -> Sweep:
 
 def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:
     """Train what the store lacks, then report."""
-    from rich.console import Console
-
     from plainres.sweeps.run_sweep import run_sweep
+    from plainres.terminal import console
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.parents import has_report
     from plainres.tracking.runs import open_experiment
@@ -118,7 +117,7 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
         experiment,
         jobs=jobs,
         fresh=flags.fresh,
-        console=Console(),
+        console=console(),
         checkpoints=checkpoints,
         checkpoint_every=flags.checkpoint_every,
     )
@@ -129,12 +128,11 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
 
 def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
     """Print the table and the verdict of a sweep and where to look further; with `rebuild` store its report anew."""
-    from rich.console import Console
-
     from plainres.analysis import judge, load_sweep
     from plainres.analysis.report import report_location, store_report
     from plainres.analysis.summary import terminal_table
     from plainres.analysis.tuned_table import tuned_terminal_table
+    from plainres.terminal import console
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.store import browse_hint
 
@@ -143,14 +141,15 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
         verdict = judge(results)
         if rebuild:
             store_report(results, verdict)
-    console = Console()
-    console.print(terminal_table(results.runs))
+    screen = console()
+    screen.print(terminal_table(results, verdict))
     tuned = from_params(results.params)
     if tuned:
-        console.print(tuned_terminal_table(tuned))
-    console.print(verdict.sentence, highlight=False, soft_wrap=not console.is_terminal)
-    console.print(f"\nReport: {report_location(results)}", highlight=False, soft_wrap=True)
-    console.print(f"Browse: {browse_hint(uri, results.experiment_id)}", highlight=False, soft_wrap=True)
+        screen.print(tuned_terminal_table(tuned))
+    for sentence in (verdict.sentence, *verdict.others):
+        screen.print(sentence, soft_wrap=not screen.is_terminal)
+    screen.print(f"\nReport: {report_location(results)}", soft_wrap=True)
+    screen.print(f"Browse: {browse_hint(uri, results.experiment_id)}", soft_wrap=True)
     return RUN_FAILED if results.missing else FINISHED
 
 

@@ -3,7 +3,7 @@
 # Metrics: one slash in each, since MLflow's UI groups charts by what stands before it.
 GRADIENT = "grad_norm/"
 INITIAL = "initial_"  # before a name of step 0: the same value under a name of its own, which is the latest of its name
-INITIAL_GRADIENT = "initial_grad_norm/"
+INITIAL_GRADIENT = INITIAL + GRADIENT
 TRAIN_LOSS = "loss/train"
 VALIDATION_LOSS = "loss/validation"
 TRAIN_ACCURACY = "accuracy/train"

@@ -1,24 +1,81 @@
 """Tables of text for the terminal and in Markdown: the first column, of names, to the left, numbers to the right."""
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
+from rich.text import Text
+
+GAP = 1  # between columns, of the box
+# What Markdown would read as its own; an underscore within a word it doesn't.
+MARKDOWN_SIGNS = re.compile(r"[\\`*\[\]<>|$~]|(?<!\w)_|_(?!\w)")
 
 
-def terminal(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> Table:
+@dataclass(frozen=True)
+class TerminalTable:
+    """A table that fits its terminal: cells fold between words; where words would be cut, rows become sentences."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widths = self._widths(options.max_width)
+        if widths:
+            yield self._table(widths)
+        else:
+            for first, *rest in self.rows:
+                cells = [f"{column} {cell}" for column, cell in zip(self.columns[1:], rest, strict=True) if cell]
+                yield Text(", ".join([first, *cells]), overflow="fold")
+        yield Text(self.caption, style="italic", overflow="fold")
+
+    def _widths(self, most: int) -> list[int]:
+        """Of the columns, so that no word is cut; cells stay on a line in the first columns first. None where too wide.
+
+        A heading may fold in any case.
+        """
+        columns = list(zip(self.columns, *map(_folding, self.rows), strict=True))
+        widths = [max(cell_len(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
+        room = most - sum(widths) - (len(widths) - 1) * GAP
+        if room < 0:
+            return []
+        for index, (_, *cells) in enumerate(columns):
+            more = max((cell_len(line) for cell in cells for line in cell.splitlines()), default=0) - widths[index]
+            if 0 < more <= room:
+                widths[index] += more
+                room -= more
+        return widths
+
+    def _table(self, widths: Sequence[int]) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+        for index, (column, width) in enumerate(zip(self.columns, widths, strict=True)):
+            table.add_column(Text(column), justify="right" if index else "left", width=width)
+        for row in map(_folding, self.rows):
+            table.add_row(*map(Text, row))
+        return table
+
+
+def terminal(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> TerminalTable:
     """The table for a terminal, its caption below."""
-    table = Table(
-        *columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=caption, caption_justify="left"
-    )
-    for column in table.columns:
-        column.justify = "left" if column.header == columns[0] else "right"
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return TerminalTable(tuple(columns), tuple(map(tuple, rows)), caption)
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
     """The table in Markdown, its caption below."""
-    lines = [columns, ("---", *["---:"] * (len(columns) - 1)), *rows]
+    cells = [list(map(escaped, line)) for line in (columns, *rows)]
+    lines = [cells[0], ["---", *["---:"] * (len(columns) - 1)], *cells[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption}"
+
+
+def escaped(text: str) -> str:
+    """The text as Markdown shows it."""
+    return MARKDOWN_SIGNS.sub(r"\\\g<0>", " ".join(text.splitlines()))
+
+
+def _folding(row: Sequence[str]) -> Sequence[str]:
+    """A row whose first cell folds between an arm's settings as well."""
+    return [re.sub("([:,])", "\\1\n", row[0]), *row[1:]]

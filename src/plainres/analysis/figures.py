@@ -1,109 +1,205 @@
-"""The figures of a report, fit for a paper: colour-blind-safe, every axis with its unit."""
+"""The figures of a report, fit for a paper: colour-blind-safe, every axis with its unit, whatever the numbers are."""
 
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
-from scipy.stats import gmean
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
-from plainres.figure_style import STYLE
-from plainres.networks.architecture import VARIANTS
+from plainres.figure_style import COLOURS, MARKERS, depth_colours, plain_style
+from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
 
-SEED_RANGE = ("pi", 100)  # seaborn's name for a band from the lowest to the highest value
-BAND = {"alpha": 0.15, "linewidth": 0}
-
-
-def draw_curves(curves: pd.DataFrame) -> Figure:
-    """Training error (dashed) and validation error (bold) by epoch, plain left, residual right (the paper's figure 6).
-
-    Args:
-        curves: as from `plainres.analysis.results.load_curves`.
-    """
-    data = curves.assign(
-        training=100 * (1 - curves["accuracy/train"]), validation=100 * (1 - curves["accuracy/validation"])
-    ).melt(["variant", "depth", "seed", "epoch"], ["training", "validation"], "split", "error")
-    with sns.plotting_context(STYLE), sns.axes_style(STYLE):
-        grid = sns.relplot(
-            data,
-            kind="line",
-            x="epoch",
-            y="error",
-            hue="depth",
-            style="split",
-            size="split",
-            dashes={"training": (3, 1.5), "validation": ""},
-            sizes={"training": 1.2, "validation": 2.4},
-            **_panels(data),
-        )
-        grid.set(ylim=(0, None)).set_axis_labels("epoch", "error (%)").set_titles("{col_name}")
-        for axes in grid.axes.flat:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return cast(Figure, grid.figure)
+MOST_COLUMNS = 3  # of panels
+TIMES = {"initialisation": "at initialisation", "end": "mean of the last epoch"}
+# Norms that are drawn: float32 has none beyond. Larger and smaller ones are marked at the edge.
+SMALLEST, LARGEST = 1e-45, 1e39
+FULL = 100.0  # percent, beyond which no error can lie
+MOST_TICKS = 8
 
 
-def draw_degradation(runs: pd.DataFrame) -> Figure:
-    """Final training error against depth: every seed a point, a line through the means.
+def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
+    """Final training error against depth: every seed a point, a line through the means, a cross on diverged runs.
 
     Args:
         runs: the `runs` of a `plainres.analysis.results.SweepResults`.
+        arms: in the order of the legend.
     """
-    data = runs.assign(error=100 * runs["train_error"])
+    data = runs.assign(error=_percent(runs["train_error"])).dropna(subset="error")
     depths = sorted(data["depth"].unique())
-    with sns.plotting_context(STYLE), sns.axes_style(STYLE):
-        figure = Figure(figsize=(4.8, 3.4), layout="constrained")
+    with plain_style():
+        figure = Figure(figsize=(5.6, 3.5), layout="constrained")
         axes = figure.subplots()
-        shared: dict[str, Any] = {
-            "data": data, "x": "depth", "y": "error", "hue": "variant", "hue_order": VARIANTS, "style": "variant",
-            "style_order": VARIANTS, "palette": sns.color_palette("colorblind", 2), "ax": axes,
-        }  # fmt: skip
-        sns.lineplot(**shared, errorbar=None, dashes=False, linewidth=1.6, legend=False)
-        sns.scatterplot(**shared, markers=["o", "s"], s=45, alpha=0.8)
+        handles = []
+        for index, arm in enumerate(arms):
+            chosen = data[data["arm"] == arm]
+            style: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+            means = chosen.groupby("depth")["error"].mean()
+            axes.plot(means.index, means, color=style["color"], linewidth=1.6)
+            axes.plot(
+                chosen["depth"], chosen["error"], **style, linestyle="none", markersize=6, alpha=0.75,
+                markeredgecolor="white", markeredgewidth=0.5,
+            )  # fmt: skip
+            handles.append(Line2D([], [], **style, linewidth=1.6, markersize=6, label=arm))
+        diverged = data[data["diverged"].astype(bool)]
+        if len(diverged):
+            cross: dict[str, Any] = {
+                "color": "black",
+                "marker": "x",
+                "linestyle": "none",
+                "markersize": 8,
+                "label": "diverged",
+            }
+            axes.plot(diverged["depth"], diverged["error"], **cross)
+            handles.append(Line2D([], [], **cross))
         axes.set_xscale("log")
-        axes.set_xticks(depths, [str(depth) for depth in depths])
+        axes.xaxis.set_major_locator(FixedLocator(depths))
         axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda depth, _: f"{depth:g}")
+        if len(depths) > MOST_TICKS:
+            axes.tick_params(axis="x", rotation=45)
+        axes.margins(x=0.08)
         axes.set(xlabel="depth (weighted layers)", ylabel="final training error (%)")
-        axes.set_ylim(bottom=min(0, *axes.get_ylim()))
-        axes.legend(title=None)
-        sns.despine(figure)
+        _from_zero(axes, data["error"])
+        _legend(figure, handles)
     return figure
 
 
-def draw_gradients(gradients: pd.DataFrame) -> Figure:
-    """Gradient norm of each main-path layer by its position, at initialisation and in the last epoch.
+def draw_curves(curves: pd.DataFrame, arms: Sequence[str]) -> Figure:
+    """Training error (dashed) and validation error (bold) by epoch, a panel for each arm (the paper's figure 6).
 
     Args:
-        gradients: as from `plainres.analysis.results.load_gradients`.
+        curves: as from `plainres.analysis.results.load_curves`.
+        arms: in the order of the panels.
     """
-    names = {"initialisation": "at initialisation", "end": "mean of the last epoch"}
-    data = gradients.assign(time=gradients["when"].map(names))
-    with sns.plotting_context(STYLE), sns.axes_style(STYLE):
-        grid = sns.relplot(
-            data,
-            kind="line",
-            x="position",
-            y="norm",
-            hue="depth",
-            row="time",
-            row_order=list(names.values()),
-            estimator=gmean,
-            linewidth=1.4,
-            **_panels(data),
-        )
-        grid.set(yscale="log").set_titles("{col_name}, {row_name}")
-        grid.set_axis_labels("layer position (0 input, 1 classifier)", "gradient norm (L2)")
-    return cast(Figure, grid.figure)
-
-
-def _panels(data: pd.DataFrame) -> dict[str, Any]:
-    """What the figures with one panel a variant and one colour a depth share."""
-    return {
-        "col": "variant",
-        "col_order": [variant for variant in VARIANTS if variant in set(data["variant"])],
-        "palette": sns.color_palette("colorblind", data["depth"].nunique()),
-        "errorbar": SEED_RANGE,
-        "err_kws": BAND,
-        "height": 3.3,
-        "aspect": 1.15,
+    splits: dict[str, tuple[str, Any, float]] = {
+        TRAIN_ACCURACY: ("training", (0, (3, 1.5)), 1.2),
+        VALIDATION_ACCURACY: ("validation", "-", 2.0),
     }
+    colours = depth_colours(curves["depth"])
+    with plain_style():
+        figure, panels = _panels(len(arms), rows_each=1)
+        for arm, axes in zip(arms, panels, strict=True):
+            axes.set_title(arm, parse_math=False)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set(xlabel="epoch", ylabel="error (%)")
+            for depth, runs in curves[curves["arm"] == arm].groupby("depth"):
+                for metric, (_, dashes, width) in splits.items():
+                    errors = _percent(1 - runs[metric]).groupby(runs["epoch"])
+                    axes.plot(errors.mean(), color=colours[depth], linestyle=dashes, linewidth=width)
+                    _band(axes, errors.min(), errors.max(), colours[depth])
+        both = pd.concat([_percent(1 - curves[metric]) for metric in splits])
+        _from_zero(panels[0], both)
+        handles = [
+            *_depth_handles(colours),
+            *(Line2D([], [], color=".3", linestyle=dashes, linewidth=width, label=name)
+              for name, dashes, width in splits.values()),
+        ]  # fmt: skip
+        _legend(figure, handles)
+    return figure
+
+
+def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str]) -> Figure:
+    """Gradient norm of each main-path layer by its position: at initialisation above, in the last epoch below.
+
+    The line is the geometric mean over seeds. Norms that aren't finite are marked at the upper edge, those of zero at
+    the lower one.
+
+    Args:
+        gradients: the `gradients` of a `plainres.analysis.results.SweepResults`.
+        arms: in the order of the panels.
+    """
+    colours = depth_colours(gradients["depth"])
+    finite = gradients["norm"].between(SMALLEST, LARGEST)
+    lost = {"not finite": ~finite & (gradients["norm"] != 0), "zero": gradients["norm"] == 0}
+    edges = {"not finite": ("^", 0.97), "zero": ("v", 0.03)}
+    with plain_style():
+        figure, panels = _panels(len(arms), rows_each=len(TIMES))
+        places = [(arm, when) for group in _groups(arms) for when in TIMES for arm in group]
+        for (arm, when), axes in zip(places, panels, strict=True):
+            axes.set_title(f"{arm}\n{TIMES[when]}", parse_math=False)
+            axes.set(xlabel="layer position (0 input, 1 classifier)", ylabel="gradient norm (L2)", xlim=(-0.03, 1.03))
+            here = (gradients["arm"] == arm) & (gradients["when"] == when)
+            for depth, chosen in gradients[here & finite].groupby("depth"):
+                norms = np.log(chosen["norm"]).groupby(chosen["position"])
+                axes.plot(np.exp(norms.mean()), color=colours[depth], linewidth=1.4)
+                _band(axes, np.exp(norms.min()), np.exp(norms.max()), colours[depth])
+            for name, (marker, height) in edges.items():
+                for depth, chosen in gradients[here & lost[name]].groupby("depth"):
+                    positions = chosen["position"].unique()
+                    axes.plot(
+                        positions, np.full(len(positions), height), marker, color=colours[depth], markersize=5,
+                        transform=axes.get_xaxis_transform(),
+                    )  # fmt: skip
+        drawn = gradients["norm"][finite]
+        _log_axis(panels[0], drawn)
+        handles = _depth_handles(colours)
+        handles += [
+            Line2D([], [], color=".3", marker=marker, linestyle="none", label=name)
+            for name, (marker, _) in edges.items()
+            if lost[name].any()
+        ]
+        _legend(figure, handles)
+    return figure
+
+
+def _percent(shares: pd.Series) -> pd.Series:
+    """In percent, what can't be an error left out."""
+    return 100 * shares.where(shares.between(0, 1))
+
+
+def _groups(arms: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The arms of each row of panels."""
+    columns = min(MOST_COLUMNS, len(arms)) if len(arms) != 4 else 2
+    return (arms[start : start + columns] for start in range(0, len(arms), columns))
+
+
+def _panels(arms: int, rows_each: int) -> tuple[Figure, list[Axes]]:
+    """A figure with so many rows of panels for each row of arms, all with the same axes, and its panels in use."""
+    groups = [len(group) for group in _groups([""] * arms)]
+    rows = [count for count in groups for _ in range(rows_each)]
+    columns = max(rows)
+    figure = Figure(figsize=(1.4 + 3.1 * columns, 0.4 + 2.7 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
+    for count, line in zip(rows, grid, strict=True):
+        for axes in line[count:]:
+            axes.remove()
+    for axes in grid.flat:
+        axes.tick_params(labelbottom=True, labelleft=True)
+    return figure, [axes for count, line in zip(rows, grid, strict=True) for axes in line[:count]]
+
+
+def _band(axes: Axes, low: pd.Series, high: pd.Series, colour: Any) -> None:
+    """From the lowest to the highest seed."""
+    axes.fill_between(low.index, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def _from_zero(axes: Axes, errors: pd.Series) -> None:
+    """An axis of percentages that shows an error of 0, and isn't cut above the highest."""
+    highest = errors.max() if errors.notna().any() else FULL
+    top = max(1.0, min(1.05 * highest, 1.02 * FULL))
+    axes.set_ylim(-0.03 * top, top)
+
+
+def _log_axis(axes: Axes, values: pd.Series) -> None:
+    axes.set_yscale("log")
+    if values.empty:
+        axes.set_ylim(1e-3, 1e3)
+        return
+    low, high = np.log10(values.min()), np.log10(values.max())
+    room = max(0.5, 0.08 * (high - low))
+    axes.set_ylim(10 ** max(low - room, -300), 10 ** (high + room))
+    axes.yaxis.set_major_locator(LogLocator(numticks=MOST_TICKS))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _depth_handles(colours: Mapping[Any, Any]) -> list[Line2D]:
+    return [Line2D([], [], color=colour, linewidth=2, label=f"depth {depth}") for depth, colour in colours.items()]
+
+
+def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
+    columns = 1 if sum(len(str(handle.get_label())) for handle in handles) > 70 else len(handles)
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, 5))

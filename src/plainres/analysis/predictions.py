@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from plainres.data import AnySplit
+from plainres.figure_style import COLOURS, plain_style
 
-RIGHT, WRONG = "#0072B2", "#D55E00"  # of Okabe and Ito's colours, which the colour-blind tell apart
+RIGHT, WRONG = COLOURS[:2]
 ROWS, COLUMNS = 3, 8  # of the picture
 MOST_COUNTED = 20  # classes, up to which the matrix has room for numbers
 
@@ -29,13 +31,44 @@ def prediction_table(labels: Tensor, probabilities: Tensor, class_names: Sequenc
 
 def draw_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
     """How many images of each class (rows) were taken for which (columns)."""
+    matrix = confusion_matrix(table["true"], table["predicted"], labels=list(class_names))
+    with plain_style():
+        return _matrix_figure(matrix, class_names)
+
+
+def draw_predictions(split: AnySplit, table: pd.DataFrame) -> Figure:
+    """Test images, evenly spaced over the split, under what the network takes them for; the truth where it errs.
+
+    Args:
+        split: the test images.
+        table: their predictions, as from `prediction_table`.
+    """
+    chosen = np.linspace(0, len(table) - 1, min(len(table), ROWS * COLUMNS)).round().astype(int)
+    with plain_style():
+        figure = Figure(figsize=(1.25 * COLUMNS, 1.65 * ROWS), layout="constrained")
+        panels = list(figure.subplots(ROWS, COLUMNS).flat)
+        images = split.take(chosen)
+        brightest = int(images.max())
+        pixels = images.permute(0, 2, 3, 1).numpy()
+        for axes in panels:
+            axes.set_axis_off()
+        for axes, index, image in zip(panels, chosen, pixels, strict=False):
+            true, predicted = table["true"].iloc[index], table["predicted"].iloc[index]
+            axes.imshow(image, cmap="gray", vmin=0, vmax=brightest)
+            if predicted == true:
+                axes.set_title(predicted, fontsize=9, color=RIGHT, parse_math=False)
+            else:
+                axes.set_title(f"{predicted}\nnot {true}", fontsize=9, color=WRONG, parse_math=False)
+        figure.supxlabel("the label predicted for each test image, and the true one where they differ", fontsize=9)
+    return figure
+
+
+def _matrix_figure(matrix: np.ndarray, class_names: Sequence[str]) -> Figure:
     classes = len(class_names)
-    matrix = np.zeros((classes, classes), int)
-    number = {name: index for index, name in enumerate(class_names)}
-    np.add.at(matrix, (table["true"].map(number), table["predicted"].map(number)), 1)
     side = 1.6 + 0.38 * min(classes, MOST_COUNTED)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
+    axes.grid(visible=False)
     axes.imshow(matrix, cmap="Blues")
     if classes <= MOST_COUNTED:
         for (row, column), count in np.ndenumerate(matrix):
@@ -54,32 +87,6 @@ def draw_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
         axes.set_yticks(range(classes), class_names, parse_math=False)
     axes.tick_params(length=0)
     axes.set(xlabel="predicted", ylabel="true")
-    right = np.trace(matrix)
-    axes.set_title(f"{right} of {len(table)} test images right ({right / len(table):.1%})", fontsize=10)
-    return figure
-
-
-def draw_predictions(split: AnySplit, table: pd.DataFrame) -> Figure:
-    """Test images, evenly spaced over the split, under what the network takes them for; the truth where it errs.
-
-    Args:
-        split: the test images.
-        table: their predictions, as from `prediction_table`.
-    """
-    chosen = np.linspace(0, len(table) - 1, min(len(table), ROWS * COLUMNS)).round().astype(int)
-    figure = Figure(figsize=(1.25 * COLUMNS, 1.65 * ROWS), layout="constrained")
-    panels = list(figure.subplots(ROWS, COLUMNS).flat)
-    images = split.take(chosen)
-    brightest = int(images.max())
-    pixels = images.permute(0, 2, 3, 1).numpy()
-    for axes in panels:
-        axes.set_axis_off()
-    for axes, index, image in zip(panels, chosen, pixels, strict=False):
-        true, predicted = table["true"].iloc[index], table["predicted"].iloc[index]
-        axes.imshow(image, cmap="gray", vmin=0, vmax=brightest)
-        if predicted == true:
-            axes.set_title(predicted, fontsize=9, color=RIGHT, parse_math=False)
-        else:
-            axes.set_title(f"{predicted}\nnot {true}", fontsize=9, color=WRONG, parse_math=False)
-    figure.supxlabel("the label predicted for each test image, and the true one where they differ", fontsize=9)
+    right, images = np.trace(matrix), matrix.sum()
+    axes.set_title(f"{right} of {images} test images right ({right / images:.1%})", fontsize=10)
     return figure

@@ -1,8 +1,8 @@
 """A sweep's results out of MLflow as pandas tables."""
 
+import math
 import re
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -11,22 +11,46 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from plainres.analysis.stored_runs import Histories, histories, latest, stored_run, stored_runs
+from plainres.analysis.trainability import epochs_to_target, gradient_growth
 from plainres.errors import BadInput
+from plainres.names import (
+    COMMIT_TAG,
+    DIVERGED_TAG,
+    FINAL_SECONDS,
+    FINAL_TEST_ERROR,
+    FINAL_TEST_LOSS,
+    FINAL_TRAIN_ERROR,
+    FINAL_TRAIN_LOSS,
+    GRADIENT,
+    INITIAL_GRADIENT,
+    LEARNING_RATE,
+    TRAIN_ACCURACY,
+    TRAIN_LOSS,
+    VALIDATION_ACCURACY,
+    VALIDATION_LOSS,
+)
 from plainres.tracking.params import whole_params
 from plainres.tracking.parents import members_of
 from plainres.tracking.store import tracking_uri as default_uri
 
-CURVES = ("loss/train", "loss/validation", "accuracy/train", "accuracy/validation", "learning_rate")
-FINAL = ("train_error", "test_error", "train_loss", "test_loss")
-GRADIENT = "grad_norm/"
-FIRST_LAYER = "conv1"
+CURVES = (TRAIN_LOSS, VALIDATION_LOSS, TRAIN_ACCURACY, VALIDATION_ACCURACY, LEARNING_RATE)
+FINAL = {
+    "train_error": FINAL_TRAIN_ERROR,
+    "test_error": FINAL_TEST_ERROR,
+    "train_loss": FINAL_TRAIN_LOSS,
+    "test_loss": FINAL_TEST_LOSS,
+}
+TOTAL = "total"  # of all parameters, beside the layers
 LAST_LAYER = "fc"
-IDENTITY = ("variant", "depth", "seed")
-RESULTS = (*IDENTITY, *FINAL, "gradient_ratio", "seconds", "run_id")
+IDENTITY = ("arm", "variant", "depth", "seed")
+RESULTS = (
+    *IDENTITY, *FINAL, "gradient_ratio", "gradient_growth", "epochs_to_10", "diverged", "seconds", "run_id",
+)  # fmt: skip
 GRADIENTS = (*IDENTITY, "layer", "position", "when", "norm")
-REQUESTS_AT_ONCE = 8
 
 Row = dict[str, Any]
+Norms = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -36,9 +60,13 @@ class SweepResults:
     Attributes:
         params: what was asked for, as the parent run's parameters.
         commit: the code's, empty where it's unknown.
-        runs: a row for each finished run: variant, depth, seed, train_error, test_error, train_loss, test_loss,
-            gradient_ratio (first over last layer at initialisation), seconds, run_id. Errors are in [0, 1].
-        missing: names of the runs that were asked for and aren't finished.
+        runs: a row for each finished run: arm, variant, depth, seed, train_error, test_error, train_loss, test_loss,
+            gradient_ratio (first over last layer at initialisation), gradient_growth (factor a layer, towards the
+            input, at initialisation), epochs_to_10 (first epoch with a training error of at most 10 %), diverged,
+            seconds, run_id. Errors are in [0, 1]; what a run lacks or never reached is NaN.
+        gradients: a row for each run, layer of the main path and time: arm, variant, depth, seed, layer, position (0
+            first to 1 last), when (`initialisation` or `end`, the last epoch), norm.
+        missing: names of the runs that were asked for and aren't finished, or were deleted.
     """
 
     tracking_uri: str
@@ -47,121 +75,152 @@ class SweepResults:
     params: dict[str, str]
     commit: str
     runs: pd.DataFrame
+    gradients: pd.DataFrame
     missing: tuple[str, ...]
 
-    def asked(self, what: str) -> list[str]:
-        """The `variants`, `depths` or `seeds` that were asked for."""
-        return self.params[what].split()
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Those asked for, in that order."""
+        return _arms(self.params)
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Those asked for, shallowest first."""
+        return tuple(sorted(map(int, self.params["depths"].split())))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Those asked for."""
+        return tuple(map(int, self.params["seeds"].split()))
 
 
 def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResults:
     """Read a sweep back by the id of its parent run, from MLFLOW_TRACKING_URI or mlflow.db here by default.
 
     Raises:
-        BadInput: the run is no sweep's parent.
+        BadInput: there is no such run, it was deleted, or it is no sweep's parent.
     """
     uri = tracking_uri or default_uri()
-    client = MlflowClient(tracking_uri=uri)
-    parent = client.get_run(parent_run_id)
+    parent = stored_run(uri, parent_run_id)
     params = whole_params(parent.data.params)
-    if "variants" not in params:
+    if not _arms(params):
         above = parent.data.tags.get("mlflow.parentRunId")
         hint = f"; its parent, {above}, may be" if above else ""
         raise BadInput(f"run {parent_run_id} is no sweep's parent run{hint}")
+    client = MlflowClient(tracking_uri=uri)
     members = members_of(parent.data.tags)
-    asked = [
-        f"{variant}-{depth}-seed{seed}"
-        for variant, depth, seed in product(*(params[name].split() for name in ("variants", "depths", "seeds")))
-    ]
+    asked = {
+        f"{arm}-{depth}-seed{seed}": {
+            "arm": arm, "variant": variant_of(arm), "depth": int(depth), "seed": int(seed),
+        }
+        for arm, depth, seed in product(_arms(params), params["depths"].split(), params["seeds"].split())
+    }  # fmt: skip
+    found = stored_runs(client, parent.info.experiment_id, [members[name] for name in asked if name in members])
+    runs = {name: found[members[name]] for name in asked if members.get(name) in found}
+    at_start = _norms_at_initialisation(client, list(found.values()))
+    accuracies = histories(client, list(found), TRAIN_ACCURACY)
     return SweepResults(
         tracking_uri=uri,
         experiment_id=parent.info.experiment_id,
         parent_run_id=parent_run_id,
         params=params,
-        commit=parent.data.tags.get("commit", ""),
-        runs=_rows_of_runs(client, [members[name] for name in asked if name in members], _result_rows, RESULTS),
-        missing=tuple(name for name in asked if name not in members),
+        commit=parent.data.tags.get(COMMIT_TAG, ""),
+        runs=pd.DataFrame(
+            [
+                {**asked[name], **_result(run, at_start[run.info.run_id], accuracies[run.info.run_id])}
+                for name, run in runs.items()
+            ],
+            columns=list(RESULTS),
+        ),
+        gradients=pd.DataFrame(
+            [
+                {**asked[name], **row}
+                for name, run in runs.items()
+                for row in _gradient_rows(run, at_start[run.info.run_id])
+            ],
+            columns=list(GRADIENTS),
+        ),
+        missing=tuple(name for name in asked if name not in runs),
     )
 
 
 def load_curves(results: SweepResults) -> pd.DataFrame:
-    """A row for each run and epoch: variant, depth, seed, epoch and the metrics of `CURVES`."""
-    return _rows_of_runs(
-        MlflowClient(results.tracking_uri), results.runs["run_id"], _curve_rows, (*IDENTITY, "epoch", *CURVES)
-    )
-
-
-def load_gradients(results: SweepResults) -> pd.DataFrame:
-    """A row for each run, layer and time: variant, depth, seed, layer, position (0 first to 1 last), when, norm.
-
-    Layers are those of the main path; `when` is `initialisation` or `end` (the last epoch).
-    """
-    return _rows_of_runs(MlflowClient(results.tracking_uri), results.runs["run_id"], _gradient_rows, GRADIENTS)
-
-
-def _rows_of_runs(
-    client: MlflowClient,
-    run_ids: Iterable[str],
-    rows: Callable[[MlflowClient, Run], list[Row]],
-    columns: tuple[str, ...],
-) -> pd.DataFrame:
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        tables = threads.map(lambda run_id: rows(client, client.get_run(run_id)), run_ids)
-        return pd.DataFrame([row for table in tables for row in table], columns=list(columns))
-
-
-def _identity(run: Run) -> Row:
-    return {
-        "variant": run.data.tags["variant"],
-        "depth": int(run.data.tags["depth"]),
-        "seed": int(run.data.tags["seed"]),
-    }
-
-
-def _result_rows(client: MlflowClient, run: Run) -> list[Row]:
-    first, last = (_norm_at_initialisation(client, run, layer) for layer in (FIRST_LAYER, LAST_LAYER))
-    return [
+    """A row for each run and epoch: arm, variant, depth, seed, epoch and the metrics of `CURVES`."""
+    client = MlflowClient(results.tracking_uri)
+    run_ids = list(results.runs["run_id"])
+    values = {metric: histories(client, run_ids, metric) for metric in CURVES}
+    identities = results.runs.set_index("run_id")[list(IDENTITY)].to_dict("index")
+    rows = [
         {
-            **_identity(run),
-            **{name: run.data.metrics[f"final/{name}"] for name in FINAL},
-            "gradient_ratio": first / last if last else float("nan"),
-            "seconds": run.data.metrics["final/seconds"],
-            "run_id": run.info.run_id,
+            **identities[run_id],
+            "epoch": epoch,
+            **{metric: of_runs[run_id].get(epoch, math.nan) for metric, of_runs in values.items()},
         }
+        for run_id in run_ids
+        for epoch in _epochs(values, run_id)
     ]
+    return pd.DataFrame(rows, columns=[*IDENTITY, "epoch", *CURVES])
 
 
-def _curve_rows(client: MlflowClient, run: Run) -> list[Row]:
-    histories = {
-        metric: {entry.step: entry.value for entry in client.get_metric_history(run.info.run_id, metric)}
-        for metric in CURVES
+def variant_of(arm: str) -> str:
+    """`plain` of `plain:lr=0.01`."""
+    return arm.partition(":")[0]
+
+
+def _arms(params: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(params.get("arms", params.get("variants", "")).split())  # sweeps had variants before they had arms
+
+
+def _epochs(values: Mapping[str, Histories], run_id: str) -> list[int]:
+    return sorted(set().union(*(of_runs[run_id] for of_runs in values.values())))
+
+
+def _result(run: Run, norms: Norms, accuracies: Mapping[int, float]) -> Row:
+    values = list(norms.values())
+    return {
+        **{name: latest(run, metric) for name, metric in FINAL.items()},
+        "gradient_ratio": values[0] / values[-1] if values and values[-1] else math.nan,
+        "gradient_growth": gradient_growth(values),
+        "epochs_to_10": epochs_to_target(accuracies),
+        "diverged": DIVERGED_TAG in run.data.tags,
+        "seconds": latest(run, FINAL_SECONDS),
+        "run_id": run.info.run_id,
     }
+
+
+def _gradient_rows(run: Run, at_start: Norms) -> list[Row]:
+    layers = list(at_start) or _layers(run, GRADIENT)
     return [
-        {**_identity(run), "epoch": epoch, **{metric: history[epoch] for metric, history in histories.items()}}
-        for epoch in sorted(histories["loss/train"])
+        {"layer": layer, "position": index / max(1, len(layers) - 1), "when": when, "norm": norm}
+        for index, layer in enumerate(layers)
+        for when, norm in (
+            ("initialisation", at_start.get(layer, math.nan)),
+            ("end", latest(run, GRADIENT + layer)),
+        )
     ]
 
 
-def _gradient_rows(client: MlflowClient, run: Run) -> list[Row]:
-    names = [name.removeprefix(GRADIENT) for name in run.data.metrics if name.startswith(GRADIENT)]
-    layers = sorted((name for name in names if name != "total" and "downsample" not in name), key=_layer_order)
-    rows = []
-    for index, layer in enumerate(layers):
-        norms = {
-            "initialisation": _norm_at_initialisation(client, run, layer),
-            "end": run.data.metrics[GRADIENT + layer],
-        }
-        position = index / (len(layers) - 1)
-        rows += [
-            {**_identity(run), "layer": layer, "position": position, "when": when, "norm": norm}
-            for when, norm in norms.items()
-        ]
-    return rows
+def _norms_at_initialisation(client: MlflowClient, runs: list[Run]) -> dict[str, Norms]:
+    """Of each run's main-path layers, the first layer first."""
+    norms = {
+        run.info.run_id: {layer: latest(run, INITIAL_GRADIENT + layer) for layer in _layers(run, INITIAL_GRADIENT)}
+        for run in runs
+    }
+    # Runs of before have them at step 0 of the norms in training only.
+    earlier = {run.info.run_id: _layers(run, GRADIENT) for run in runs if not norms[run.info.run_id]}
+    for layer in {layer: None for layers in earlier.values() for layer in layers}:
+        having = [run_id for run_id, layers in earlier.items() if layer in layers]
+        for run_id, history in histories(client, having, GRADIENT + layer).items():
+            norms[run_id][layer] = history.get(0, math.nan)
+    return {
+        run_id: dict(sorted(of_run.items(), key=lambda item: _layer_order(item[0]))) for run_id, of_run in norms.items()
+    }
 
 
-def _norm_at_initialisation(client: MlflowClient, run: Run, layer: str) -> float:
-    history = client.get_metric_history(run.info.run_id, GRADIENT + layer)
-    return next(entry.value for entry in history if entry.step == 0)
+def _layers(run: Run, prefix: str) -> list[str]:
+    """The main path's, as a run's metrics of this prefix name them."""
+    names = [name.removeprefix(prefix) for name in run.data.metrics if name.startswith(prefix)]
+    return sorted((name for name in names if name != TOTAL and "downsample" not in name), key=_layer_order)
 
 
 def _layer_order(layer: str) -> tuple[bool, list[int]]:

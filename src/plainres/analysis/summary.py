@@ -1,49 +1,109 @@
-"""The table that a sweep comes to: a row for each variant and depth, over seeds."""
+"""The table that a sweep comes to: a row for each arm and depth, over seeds."""
 
+import math
+
+import numpy as np
 import pandas as pd
-from rich.table import Table
-from scipy.stats import gmean
 
 from plainres import table
+from plainres.analysis.results import SweepResults
+from plainres.analysis.verdict import Verdict
 
-COLUMNS = ("variant", "depth", "seeds", "training error", "test error", "grad. ratio", "time")
-EXPLANATION = (
-    "Errors in %, over whole splits in evaluation mode, mean ± standard deviation over seeds. Grad. ratio: norm of "
-    "the first convolution's gradient over the classifier's at initialisation, geometric mean over seeds. Time: mean "
-    "of a run."
-)
+COLUMNS = (
+    "arm", "depth", "seeds", "training error", "test error", "epochs to 10 %", "grad. growth", "time (s)", "with depth",
+)  # fmt: skip
+NOTHING = "–"
+NOT_FINITE = "not finite"
+LONG = 1e5  # from here on powers of ten
 
 
-def summary_rows(runs: pd.DataFrame) -> list[tuple[str, ...]]:
-    """The cells under `COLUMNS`, as text."""
+def explanation(verdict: Verdict) -> str:
+    """What the columns are."""
+    return (
+        "Errors in %, over whole splits in evaluation mode, mean ± standard deviation over seeds. Epochs to 10 %: "
+        "first epoch whose training error is at most 10 %, median over seeds. Grad. growth: factor by which the "
+        "gradient's norm grows from each layer to the one before it at initialisation, median over seeds; above 1 it "
+        "explodes with depth (Yang et al. 2019). Time: median of a run. With depth: whether the training error is "
+        f"higher than at the shallowest depth by more than {verdict.margin * 100:g} percentage points, paired by seed "
+        "(95 % t interval)."
+    )
+
+
+def summary_rows(results: SweepResults, verdict: Verdict) -> list[tuple[str, ...]]:
+    """The cells under `COLUMNS`, as text, arms in the order asked for."""
+    groups = dict(list(results.runs.groupby(["arm", "depth"])))
     return [
         (
-            str(variant),
+            arm,
             str(depth),
-            str(len(group)),
-            _percent(group["train_error"]),
-            _percent(group["test_error"]),
-            _three_digits(gmean(group["gradient_ratio"])),
-            f"{group['seconds'].mean():.1f} s",
+            f"{len(group)}*" if group["diverged"].any() else str(len(group)),
+            percent(group["train_error"]),
+            percent(group["test_error"]),
+            _epochs(group["epochs_to_10"]),
+            three_digits(_median(group["gradient_growth"])),
+            three_digits(_median(group["seconds"])),
+            _status(verdict, arm, depth),
         )
-        for (variant, depth), group in runs.groupby(["variant", "depth"])
+        for arm in results.arms
+        for depth in results.depths
+        if (group := groups.get((arm, depth))) is not None
     ]
 
 
-def terminal_table(runs: pd.DataFrame) -> Table:
+def terminal_table(results: SweepResults, verdict: Verdict) -> table.TerminalTable:
     """The table for a terminal."""
-    return table.terminal(COLUMNS, summary_rows(runs), EXPLANATION)
+    return table.terminal(COLUMNS, summary_rows(results, verdict), _caption(results, verdict))
 
 
-def markdown_table(runs: pd.DataFrame) -> str:
+def markdown_table(results: SweepResults, verdict: Verdict) -> str:
     """The table in Markdown."""
-    return table.markdown(COLUMNS, summary_rows(runs), EXPLANATION)
+    return table.markdown(COLUMNS, summary_rows(results, verdict), _caption(results, verdict))
 
 
-def _three_digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def three_digits(value: float) -> str:
+    """A positive number to three digits, whatever its size."""
+    if math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return NOT_FINITE
+    if value >= LONG:
+        return f"{value:.2e}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
-def _percent(errors: pd.Series) -> str:
-    spread = f" ± {errors.std() * 100:.2f}" if len(errors) > 1 else ""
-    return f"{errors.mean() * 100:.2f}{spread}"
+def percent(shares: pd.Series) -> str:
+    """Mean and standard deviation of shares in percent, as `33.20 ± 21.60`."""
+    known = shares.to_numpy(float)
+    known = 100 * known[~np.isnan(known)]
+    if not known.size:
+        return NOTHING
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = known.mean(), known.std(ddof=1) if known.size > 1 else 0.0
+    if not np.isfinite([mean, deviation]).all():
+        return NOT_FINITE
+    shown = "{:.2f}" if max(mean, deviation) < LONG else "{:.2e}"
+    return shown.format(mean) + (f" ± {shown.format(deviation)}" if known.size > 1 else "")
+
+
+def _caption(results: SweepResults, verdict: Verdict) -> str:
+    diverged = results.runs[results.runs["diverged"].astype(bool)]
+    if diverged.empty:
+        return explanation(verdict)
+    return f"{explanation(verdict)} *: {len(diverged)} of these runs diverged and count with the error they ended at."
+
+
+def _epochs(reached: pd.Series) -> str:
+    """The median, where runs that never got there count as later than all others."""
+    count, median = int(reached.notna().sum()), reached.fillna(math.inf).median()
+    words = "not reached" if math.isinf(median) else f"{median:g}"
+    return words if count in (0, len(reached)) else f"{words} ({count} of {len(reached)})"
+
+
+def _median(values: pd.Series) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.median(values.dropna())) if values.notna().any() else math.nan
+
+
+def _status(verdict: Verdict, arm: str, depth: int) -> str:
+    gap = verdict.gaps.get(arm, {}).get(depth)
+    return gap.status if gap else NOTHING

@@ -1,13 +1,18 @@
-"""A trained network back from the tracking store, for experiments that open the box."""
+"""A trained network back from the tracking store, with all that is needed to use it."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from torch import Tensor
 
+from plainres.analysis.stored_runs import stored_run
 from plainres.config import RunConfig
+from plainres.data import ImageDataset, dataset_of
+from plainres.data.batches import Normalise
 from plainres.errors import BadInput
 from plainres.names import MODEL_FILE
 from plainres.networks.configured import network_for
@@ -16,26 +21,52 @@ from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.shown import first_line
 from plainres.tracking.store import tracking_uri as default_uri
 
+BATCH = 512  # images that are predicted at once
 
-def load_network(run_id: str, tracking_uri: str | None = None) -> Network:
-    """The network that a sweep's run has trained, on the CPU and in evaluation mode.
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run: its network on the CPU in evaluation mode, and its configuration.
+
+    Attributes:
+        network: from normalised images (N, C, H, W) to logits (N, classes).
+    """
+
+    network: Network
+    config: RunConfig
+
+    @cached_property
+    def dataset(self) -> ImageDataset:
+        """What it was trained on, loaded when it's first asked for; BadInput where its files are not to be had."""
+        return dataset_of(self.config)
+
+    @cached_property
+    def normalisation(self) -> Normalise:
+        """From pixels, as the data set has them, to what the network takes."""
+        return Normalise(*self.dataset.channel_statistics())
+
+    def predict(self, images: Tensor) -> Tensor:
+        """The probability of each class, (N, classes), for images of uint8 pixels, (N, C, H, W)."""
+        with torch.no_grad():
+            logits = [self.network(self.normalisation(batch)) for batch in torch.split(images, BATCH)]
+        return torch.cat(logits).softmax(1)
+
+
+def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
+    """A trained run out of the tracking store.
 
     Args:
         run_id: of one training, as in the column `run_id` of `plainres.analysis.load_sweep(...).runs`.
         tracking_uri: of the store; MLFLOW_TRACKING_URI or mlflow.db here by default.
 
-    Returns:
-        A module from normalised images (N, C, H, W) to logits (N, classes); `plainres.data` has the images of the
-        run's configuration, which `RunConfig.from_params` makes of the run's parameters.
-
     Raises:
-        BadInput: there is no such run, or it has no trained network: it isn't finished, or isn't of a sweep.
+        BadInput: there is no such run, or it has no trained network: it isn't finished, or is no training.
     """
     uri = tracking_uri or default_uri()
+    params = stored_run(uri, run_id).data.params
+    if "variant" not in params:
+        raise BadInput(f"run {run_id} is not the training of a network")
     try:
-        params = MlflowClient(uri).get_run(run_id).data.params
-        if "variant" not in params:
-            raise BadInput(f"run {run_id} is not the training of a network")
         with TemporaryDirectory() as folder:
             path = download_artifact(uri, run_id, MODEL_FILE, Path(folder))
             weights = torch.load(path, map_location="cpu", weights_only=True)
@@ -44,4 +75,4 @@ def load_network(run_id: str, tracking_uri: str | None = None) -> Network:
     config = RunConfig.from_params(params)
     network = network_for(config, in_channels=weights["conv1.weight"].shape[1], num_classes=len(weights["fc.weight"]))
     network.load_state_dict(weights)
-    return network.eval()
+    return TrainedRun(network.eval(), config)

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from plainres import table
 from plainres.sweeps.tuned import Tuned, objective_words
 
@@ -35,7 +33,7 @@ def explanation(tuned: Sequence[Tuned]) -> str:
     return words
 
 
-def tuned_terminal_table(tuned: Sequence[Tuned]) -> Table:
+def tuned_terminal_table(tuned: Sequence[Tuned]) -> table.TerminalTable:
     """The table for a terminal."""
     return table.terminal(COLUMNS, tuned_rows(tuned), explanation(tuned))
 

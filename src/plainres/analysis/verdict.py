@@ -1,39 +1,44 @@
 """The verdict: does plain degrade with depth, and does the shortcut cure it? Computed from final training errors.
 
-gap(d) is the final training error at depth d less that at the shallowest depth, paired by seed. Intervals are 95 % t
-intervals of the mean over seeds. A variant degrades when the interval of its deepest gap lies above 0.
+gap(d) is the final training error at depth d less that at the shallowest depth, paired by seed; its mean over seeds has
+a 95 % t interval. An arm degrades at d when the interval lies above the margin, the smallest change that counts; it
+does not degrade when the interval lies below; else it is undecided.
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from plainres.analysis.results import SweepResults
+from plainres.analysis.results import SweepResults, variant_of
+from plainres.analysis.statistics import CONFIDENCE, MOST_SEEDS, Interval, seeds_to_decide, sign_flip_p, t_interval
+from plainres.errors import BadInput
 
-CONFIDENCE = 0.95
+MARGIN = 0.01  # one percentage point
 
-Outcome = Literal["reproduced", "not reproduced", "inconclusive"]
+Status = Literal["degrades", "does not degrade", "undecided"]
+Outcome = Literal["reproduced", "not reproduced", "undecided", "incomplete"]
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A mean over seeds with its 95 % t interval."""
+class Gap:
+    """How the final training error of an arm changes from the shallowest depth to a deeper one.
 
-    mean: float
-    low: float
-    high: float
+    Attributes:
+        p: exact, one-sided, of the sign-flip test against no change.
+        seeds_needed: how many would probably decide where they are undecided; None where over 1,000 would be needed.
+    """
 
-    @property
-    def above_zero(self) -> bool:
-        """Whether the whole interval lies above 0."""
-        return self.low > 0
+    interval: Interval
+    p: float
+    status: Status
+    seeds_needed: int | None
 
     def __str__(self) -> str:
-        """In percentage points, as `+45.2 [+38.0, +52.4]`."""
-        return f"{self.mean * 100:+.1f} [{self.low * 100:+.1f}, {self.high * 100:+.1f}]"
+        return f"{self.interval} ({self.status}, p = {self.p:.3g})"
 
 
 @dataclass(frozen=True)
@@ -41,70 +46,144 @@ class Verdict:
     """The outcome, the sentence that states it, and what it rests on.
 
     Attributes:
-        gaps: by variant, then by depth, for every depth but the shallowest; empty where seeds are too few.
-        difference: plain less residual of the deepest gap, paired by seed.
+        others: a sentence for each arm that the verdict isn't about.
+        gaps: by arm, then by depth, for every depth but the shallowest; empty where seeds are too few.
+        difference: plain less residual of the deepest gap, paired by seed: what the shortcut is worth.
     """
 
     outcome: Outcome
     sentence: str
-    gaps: dict[str, dict[int, Interval]]
+    others: tuple[str, ...]
+    margin: float
+    gaps: dict[str, dict[int, Gap]]
     difference: Interval | None
 
 
-def judge(results: SweepResults) -> Verdict:
-    """The verdict on a sweep."""
-    depths = sorted(map(int, results.asked("depths")))
-    gaps = {str(variant): paired_gaps(group, depths[0]) for variant, group in results.runs.groupby("variant")}
-    intervals = {
-        variant: {depth: t_interval(table[depth]) for depth in map(int, table.columns) if table[depth].count() >= 2}
-        for variant, table in gaps.items()
+def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
+    """The verdict on a sweep; it is about the first plain and the first residual arm.
+
+    Args:
+        results: as from `plainres.analysis.load_sweep`.
+        margin: smallest change of the error that counts, in [0, 1].
+
+    Raises:
+        BadInput: the margin is negative or not finite.
+    """
+    check_margin(margin)
+    depths, arms = results.depths, results.arms
+    runs = results.runs[_has_error(results.runs)]
+    paired = {arm: paired_gaps(runs[runs["arm"] == arm], depths[0]) for arm in arms}
+    gaps = {
+        arm: {int(depth): _gap(table[depth], margin) for depth in table.columns if table[depth].count() >= 2}
+        for arm, table in paired.items()
     }
-    lacking = _what_is_lacking(results)
-    if lacking:
-        return Verdict("inconclusive", f"Inconclusive: {lacking}.", intervals, None)
-
-    shallowest, deepest = depths[0], depths[-1]
-    plain, residual = intervals["plain"][deepest], intervals["residual"][deepest]
-    difference = t_interval(gaps["plain"][deepest] - gaps["residual"][deepest])
-    reproduced = plain.above_zero and difference.above_zero
-    outcome: Outcome = "reproduced" if reproduced else "not reproduced"
-    sentence = (
-        f"{outcome.capitalize()}: from depth {shallowest} to {deepest} the final training error changes by {plain} for "
-        f"plain networks ({_what_it_does(plain)}) and by {residual} for residual ones ({_what_it_does(residual)}); "
-        f"the difference is {difference}. (Mean and {CONFIDENCE:.0%} t interval over {len(results.asked('seeds'))} "
-        "seeds, in percentage points.)"
+    deepest = {arm: table[depths[-1]] for arm, table in paired.items() if depths[-1] in gaps[arm]}
+    plain, residual = (_first_of(variant, arms) for variant in ("plain", "residual"))
+    lacking = _what_is_lacking(results, plain, residual)
+    headline = (plain, residual) if not lacking else ()
+    others = tuple(
+        _arm_sentence(arm, depths, gaps[arm][depths[-1]], deepest, (plain, residual))
+        for arm in arms
+        if arm in deepest and arm not in headline
     )
-    return Verdict(outcome, sentence, intervals, difference)
+    if lacking or plain is None or residual is None:
+        return Verdict("incomplete", f"Incomplete: {lacking}.", others, margin, gaps, None)
+
+    of_plain, of_residual = gaps[plain][depths[-1]], gaps[residual][depths[-1]]
+    difference = t_interval(list((deepest[plain] - deepest[residual]).dropna()))
+    outcome = outcome_of(of_plain.status, of_residual.status)
+    sentence = (
+        f"{outcome.capitalize()}: from depth {depths[0]} to {depths[-1]} the final training error changes by "
+        f"{of_plain} for {plain} and by {of_residual} for {residual}; the difference, what the shortcut is worth, is "
+        f"{difference}.{_seeds_words(outcome, (of_plain, of_residual))} (Mean and {CONFIDENCE * 100:.0f} % t interval "
+        f"over {len(results.seeds)} seeds, in percentage points; what counts is more than {margin * 100:g}; p of the "
+        "one-sided sign-flip test.)"
+    )
+    return Verdict(outcome, sentence, others, margin, gaps, difference)
 
 
-def _what_it_does(gap: Interval) -> str:
-    return "degrades" if gap.above_zero else "does not degrade"
+def check_margin(margin: float) -> None:
+    """Raise BadInput for a margin that no change can be held against."""
+    if not (math.isfinite(margin) and margin >= 0):
+        raise BadInput(f"margin {margin} is not a finite number of at least 0")
+
+
+def status_of(interval: Interval, margin: float) -> Status:
+    """What an arm does whose gap has this interval."""
+    if interval.low > margin:
+        return "degrades"
+    return "does not degrade" if interval.high < margin else "undecided"
+
+
+def outcome_of(plain: Status, residual: Status) -> Outcome:
+    """What the statuses of both at the deepest depth come to."""
+    if plain == "does not degrade" or residual == "degrades":
+        return "not reproduced"
+    return "undecided" if "undecided" in (plain, residual) else "reproduced"
 
 
 def paired_gaps(runs: pd.DataFrame, shallowest: int) -> pd.DataFrame:
-    """Gaps of one variant's runs over its shallowest depth, by seed (rows) and deeper depth (columns)."""
+    """Gaps of one arm's runs over its shallowest depth, by seed (rows) and deeper depth (columns)."""
     errors = runs.pivot(index="seed", columns="depth", values="train_error")
     if shallowest not in errors:
         return pd.DataFrame(index=errors.index)
     return errors.drop(columns=shallowest).sub(errors[shallowest], axis=0)
 
 
-def t_interval(values: pd.Series) -> Interval:
-    """Mean and 95 % t interval of at least two values, one a seed."""
-    known = values.dropna().to_numpy(float)
-    mean = float(known.mean())
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(known) - 1) * np.std(known, ddof=1) / np.sqrt(len(known)))
-    return Interval(mean, mean - half, mean + half)
+def _gap(column: pd.Series, margin: float) -> Gap:
+    values = list(column.dropna())
+    interval = t_interval(values)
+    status = status_of(interval, margin)
+    return Gap(interval, sign_flip_p(values), status, seeds_to_decide(values, margin))
 
 
-def _what_is_lacking(results: SweepResults) -> str:
+def _arm_sentence(
+    arm: str, depths: tuple[int, ...], gap: Gap, deepest: dict[str, pd.Series], references: Iterable[str | None]
+) -> str:
+    """What one arm does, and its difference from the arms of the verdict."""
+    differences = [
+        f"{t_interval(list(values))} from {reference}"
+        for reference in references
+        if reference in deepest and reference != arm
+        for values in [(deepest[arm] - deepest[reference]).dropna()]
+        if len(values) >= 2
+    ]
+    compared = f"; the difference is {' and '.join(differences)}" if differences else ""
+    return f"{arm} from depth {depths[0]} to {depths[-1]}: {gap}{compared}.{_seeds_words(gap.status, [gap])}"
+
+
+def _seeds_words(outcome: Outcome | Status, gaps: Iterable[Gap]) -> str:
+    """How many seeds would probably settle what is undecided."""
+    if outcome != "undecided":
+        return ""
+    needed = [gap.seeds_needed for gap in gaps if gap.status == "undecided"]
+    counts = [count for count in needed if count is not None]
+    if len(counts) < len(needed):
+        return f" At the spread seen, not even {MOST_SEEDS:,} seeds would probably decide."
+    return f" At the spread seen, about {max(counts)} seeds would probably decide."
+
+
+def _first_of(variant: str, arms: Iterable[str]) -> str | None:
+    return next((arm for arm in arms if variant_of(arm) == variant), None)
+
+
+def _what_is_lacking(results: SweepResults, plain: str | None, residual: str | None) -> str:
     """Why there can be no verdict, or nothing."""
     if results.missing:
         return f"of the runs asked for, {len(results.missing)} aren't finished ({', '.join(results.missing)})"
-    if len(results.asked("variants")) < 2:
+    without = results.runs[~_has_error(results.runs)]
+    if len(without):
+        names = [f"{arm}-{depth}-seed{seed}" for arm, depth, seed in without[["arm", "depth", "seed"]].to_numpy()]
+        return f"{len(names)} of the runs have no final training error ({', '.join(names)})"
+    if plain is None or residual is None:
         return "a verdict needs both variants, plain and residual"
-    if len(results.asked("depths")) < 2:
+    if len(results.depths) < 2:
         return "a verdict needs at least two depths"
-    if len(results.asked("seeds")) < 2:
+    if len(results.seeds) < 2:
         return "a verdict needs at least two seeds"
     return ""
+
+
+def _has_error(runs: pd.DataFrame) -> np.ndarray:
+    finite: np.ndarray = np.isfinite(runs["train_error"].to_numpy(float))
+    return finite

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-PARAM = "tuned."  # `tuned.plain-34` among a sweep's parameters
+PARAM = "tuned."  # before a number, among a sweep's parameters
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,23 @@ def objective_words(objective: str) -> str:
 
 def to_params(tuned: Mapping[tuple[str, int], Tuned]) -> dict[str, str]:
     """As parameters of a sweep, from which `from_params` reads them back."""
-    return {PARAM + values.network: json.dumps(asdict(values)) for values in tuned.values()}
+    # Numbered, since a parameter's name can't hold all that an arm's can.
+    return {f"{PARAM}{number}": json.dumps(asdict(values)) for number, values in enumerate(tuned.values())}
 
 
 def from_params(params: Mapping[str, str]) -> list[Tuned]:
-    """The tuned values among a sweep's parameters; none if it wasn't tuned."""
+    """The tuned values among a sweep's parameters, by arm as asked for and by depth; none if it wasn't tuned."""
     tuned = [_from_json(text) for name, text in params.items() if name.startswith(PARAM)]
-    return sorted(tuned, key=lambda values: (values.arm, values.depth))
+    arms = params.get("arms", params.get("variants", "")).split()
+    order = {arm: place for place, arm in enumerate(arms)}
+    return sorted(tuned, key=lambda values: (order.get(values.arm, len(order)), values.depth))
 
 
 def _from_json(text: str) -> Tuned:
     values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(text).items()
+        if name in Tuned.__dataclass_fields__
     }
     if "variant" in values:  # as it was called before there were arms
         values["arm"] = values.pop("variant")

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
-from rich.table import Table
-
 from plainres import table
 from plainres.throughput.rounds import Measurement
 
@@ -75,6 +73,6 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-def terminal_table(comparison: Comparison) -> Table:
+def terminal_table(comparison: Comparison) -> table.TerminalTable:
     """The table for a terminal, and the ratios below it."""
     return table.terminal(COLUMNS, comparison.rows(), "\n".join(comparison.sentences()))

@@ -8,12 +8,11 @@ from typing import Protocol
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from plainres.running.display import clock_time
 from plainres.sweeps.tuned import objective_words
-from plainres.table import terminal
+from plainres.table import TerminalTable, terminal
 from plainres.tuning.state import DIVERGED, PRUNED_EPOCH, ArmState, value_of
 
 COLUMNS = ("arm", "trials", "pruned", "diverged", "failed", "best lr", "batch size", "objective")
@@ -116,7 +115,7 @@ def best_text(state: ArmState) -> str:
     return f"  best {value_of(state.best):.4g}" if state.best else ""
 
 
-def arm_table(states: Sequence[ArmState]) -> Table:
+def arm_table(states: Sequence[ArmState]) -> TerminalTable:
     """A row for each arm, shallowest first."""
     words = f"Objective: {_objective(states[0])}, lowest of the trials that trained to the end."
     in_order = sorted(states, key=lambda state: (state.plan.config.variant, state.plan.config.depth))

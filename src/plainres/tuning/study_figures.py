@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from plainres.figure_style import STYLE
+from plainres.figure_style import plain_style
 from plainres.tuning.definition import Search
 
 MARKERS = {"complete": "o", "pruned": "v", "diverged": "X"}
@@ -26,7 +26,7 @@ def draw_history(trials: pd.DataFrame, objective: str) -> Figure:
         objective: its name.
     """
     data = _ended(trials)
-    with sns.plotting_context(STYLE), sns.axes_style(STYLE):
+    with plain_style():
         figure = Figure(figsize=(6.2, 3.4), layout="constrained")
         axes = figure.subplots()
         colour = sns.color_palette("colorblind")[0]
@@ -52,7 +52,7 @@ def draw_space(trials: pd.DataFrame, search: Search) -> Figure:
         trials: as from `plainres.tuning.trials_table.trials_table`.
         search: what was searched, for what.
     """
-    with sns.plotting_context(STYLE), sns.axes_style(STYLE):
+    with plain_style():
         figure = Figure(figsize=(6.2, 3.4), layout="constrained")
         axes = figure.subplots()
         data = _ended(trials)
@@ -71,7 +71,7 @@ def draw_importances(importances: Mapping[str, float], trials: int) -> Figure:
         importances: by parameter.
         trials: how many they were computed from.
     """
-    with sns.plotting_context(STYLE), sns.axes_style(STYLE):
+    with plain_style():
         figure = Figure(figsize=(5.4, 2.0), layout="constrained")
         axes = figure.subplots()
         names = sorted(importances, key=lambda name: importances[name])
@@ -94,7 +94,7 @@ def draw_arms(arms: Mapping[tuple[str, int], pd.DataFrame], search: Search) -> F
         search: what was searched, for what.
     """
     variants, depths = sorted({variant for variant, _ in arms}), sorted({depth for _, depth in arms})
-    with sns.plotting_context(STYLE), sns.axes_style(STYLE):
+    with plain_style():
         figure = Figure(figsize=(2.2 + 2.8 * len(depths), 0.9 + 2.3 * len(variants)), layout="constrained")
         panels = figure.subplots(len(variants), len(depths), sharex=True, sharey=True, squeeze=False)
         for variant, row in zip(variants, panels, strict=True):

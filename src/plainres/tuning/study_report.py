@@ -13,6 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
+from plainres.figure_style import save_figure
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.runs import Experiment, log_metrics
 from plainres.tuning.definition import StudyPlan
@@ -23,7 +24,6 @@ from plainres.tuning.trials_table import trials_table
 if TYPE_CHECKING:  # seaborn takes seconds to import
     from matplotlib.figure import Figure
 
-DOTS_PER_INCH = 200
 FEWEST_FOR_IMPORTANCES = 4
 
 
@@ -39,7 +39,7 @@ def store_reports(studies: Mapping[StudyPlan, Study], states: Sequence[ArmState]
         with TemporaryDirectory() as folder:
             tables[plan].to_csv(Path(folder) / "trials.csv", index=False)
             for name, figure in _figures(plan, studies[plan], tables[plan], arms).items():
-                figure.savefig(Path(folder) / name, dpi=DOTS_PER_INCH)
+                save_figure(figure, Path(folder) / name)
             log_artifact(tracking.experiment.tracking_uri, tracking.parent_run_id, Path(folder))
 
 

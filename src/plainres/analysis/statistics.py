@@ -1,0 +1,78 @@
+"""Statistics of a few paired values, one a seed: t interval, sign-flip test, and how many seeds would decide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+EXACT_UP_TO = 40  # values, whose sign patterns are all counted: two halves of 2^20
+PATTERNS_DRAWN = 9_999  # of more values
+POWER = 0.8  # with which so many seeds decide, if the spread seen is the true one
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds with its 95 % t interval, as shares in [-1, 1]."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """In percentage points, as `+45.2 [+38.0, +52.4]`."""
+        mean, low, high = (f"{round(share * 100, 1) + 0.0:+.1f}" for share in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}]"
+
+
+def t_interval(values: Sequence[float]) -> Interval:
+    """Mean and 95 % t interval of at least two values; a point where they are all equal."""
+    if len(set(values)) == 1:
+        return Interval(values[0], values[0], values[0])
+    mean, error = float(np.mean(values)), float(stats.sem(values))
+    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error)
+    return Interval(mean, float(low), float(high))
+
+
+def sign_flip_p(values: Sequence[float]) -> float:
+    """One-sided p of the mean being this high, were each value as likely with the other sign (Fisher 1935).
+
+    The share of all 2^n sign patterns whose sum is at least the observed one; beyond 40 values, of 9,999 drawn ones.
+    """
+    observed = float(np.sum(values))
+    tolerance = 1e-12 * float(np.abs(values).sum())  # sums that differ by rounding are equal
+    if len(values) > EXACT_UP_TO:
+        signs = 2.0 * np.random.default_rng(0).integers(0, 2, (PATTERNS_DRAWN, len(values))) - 1
+        higher = int((signs @ np.asarray(values) >= observed - tolerance).sum())
+        return (higher + 1) / (PATTERNS_DRAWN + 1)
+    middle = len(values) // 2
+    left, right = _signed_sums(values[:middle]), np.sort(_signed_sums(values[middle:]))
+    lower = np.searchsorted(right, observed - tolerance - left)
+    return float((len(right) - lower).sum() / (len(left) * len(right)))
+
+
+def seeds_to_decide(values: Sequence[float], margin: float) -> int | None:
+    """How many seeds would put the t interval on one side of the margin in four of five repetitions.
+
+    The mean and the spread of `values` are taken for the true ones. None where more than 1,000 would be needed.
+    """
+    distance, spread = abs(float(np.mean(values)) - margin), float(np.std(values, ddof=1))
+    if spread == 0:
+        return None  # a point on the margin stays there
+    seeds = np.arange(2, MOST_SEEDS + 1)
+    with np.errstate(all="ignore"):  # powers next to 1 underflow
+        power = stats.nct.sf(
+            stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1), seeds - 1, distance * np.sqrt(seeds) / spread
+        )
+    enough = seeds[power >= POWER]
+    return int(enough[0]) if enough.size else None
+
+
+def _signed_sums(values: Sequence[float]) -> np.ndarray:
+    """The sums under all 2^n sign patterns."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums

@@ -1,0 +1,113 @@
+"""What MLflow holds of many runs, in as few requests as its store offers."""
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.rest_store import RestStore
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.utils.rest_utils import http_request, verify_rest_response
+
+from plainres.errors import BadInput
+from plainres.tracking.store import run_exists
+
+RUNS_A_PAGE = 500
+RUNS_A_HISTORY = 100  # the most that MLflow's server takes in one request
+VALUES_A_HISTORY = 25_000  # the most that it gives
+REQUESTS_AT_ONCE = 8
+LARGEST = 1.7e308  # databases hold infinity as the largest number
+
+Histories = dict[str, dict[int, float]]
+Entry = tuple[str, int, float]  # run, step, value
+
+
+def stored_run(uri: str, run_id: str) -> Run:
+    """A run by its id.
+
+    Raises:
+        BadInput: the store has no such run, or it was deleted.
+    """
+    if not run_exists(uri, run_id):
+        raise BadInput(f"the tracking store has no run {run_id!r}")
+    run = MlflowClient(uri).get_run(run_id)
+    if run.info.lifecycle_stage != "active":
+        raise BadInput(f"run {run_id} was deleted: `mlflow runs restore --run-id {run_id}` brings it back")
+    return run
+
+
+def stored_runs(client: MlflowClient, experiment_id: str, run_ids: Sequence[str]) -> dict[str, Run]:
+    """Those of the runs that are there and not deleted, by id, each with its latest metrics."""
+    found: dict[str, Run] = {}
+    for chunk in _chunks(run_ids, RUNS_A_PAGE):
+        listed = ", ".join(f"'{run_id}'" for run_id in chunk)
+        page = client.search_runs([experiment_id], f"attributes.run_id IN ({listed})", max_results=RUNS_A_PAGE)
+        found |= {run.info.run_id: run for run in page}
+    return found
+
+
+def latest(run: Run, metric: str) -> float:
+    """A metric's latest value, NaN where the run has none."""
+    return _restored(run.data.metrics.get(metric, math.nan))
+
+
+def histories(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Histories:
+    """A metric's values by step, for each of the runs."""
+    values: Histories = {run_id: {} for run_id in run_ids}
+    for run_id, step, value in _entries(client, run_ids, metric):
+        values[run_id][step] = _restored(value)
+    return values
+
+
+def _entries(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Entry]:
+    store = client._tracking_client.store
+    if isinstance(store, SqlAlchemyStore):
+        for chunk in _chunks(run_ids, RUNS_A_PAGE):
+            for entry in store.get_metric_history_bulk(chunk, metric, None):  # type: ignore[no-untyped-call]
+                yield entry.run_id, entry.step, entry.value
+    elif isinstance(store, RestStore):
+        for chunk in _chunks(run_ids, RUNS_A_HISTORY):
+            yield from _entries_of_server(client, store, chunk, metric)
+    else:
+        yield from _entries_one_by_one(client, run_ids, metric)
+
+
+def _entries_of_server(client: MlflowClient, store: RestStore, run_ids: Sequence[str], metric: str) -> Iterator[Entry]:
+    endpoint = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
+    asked = {"run_id": list(run_ids), "metric_key": metric, "max_results": VALUES_A_HISTORY}
+    try:
+        response = http_request(store.get_host_creds(), endpoint, "GET", params=asked)  # type: ignore[no-untyped-call]
+        verify_rest_response(response, endpoint)
+    except MlflowException as error:
+        if error.get_http_status_code() != 404:  # type: ignore[no-untyped-call]
+            raise
+        yield from _entries_one_by_one(client, run_ids, metric)  # a server that has no such address
+        return
+    found = response.json()["metrics"]
+    if len(found) < VALUES_A_HISTORY:
+        for entry in found:
+            yield entry["run_id"], entry["step"], entry["value"]
+    elif len(run_ids) > 1:  # the answer may have been cut
+        middle = len(run_ids) // 2
+        for half in (run_ids[:middle], run_ids[middle:]):
+            yield from _entries_of_server(client, store, half, metric)
+    else:
+        yield from _entries_one_by_one(client, run_ids, metric)
+
+
+def _entries_one_by_one(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Entry]:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        found = threads.map(lambda run_id: client.get_metric_history(run_id, metric), run_ids)
+        for run_id, entries in zip(run_ids, found, strict=True):
+            for entry in entries:
+                yield run_id, entry.step, entry.value
+
+
+def _chunks(run_ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (run_ids[start : start + size] for start in range(0, len(run_ids), size))
+
+
+def _restored(value: float) -> float:
+    return math.copysign(math.inf, value) if abs(value) > LARGEST else value

@@ -1,0 +1,38 @@
+"""The console that every command prints to: no width that can't be, no character that the terminal can't show."""
+
+import codecs
+import sys
+from io import TextIOWrapper
+
+from rich.console import Console
+
+WIDTH = 80  # columns where the terminal has none
+REPLACEMENTS = {"–": "-", "—": "-", "−": "-", "×": "x", "±": "+-", "≤": "<=", "→": "->", "…": "...", "─": "-", "━": "-"}
+REPLACE = "plainres.replace"
+
+
+def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
+    """A console on stdout or stderr, on which names and paths are never read as markup.
+
+    Args:
+        stderr: whether it prints there.
+        soft_wrap: whether long lines are left to the terminal to break.
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors=REPLACE)
+    made = Console(stderr=stderr, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False)
+    if made.width < 1:
+        made.width = WIDTH
+    return made
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(REPLACEMENTS.get(character, "?") for character in lacking), error.end
+
+
+codecs.register_error(REPLACE, _replace)

@@ -1,0 +1,196 @@
+"""Sweeps out of real stores: made by this code, by that of before, and damaged ones."""
+
+import gzip
+import math
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+
+from plainres.analysis import judge, load_sweep
+from plainres.analysis.report import write_report
+from plainres.analysis.results import load_curves
+from plainres.errors import BadInput
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "store.sql.gz"
+ARMS = ("residual", "plain:lr=0.02")
+LAYERS = {"conv1": 8.0, "layer1.0.conv1": 4.0, "layer1.0.downsample.0": 99.0, "layer1.0.conv2": 2.0, "fc": 1.0}
+FINAL = {
+    "final/train_error": 0.25, "final/test_error": 0.5, "final/train_loss": 0.75, "final/test_loss": 1.5,
+    "final/seconds": 12.0,
+}  # fmt: skip
+
+
+class Sweep:
+    """A sweep's parent run and the children that are logged to it."""
+
+    def __init__(self, store: str, arms: tuple[str, ...] = ARMS, depths: str = "8 14", seeds: str = "0 1") -> None:
+        self.store, self.client = store, MlflowClient(store)
+        self.experiment = self.client.create_experiment("sweep")
+        self.parent = self.client.create_run(self.experiment).info.run_id
+        params = [Param("arms", " ".join(arms)), Param("depths", depths), Param("seeds", seeds)]
+        self.client.log_batch(self.parent, params=params)
+
+    def add(self, name: str, metrics: Mapping[str, float], histories: Mapping[str, Mapping[int, float]]) -> str:
+        """A finished run under a name of the parent's."""
+        run_id: str = self.client.create_run(self.experiment, tags={"arm": "plain", "variant": "plain"}).info.run_id
+        entries = [Metric(metric, value, 1000, 0) for metric, value in metrics.items()]
+        entries += [
+            Metric(metric, value, 1000 + step, step) for metric, of in histories.items() for step, value in of.items()
+        ]
+        self.client.log_batch(run_id, metrics=entries)
+        self.client.log_batch(self.parent, tags=[RunTag(f"run.{name}", f"{run_id} {name}")])
+        return run_id
+
+
+def test_a_row_holds_what_a_run_logged_under_the_arm_that_its_sweep_calls_it(store: str) -> None:
+    sweep = Sweep(store, depths="8", seeds="3")
+    norms = {f"initial_grad_norm/{layer}": norm for layer, norm in LAYERS.items()}
+    histories = {
+        "accuracy/train": {1: 0.5, 2: 0.91, 3: 0.95},
+        "grad_norm/conv1": {0: 1e9, 1: 0.5},
+        "grad_norm/total": {1: 7.0},
+    }
+    run_id = sweep.add("plain:lr=0.02-8-seed3", {**FINAL, **norms}, histories)
+    results = load_sweep(sweep.parent, store)
+    assert results.arms == ARMS
+    assert results.missing == ("residual-8-seed3",)
+    (row,) = results.runs.to_dict("records")
+    assert row == {
+        "arm": "plain:lr=0.02", "variant": "plain", "depth": 8, "seed": 3, "train_error": 0.25, "test_error": 0.5,
+        "train_loss": 0.75, "test_loss": 1.5, "gradient_ratio": 8.0, "gradient_growth": pytest.approx(2),
+        "epochs_to_10": 2, "diverged": False, "seconds": 12.0, "run_id": run_id,
+    }  # fmt: skip
+    at_start = results.gradients[results.gradients["when"] == "initialisation"]
+    assert at_start["layer"].tolist() == ["conv1", "layer1.0.conv1", "layer1.0.conv2", "fc"]
+    assert at_start["norm"].tolist() == [8, 4, 2, 1]
+    assert at_start["position"].tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    curves = load_curves(results)
+    assert curves["epoch"].tolist() == [1, 2, 3]
+    assert curves["accuracy/train"].tolist() == [0.5, 0.91, 0.95]
+    assert curves["loss/train"].isna().all()
+
+
+def test_arms_depths_and_seeds_come_in_the_order_asked_for(store: str) -> None:
+    sweep = Sweep(store, seeds="7 1")
+    for arm in ("plain:lr=0.02", "residual"):
+        for depth in (14, 8):
+            for seed in (1, 7):
+                sweep.add(f"{arm}-{depth}-seed{seed}", FINAL, {})
+    runs = load_sweep(sweep.parent, store).runs
+    assert runs["arm"].unique().tolist() == ["residual", "plain:lr=0.02"]
+    assert runs["seed"].tolist()[:2] == [7, 1]
+
+
+def test_what_a_run_lacks_is_nan_and_nothing_breaks(store: str, tmp_path: Path) -> None:
+    sweep = Sweep(store, seeds="0")
+    sweep.add("residual-8-seed0", {"final/train_error": 0.5}, {})
+    sweep.add("residual-14-seed0", {}, {})
+    results = load_sweep(sweep.parent, store)
+    assert results.runs["train_error"].tolist()[0] == 0.5
+    assert (
+        results.runs[["test_error", "test_loss", "gradient_ratio", "gradient_growth", "epochs_to_10"]]
+        .isna()
+        .all()
+        .all()
+    )
+    verdict = judge(results)
+    assert verdict.outcome == "incomplete"
+    write_report(results, verdict, tmp_path)
+
+
+def test_infinity_comes_back_as_infinity(store: str) -> None:
+    sweep = Sweep(store, depths="8", seeds="0")
+    sweep.add(
+        "residual-8-seed0",
+        {"final/train_loss": math.inf, "final/test_loss": math.nan},
+        {"accuracy/train": {1: -math.inf}},
+    )
+    results = load_sweep(sweep.parent, store)
+    assert results.runs["train_loss"].tolist() == [math.inf]
+    assert results.runs["test_loss"].isna().all()
+    assert load_curves(results)["accuracy/train"].tolist() == [-math.inf]
+
+
+def test_deleted_runs_are_missing_also_when_they_are_gone_for_good(store: str) -> None:
+    sweep = Sweep(store, depths="8", seeds="0 1")
+    names = ("residual-8-seed0", "residual-8-seed1")
+    kept, deleted = (sweep.add(name, FINAL, {}) for name in names)
+    sweep.client.delete_run(deleted)
+    for _ in range(2):
+        results = load_sweep(sweep.parent, store)
+        assert results.runs["run_id"].tolist() == [kept]
+        assert "residual-8-seed1" in results.missing
+        collected = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", store, "--run-ids", deleted]
+        subprocess.run(collected, check=True, capture_output=True, timeout=120)
+    with pytest.raises(Exception, match=deleted):
+        sweep.client.get_run(deleted)
+
+
+def test_a_store_of_before_there_were_arms_is_read(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        database.executescript(gzip.decompress(GOLDEN.read_bytes()).decode())
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        ((parent,),) = database.execute("SELECT run_uuid FROM tags WHERE key = 'sweep_hash'").fetchall()
+        steps = dict(
+            database.execute("SELECT key, value FROM metrics WHERE step = 0 AND key LIKE 'grad_norm/%' AND run_uuid IN "
+                             "(SELECT run_uuid FROM tags WHERE key = 'mlflow.runName' AND value = 'plain-14-seed0')")
+        )  # fmt: skip
+    results = load_sweep(parent, store)
+    assert results.arms == ("plain", "residual")
+    assert results.depths == (8, 14)
+    assert results.missing == ()
+    assert len(results.runs) == 8
+    assert judge(results).outcome in ("reproduced", "not reproduced", "undecided")
+    row = results.runs.set_index(["arm", "depth", "seed"]).loc[("plain", 14, 0)]
+    assert row["gradient_ratio"] == pytest.approx(steps["grad_norm/conv1"] / steps["grad_norm/fc"])
+    assert math.isfinite(row["gradient_growth"])
+
+
+@pytest.mark.parametrize("what", ["nope", "0" * 32])
+def test_a_run_that_is_not_there_is_bad_input(store: str, what: str) -> None:
+    with pytest.raises(BadInput, match=f"has no run '{what}'"):
+        load_sweep(what, store)
+
+
+def test_a_run_that_is_no_sweep_is_bad_input(store: str) -> None:
+    client = MlflowClient(store)
+    run_id = client.create_run("0", tags={"mlflow.parentRunId": "abc"}).info.run_id
+    with pytest.raises(BadInput, match="is no sweep's parent run; its parent, abc, may be"):
+        load_sweep(run_id, store)
+    client.delete_run(run_id)
+    with pytest.raises(BadInput, match="was deleted"):
+        load_sweep(run_id, store)
+
+
+def test_a_report_takes_as_many_requests_for_many_runs_as_for_few(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries: list[str] = []
+    sweep = Sweep(store, arms=("residual",), depths="8", seeds="0 1 2 3 4 5 6 7 8 9")
+    norms = {f"initial_grad_norm/{layer}": norm for layer, norm in LAYERS.items()}
+
+    def requests(seeds: range) -> int:
+        for seed in seeds:
+            sweep.add(f"residual-8-seed{seed}", {**FINAL, **norms}, {"accuracy/train": {1: 0.5}})
+        queries.clear()
+        load_curves(load_sweep(sweep.parent, store))
+        return len(queries)
+
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def note(*arguments: object) -> None:
+        queries.append(str(arguments[2]))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert requests(range(2)) == requests(range(2, 10))
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert isinstance(load_sweep(sweep.parent, store).runs, pd.DataFrame)
