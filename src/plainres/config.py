@@ -11,6 +11,7 @@ from typing import Any
 
 from plainres.errors import BadInput
 from plainres.hardware import resolve_device
+from plainres.machine_folders import cache_folder
 from plainres.networks.architecture import VARIANTS, check_choice, resolve_architecture
 from plainres.recipes import recipe_of
 
@@ -20,7 +21,6 @@ STREAMING = ("auto", "always", "never")
 LARGEST_IMAGE = 4096
 MOST_THREADS = 1024
 MOST_WORKERS = 256
-DEFAULT_DATA_DIR = "~/.cache/plainres"
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,7 @@ def configure(
         seed=seed,
         dataset=dataset,
         image_size=image_size,
-        data_dir=os.path.abspath(os.path.expanduser(data_dir or DEFAULT_DATA_DIR)),
+        data_dir=os.path.abspath(os.path.expanduser(data_dir or cache_folder())),
         augment=filled.augment,
         family=architecture.family,
         stem=architecture.stem,

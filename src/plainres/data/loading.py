@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plainres.config import DEFAULT_DATA_DIR, RunConfig, draw_size, validation_size
+from plainres.config import RunConfig, draw_size, validation_size
 from plainres.data.memory import memory_for_images
 from plainres.data.resize import resize
 from plainres.data.splits import AnySplit, ImageDataset, Split, carve, index_hash
 from plainres.errors import BadInput
+from plainres.machine_folders import cache_folder
 
 # torchvision's class, the folder below the data folder in which it looks, the files it wants there, and how those that
 # are unpacked begin.
@@ -173,9 +174,7 @@ def load_image_folder(data_dir: Path, image_size: int, memory: int, workers: int
     """A folder of images, a tenth of whose training images is for validation."""
     from plainres.data.image_folder import class_names, read_image_folder
 
-    training, test = read_image_folder(
-        data_dir, image_size, Path(DEFAULT_DATA_DIR).expanduser() / "decoded", memory, workers
-    )
+    training, test = read_image_folder(data_dir, image_size, cache_folder() / "decoded", memory, workers)
     return Source(training, len(training) // 10, test, tuple(class_names(data_dir / "train")))
 
 
