@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from plainres.data.places import default_data_dir, resolved_data_dir
+from plainres.data.places import resolved_data_dir
 from plainres.errors import BadInput
 
 
@@ -23,7 +23,6 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_the_default_is_below_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    assert default_data_dir() == Path("/home/ada/.cache/plainres")
     assert resolved_data_dir(None) == "/home/ada/.cache/plainres"
     assert resolved_data_dir("~/pictures") == "/home/ada/pictures"
 
@@ -34,7 +33,7 @@ def test_a_relative_folder_is_below_the_working_one(monkeypatch: pytest.MonkeyPa
 
 
 def test_without_a_home_the_default_is_below_that_of_temporary_files(nobody: Path) -> None:
-    assert resolved_data_dir(None) == str(nobody / f"plainres-{os.getuid()}")
+    assert resolved_data_dir(None) == str(nobody / f"plainres-{os.getuid()}" / "cache")
 
 
 @pytest.mark.usefixtures("nobody")

@@ -10,8 +10,8 @@ from pathlib import Path
 from plainres.data.cache import content_digest, listing_digest
 from plainres.data.decode import EXTENSIONS
 from plainres.data.notices import notice, shown
-from plainres.data.places import default_data_dir
 from plainres.errors import BadInput
+from plainres.machine_folders import cache_folder
 
 # What systems put beside a person's files; so are names that begin with a dot.
 LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
@@ -94,7 +94,7 @@ def content_of_files(train: SplitFiles, test: SplitFiles, cache_dir: Path) -> st
 
 def decoded_cache() -> Path:
     """Where what was read from the files of images is kept."""
-    return default_data_dir() / "decoded"
+    return cache_folder() / "decoded"
 
 
 def _check_classes(folder: Path) -> list[str]:

@@ -1,20 +1,10 @@
-"""Where files lie by default, also where nobody knows a home folder."""
+"""Where a data set's files lie."""
 
 import os
-from pathlib import Path
-from tempfile import gettempdir
 
 from plainres.errors import BadInput
+from plainres.machine_folders import cache_folder
 from plainres.settings import DEFAULT_DATA_DIR
-
-
-def default_data_dir() -> Path:
-    """`~/.cache/plainres`; without HOME and an entry in the password file, a folder below that of temporary files."""
-    folder = os.path.expanduser(DEFAULT_DATA_DIR)
-    if not folder.startswith("~"):
-        return Path(folder).absolute()
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(gettempdir()) / f"plainres-{user}"
 
 
 def resolved_data_dir(data_dir: str | None) -> str:
@@ -24,7 +14,7 @@ def resolved_data_dir(data_dir: str | None) -> str:
         BadInput: `~` or `~NAME` begins it, whose home folder isn't known.
     """
     if not data_dir or data_dir == DEFAULT_DATA_DIR:
-        return str(default_data_dir())
+        return str(cache_folder().absolute())
     folder = os.path.expanduser(data_dir)
     if folder.startswith("~"):
         raise BadInput(f"the home folder in {data_dir} isn't known here; give the data folder's whole path")

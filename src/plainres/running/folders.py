@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from plainres.config import RunConfig
 from plainres.errors import BadInput
+from plainres.machine_folders import cache_folder
 from plainres.tracking.database import is_sqlite, sqlite_path
 from plainres.tracking.journal import run_id_of
 from plainres.tracking.shown import without_credentials
@@ -27,7 +28,7 @@ def default_root(uri: str) -> Path:
     """
     if is_sqlite(uri):
         return sqlite_path(uri).absolute().parent / "mlruns" / "checkpoints"
-    return Path.home() / ".cache" / "plainres" / "checkpoints"
+    return cache_folder() / "checkpoints"
 
 
 def check_root(root: Path) -> None:

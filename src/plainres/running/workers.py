@@ -13,6 +13,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
 from plainres.config import RunConfig
+from plainres.machine_folders import shorten_socket_addresses
 from plainres.running.events import Elsewhere, Event, Failed, Notice, Outcome, Progress
 from plainres.running.job import Job
 
@@ -30,6 +31,7 @@ def worker_context() -> BaseContext:
 
     A worker that takes another's place is then there at once.
     """
+    shorten_socket_addresses()
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -64,6 +64,8 @@ def open_storage(url: str) -> "RDBStorage":
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import SQLAlchemyError
 
+    from plainres.tuning.patient_storage import PatientStorage
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     of_file = is_sqlite(url)
     if resolved(url) == resolved(DEFAULT_STORAGE):
@@ -73,7 +75,7 @@ def open_storage(url: str) -> "RDBStorage":
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                storage = RDBStorage(
+                storage = (RDBStorage if of_file else PatientStorage)(
                     url,
                     engine_kwargs={"connect_args": arguments, "pool_pre_ping": True},
                     heartbeat_interval=HEARTBEAT_SECONDS,
