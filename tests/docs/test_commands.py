@@ -1,0 +1,46 @@
+"""The parsers accept every command that README and docs show, and what it asks for exists."""
+
+import re
+from importlib import import_module
+
+import pytest
+
+from plainres.command_line import run_command
+from plainres.config import configure
+from plainres.sweeps.plan import plan_sweep
+from tests.docs.pages import COMMANDS, extras, program_of
+
+PYTHON = [command for command in COMMANDS if program_of(command)[1][:2] == ["python", "-m"]]
+OTHER = {"uv run pytest", "uv run pytest -m slow", "uv run mlflow ui"}  # what else may be shown, beside uv's extras
+
+
+@pytest.mark.parametrize("command", PYTHON)
+def test_a_command_asks_for_what_can_be_trained(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, (_, _, name, *arguments) = program_of(command)
+    module = import_module(name)
+    assert module.PROGRAM == f"uv run python -m {name}"
+    monkeypatch.setattr("sys.argv", [name, *arguments])
+    taken = []
+    code = run_command(module.Flags, lambda flags: taken.append(flags) or 0, module.PROGRAM)
+    assert (code, capsys.readouterr().err) == (0, "")
+    (flags,) = taken
+    if hasattr(flags, "arms"):
+        plan_sweep(flags.arms, flags.depths, (0,), **flags.run.values)
+    elif hasattr(flags, "variant"):
+        configure(flags.variant, flags.depth, flags.seed, **flags.run.values)
+
+
+def test_every_experiment_and_study_is_shown() -> None:
+    from tests.environment import ROOT
+
+    modules = {f"{room}.{path.stem}" for room in ("experiments", "studies") for path in (ROOT / room).glob("[!_]*.py")}
+    assert {program_of(command)[1][2] for command in PYTHON} == modules
+
+
+def test_other_commands_are_few_and_known() -> None:
+    for command in set(COMMANDS) - set(PYTHON) - OTHER:
+        asked = re.findall(r"--extra (\S+)", command)
+        assert asked or command.startswith("uv run python "), command
+        assert set(asked) <= extras().keys()

@@ -1,0 +1,112 @@
+"""Every command and every piece of Python in README and docs runs, in a shortened form."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.docs.pages import COMMANDS, PAGES, program_of
+from tests.docs.short import Words, shortened
+from tests.environment import environment
+
+pytestmark = pytest.mark.slow
+PYTHON = [command for command in COMMANDS if program_of(command)[1][:2] == ["python", "-m"]]
+BLOCKS = [block for page in PAGES for block in page.python if "import " in block]
+Done = dict[Words, subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all commands run, one after the other, as a reader types them."""
+    return tmp_path_factory.mktemp("reader")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small images of ten classes."""
+    folder = tmp_path_factory.mktemp("images")
+    noise = np.random.default_rng(0)
+    for split, count in (("train", 20), ("test", 10)):
+        for label in range(10):
+            place = folder / split / str(label)
+            place.mkdir(parents=True)
+            for number in range(count):
+                Image.fromarray(noise.integers(256, size=(8, 8, 3), dtype=np.uint8)).save(place / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sweep(folder: Path) -> str:
+    """The run id of the first sweep that the README asks for."""
+    done = run(shortened(PYTHON[0], {}), folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.partition("Report: ")[2].partition("/artifacts")[0].rpartition("/")[2]
+
+
+@pytest.fixture(scope="module")
+def done() -> Done:
+    """What has been run already: some commands have one shortened form."""
+    return {}
+
+
+def run(words: Words, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *words]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("command", PYTHON)
+def test_a_command_finishes(command: str, folder: Path, images: Path, sweep: str, done: Done) -> None:
+    stand_ins: Mapping[str, Path] = {"FOLDER": images, "RUN_ID": Path(sweep)}
+    words = shortened(command, stand_ins)
+    if words not in done:
+        done[words] = run(words, folder)
+    assert done[words].returncode == 0, done[words].stderr
+    assert done[words].stdout
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_python_runs(block: str, folder: Path, sweep: str) -> None:
+    code = block.replace("RUN_ID", sweep)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def address(folder: Path, sweep: str) -> Iterator[str]:
+    """Where MLflow's UI is, started as the README says, but on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port)]
+    one_process = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "ui.log").open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=folder, env=environment() | one_process, stdout=log, stderr=log, start_new_session=True
+        )
+    yield f"http://127.0.0.1:{port}"
+    os.killpg(server.pid, signal.SIGTERM)
+    server.wait()
+
+
+def test_mlflows_ui_shows_the_store_of_this_folder(address: str, sweep: str) -> None:
+    asked, until = f"{address}/api/2.0/mlflow/runs/get?run_id={sweep}", monotonic() + 60
+    while True:
+        try:
+            with urlopen(asked) as answer:
+                assert sweep in answer.read().decode()
+            return
+        except URLError:
+            assert monotonic() < until
+            sleep(0.2)
