@@ -18,6 +18,15 @@ FINAL_TEST_LOSS = "final/test_loss"
 FINAL_SECONDS = "final/seconds"
 FINAL_EPOCHS_TO_10 = "final/epochs_to_10"  # the first epoch of at most 10 % training error; absent if there is none
 
+# Of probes that are asked for.
+COHERENCE = "gradient_coherence/"
+GROWTH = "growth_rate/gradient_norm"
+RESPONSE = "response/"
+BLOCK_INPUT = "block_input/"
+LESION = "lesion/"
+SHARPNESS = "sharpness/top_eigenvalue"
+LANDSCAPE = "landscape/"
+
 # Tags of a run.
 CONFIG_HASH_TAG = "config_hash"
 ATTEMPT_TAG = "attempt"  # its journal's, by which it is found if its id was never noted

@@ -43,3 +43,9 @@ def probe_called(name: str) -> Probe:
     if name not in PROBES:
         raise BadInput(f"unknown probe {name!r}; choose from {', '.join(PROBES)}")
     return cast(Probe, import_module(f"plainres.probes.{name}").measure)
+
+
+def check_size(batch: Batch, least: int = 2) -> None:
+    """Raise BadInput if a batch has fewer images; batch norm needs two for its statistics."""
+    if len(batch[0]) < least:
+        raise BadInput(f"a batch of {len(batch[0])} is too small to measure: at least {least} images are needed")

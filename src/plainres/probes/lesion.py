@@ -1,0 +1,103 @@
+"""What is lost with blocks dropped or swapped? Veit et al. 2016, "Residual Networks Behave Like Ensembles"."""
+
+import random
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from statistics import mean
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from plainres.names import LESION
+from plainres.networks.factory import Block
+from plainres.probes.blocks import blocks_of
+from plainres.probes.probe import Batch, check_size
+from plainres.probes.undisturbed import undisturbed
+
+DRAWS = 10  # of blocks, and of orders, that a mean is over
+
+
+def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
+    """Errors in [0, 1] on the batch in evaluation mode.
+
+    `none`: of the network as it is; a block's name: without it; `random_4`: without four, the mean over draws;
+    `permuted`: with the blocks of each stage in another order, the mean over draws.
+    """
+    check_size(batch, 1)
+    names = list(blocks_of(network))
+    draws = random.Random(0)
+    errors = {"none": error(network, batch)}
+    errors |= {name: error_without(network, batch, [name]) for name in names}
+    counts = [2**power for power in range(1, len(names).bit_length()) if 2**power < len(names)]
+    for count in counts:
+        errors[f"random_{count}"] = mean(
+            error_without(network, batch, draws.sample(names, count)) for _ in range(DRAWS)
+        )
+    errors["permuted"] = mean(error_permuted(network, batch, draws) for _ in range(DRAWS))
+    return {LESION + name: value for name, value in errors.items()}
+
+
+def error(network: nn.Module, batch: Batch) -> float:
+    """The share of the batch that the network takes for another class, in evaluation mode."""
+    images, labels = batch
+    with undisturbed(network, training=False), torch.no_grad():
+        wrong: Tensor = network(images).argmax(1) != labels
+        return wrong.float().mean().item()
+
+
+def error_without(network: nn.Module, batch: Batch, names: Collection[str]) -> float:
+    """The error without the blocks of these names."""
+    with dropped(network, names):
+        return error(network, batch)
+
+
+def error_permuted(network: nn.Module, batch: Batch, draws: random.Random) -> float:
+    """The error with the blocks of each stage that keep the shape in a drawn order (section 4.3)."""
+    stages = [module for module in network.children() if _repeated(module)]
+    with ExitStack() as stack:
+        for stage in stages:
+            repeated = _repeated(stage)
+            stack.enter_context(
+                _reordered(stage, dict(zip(repeated, draws.sample(repeated, len(repeated)), strict=True)))
+            )
+        return error(network, batch)
+
+
+@contextmanager
+def dropped(network: nn.Module, names: Collection[str]) -> Iterator[None]:
+    """The network without the blocks of these names: each hands on what its shortcut does.
+
+    In a plain network that is the shortcut without parameters (A of section 3.3 of He et al. 2015).
+    """
+    blocks = blocks_of(network)
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(blocks[name].register_forward_hook(_shortcut_alone))
+        yield
+
+
+def _shortcut_alone(block: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+    (x,) = given
+    if isinstance(block.downsample, nn.Module):
+        return torch.relu(block.downsample(x))
+    rows, columns = (-(-x.shape[side] // out.shape[side]) for side in (2, 3))
+    return pad(x[:, :, ::rows, ::columns], (0, 0, 0, 0, 0, out.shape[1] - x.shape[1]))
+
+
+def _repeated(stage: nn.Module) -> list[str]:
+    """The children that are blocks and keep the shape: all but the first of a stage, which may change it."""
+    return [name for name, module in stage.named_children() if isinstance(module, Block)][1:]
+
+
+@contextmanager
+def _reordered(stage: nn.Module, order: dict[str, str]) -> Iterator[None]:
+    """The stage with each of these children in another's place."""
+    before = dict(stage.named_children())
+    for name, other in order.items():
+        stage.add_module(name, before[other])
+    try:
+        yield
+    finally:
+        for name in order:
+            stage.add_module(name, before[name])

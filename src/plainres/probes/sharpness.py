@@ -1,0 +1,53 @@
+"""How sharply does the loss curve? The largest eigenvalue of its Hessian, by Lanczos on Hessian-vector products."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from plainres.names import SHARPNESS
+from plainres.probes.probe import Batch, check_size
+from plainres.probes.undisturbed import undisturbed
+
+TOLERANCE = 1e-3  # of the eigenvalue, relative
+
+
+def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
+    """The largest eigenvalue of the Hessian of the mean cross-entropy on the batch, in training mode.
+
+    Gradient descent at a learning rate above 2 over it climbs along its direction. Not a number if the loss isn't one.
+    """
+    check_size(batch)
+    images, labels = batch
+    with undisturbed(network, training=True), torch.enable_grad():
+        loss = cross_entropy(network(images), labels)
+        return {SHARPNESS: top_eigenvalue(loss, list(network.parameters()))}
+
+
+def top_eigenvalue(loss: Tensor, parameters: Sequence[Tensor]) -> float:
+    """The largest (not the largest in size) eigenvalue of the Hessian of a loss with respect to its parameters."""
+    from scipy.sparse.linalg import LinearOperator, eigsh  # it takes a while to import
+
+    product = hessian_product(loss, parameters)
+    size = sum(parameter.numel() for parameter in parameters)
+    start = np.random.default_rng(0).standard_normal(size)
+    if not np.isfinite(product(start)).all():
+        return float("nan")
+    hessian = LinearOperator((size, size), matvec=product, dtype=np.float64)
+    return float(eigsh(hessian, k=1, which="LA", v0=start, tol=TOLERANCE, return_eigenvectors=False)[0])
+
+
+def hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Callable[[np.ndarray], np.ndarray]:
+    """The product of the Hessian with a vector, (number of weights,), in the order of the parameters."""
+    gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+    gradient = torch.cat([part.reshape(-1) for part in gradients])
+
+    def product(vector: np.ndarray) -> np.ndarray:
+        direction = torch.from_numpy(vector.reshape(-1)).to(gradient)
+        parts = torch.autograd.grad(gradient, parameters, direction, retain_graph=True, materialize_grads=True)
+        result: np.ndarray = torch.cat([part.reshape(-1) for part in parts]).double().cpu().numpy()
+        return result
+
+    return product
