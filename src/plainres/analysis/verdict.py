@@ -95,8 +95,8 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
     sentence = (
         f"{outcome.capitalize()}: from depth {depths[0]} to {depths[-1]} the final training error changes by "
         f"{of_plain} for {plain} and by {of_residual} for {residual}; the difference, what the shortcut is worth, is "
-        f"{difference}.{_seeds_words(outcome, (of_plain, of_residual))} (Mean and {CONFIDENCE * 100:.0f} % t interval over "
-        f"{len(results.seeds)} seeds, in percentage points; what counts is more than {margin * 100:g}; p of the "
+        f"{difference}.{_seeds_words(outcome, (of_plain, of_residual))} (Mean and {CONFIDENCE * 100:.0f} % t interval "
+        f"over {len(results.seeds)} seeds, in percentage points; what counts is more than {margin * 100:g}; p of the "
         "one-sided sign-flip test.)"
     )
     return Verdict(outcome, sentence, others, margin, gaps, difference)
@@ -185,4 +185,4 @@ def _what_is_lacking(results: SweepResults, plain: str | None, residual: str | N
 
 
 def _has_error(runs: pd.DataFrame) -> np.ndarray:
-    return np.isfinite(runs["train_error"].to_numpy(float))
+    return runs["train_error"].between(0, 1).to_numpy(bool)
