@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.image import AxesImage
 
 from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
 from plainres.data import Split
+from plainres.figure_style import save_figure
 
 NAMES = ("cat", "dog", "eel")
 LABELS = torch.tensor([0, 0, 1, 1, 2])
@@ -37,13 +41,20 @@ def test_the_picture_shows_the_images_and_where_the_network_errs() -> None:
     assert [image.get_array()[0, 0] for image in pixels] == [0, 4, 8, 12, 16]
 
 
-def test_names_that_look_like_mathematics_are_drawn_as_they_are() -> None:
-    names = ("a_$x$", "b$", "$\\frac$")
+def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
+    names = ("a_$x$", "$\\nosuch{", "=1+1")
     table = prediction_table(LABELS, PROBABILITIES, names)
-    for figure in (draw_confusion(table, names), draw_predictions(Split(torch.zeros(5, 1, 2, 2), LABELS), table)):
-        figure.canvas.draw()  # which would refuse the third
-        texts = [axes.title for axes in figure.axes]
-        texts += [label for axes in figure.axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels())]
-        drawn = [text for text in texts if "$" in text.get_text()]
-        assert drawn
-        assert not any(text.get_parse_math() for text in drawn)
+    matrix = draw_confusion(table, names)
+    images = Split(torch.zeros(5, 1, 2, 2, dtype=torch.uint8), LABELS)
+    for figure in (matrix, draw_predictions(images, table)):
+        save_figure(figure, tmp_path / "figure.png")  # a formula that is none would raise
+    assert [label.get_text() for label in matrix.axes[0].get_xticklabels()] == list(names)
+    assert not any(label.get_parse_math() for label in matrix.axes[0].get_xticklabels())
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert pd.read_csv(tmp_path / "table.csv")["true"].tolist() == [names[label] for label in LABELS]
+
+
+def test_a_class_without_an_image_has_its_row_and_its_column() -> None:
+    table = prediction_table(LABELS[:2], PROBABILITIES[:2], NAMES)
+    (image,) = draw_confusion(table, NAMES).axes[0].images
+    assert image.get_array().tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 0]]

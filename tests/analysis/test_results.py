@@ -3,14 +3,14 @@
 import gzip
 import math
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from mlflow import MlflowClient
+from mlflow.cli import gc
 from mlflow.entities import Metric, Param, RunTag
 
 from plainres.analysis import judge, load_sweep
@@ -45,7 +45,7 @@ class Sweep:
             Metric(metric, value, 1000 + step, step) for metric, of in histories.items() for step, value in of.items()
         ]
         self.client.log_batch(run_id, metrics=entries)
-        self.client.log_batch(self.parent, tags=[RunTag(f"run.{name}", f"{run_id} {name}")])
+        self.client.log_batch(self.parent, tags=[RunTag(f"run.{run_id[:12]}", f"{run_id} {name}")])
         return run_id
 
 
@@ -127,8 +127,7 @@ def test_deleted_runs_are_missing_also_when_they_are_gone_for_good(store: str) -
         results = load_sweep(sweep.parent, store)
         assert results.runs["run_id"].tolist() == [kept]
         assert "residual-8-seed1" in results.missing
-        collected = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", store, "--run-ids", deleted]
-        subprocess.run(collected, check=True, capture_output=True, timeout=120)
+        CliRunner().invoke(gc, ["--backend-store-uri", store, "--tracking-uri", store, "--run-ids", deleted])
     with pytest.raises(Exception, match=deleted):
         sweep.client.get_run(deleted)
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from plainres.analysis.trained import load_network
+from plainres.analysis.trained import load_run
 from plainres.config import RunConfig
 from plainres.data import dataset_of
-from plainres.data.batches import Normalise, ordered_batches
 from plainres.errors import BadInput
 from plainres.running.events import Finished
 from plainres.running.job import Job
@@ -23,20 +22,26 @@ def test_a_network_comes_back_with_the_losses_that_its_run_logged(job: Job, tiny
     outcome = train_run(config, job, print, patient=False, stop=StopSignal())
     assert isinstance(outcome, Finished)
 
-    network = load_network(outcome.run_id, store)
-    dataset = dataset_of(config)
-    ((images, labels),) = ordered_batches(dataset.test, len(dataset.test), Normalise(*dataset.channel_statistics()))
+    run = load_run(outcome.run_id, store)
+    assert run.config == config
+    assert not run.network.training
+    assert run.dataset is dataset_of(config)
+    every = torch.arange(len(run.dataset.test))
+    ((images, labels),) = run.dataset.test.batches(every, len(every))
     with torch.no_grad():
-        logits = network(images)
+        logits = run.network(run.normalisation(images))
+    assert torch.allclose(run.predict(images), logits.softmax(1), atol=1e-6)
+    assert torch.allclose(run.predict(images).sum(1), torch.ones(len(images)))
     logged = experiment.client.get_run(outcome.run_id).data.metrics
     assert cross_entropy(logits, labels).item() == pytest.approx(logged["final/test_loss"], rel=1e-4)
     assert (logits.argmax(1) != labels).float().mean().item() == pytest.approx(logged["final/test_error"])
 
     with pytest.raises(BadInput, match="is not the training of a network"):
-        load_network(job.parent_run_id, store)
-    with pytest.raises(BadInput, match=r"holds no trained network: .*not found"):
-        load_network("0" * 32, store)
+        load_run(job.parent_run_id, store)
+    for nothing in ("0" * 32, "nope"):
+        with pytest.raises(BadInput, match=f"has no run '{nothing}'"):
+            load_run(nothing, store)
     unfinished = experiment.client.create_run(experiment.experiment_id).info.run_id
     experiment.client.log_param(unfinished, "variant", "plain")
     with pytest.raises(BadInput, match="holds no trained network"):
-        load_network(unfinished, store)
+        load_run(unfinished, store)

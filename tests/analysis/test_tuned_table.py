@@ -1,9 +1,10 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 from rich.console import Console
 
 from plainres.analysis.tuned_table import tuned_rows, tuned_terminal_table
-from plainres.sweeps.tuned import Tuned
+from plainres.sweeps.tuned import Tuned, from_params, to_params
 
 # As wide as the default search has it: batch sizes of up to three digits, learning rates from 0.001 on.
 RESIDUAL_50 = Tuned(
@@ -34,3 +35,17 @@ def test_wider_ones_take_more_lines_and_nothing_is_cut() -> None:
     output = shown(wider)
     assert "…" not in output
     assert all(word in output for cell in cells for word in cell.split())
+
+
+def test_tuned_values_come_back_by_arm_in_the_order_asked_for() -> None:
+    dirac = replace(RESIDUAL_50, variant="plain", depth=18, arm="plain:init=dirac")
+    deep = replace(dirac, depth=34)
+    stored = to_params({("residual", 50): RESIDUAL_50, ("a", 34): deep, ("a", 18): dirac})
+    assert from_params({"arms": "plain:init=dirac residual", **stored}) == [dirac, deep, RESIDUAL_50]
+    assert from_params({"variants": "residual plain", **to_params({("residual", 50): RESIDUAL_50})}) == [RESIDUAL_50]
+    assert [values.network for values in (dirac, RESIDUAL_50)] == ["plain:init=dirac-18", "residual-50"]
+
+
+def test_values_that_a_later_version_adds_are_no_trouble() -> None:
+    stored = json.dumps({**asdict(RESIDUAL_50), "later": 1})
+    assert from_params({"tuned.residual-50": stored}) == [RESIDUAL_50]

@@ -15,7 +15,7 @@ DEGRADING = {("plain", 18): [0.1, 0.1, 0.1], ("plain", 34): [0.11, 0.12, 0.13], 
 STEADY = {
     ("residual", 18): [0.1, 0.1, 0.1], ("residual", 34): [0.1, 0.1, 0.1], ("residual", 50): [0.098, 0.1, 0.102],
 }  # fmt: skip
-DRAWS = 4000
+DRAWS = 2000
 
 
 def test_gaps_are_paired_by_seed() -> None:

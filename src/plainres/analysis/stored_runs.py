@@ -18,6 +18,7 @@ RUNS_A_PAGE = 500
 RUNS_A_HISTORY = 100  # the most that MLflow's server takes in one request
 VALUES_A_HISTORY = 25_000  # the most that it gives
 REQUESTS_AT_ONCE = 8
+BULK = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 LARGEST = 1.7e308  # databases hold infinity as the largest number
 
 Histories = dict[str, dict[int, float]]
@@ -75,11 +76,10 @@ def _entries(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Itera
 
 
 def _entries_of_server(client: MlflowClient, store: RestStore, run_ids: Sequence[str], metric: str) -> Iterator[Entry]:
-    endpoint = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
     asked = {"run_id": list(run_ids), "metric_key": metric, "max_results": VALUES_A_HISTORY}
     try:
-        response = http_request(store.get_host_creds(), endpoint, "GET", params=asked)  # type: ignore[no-untyped-call]
-        verify_rest_response(response, endpoint)
+        response = http_request(store.get_host_creds(), BULK, "GET", params=asked)  # type: ignore[no-untyped-call]
+        verify_rest_response(response, BULK)
     except MlflowException as error:
         if error.get_http_status_code() != 404:  # type: ignore[no-untyped-call]
             raise

@@ -14,6 +14,7 @@ COLUMNS = (
 )  # fmt: skip
 NOTHING = "–"
 NOT_FINITE = "not finite"
+QUIETLY = np.errstate(over="ignore", invalid="ignore")  # sums of what is not finite are not finite
 LONG = 1e5  # from here on powers of ten
 
 
@@ -29,6 +30,7 @@ def explanation(verdict: Verdict) -> str:
     )
 
 
+@QUIETLY
 def summary_rows(results: SweepResults, verdict: Verdict) -> list[tuple[str, ...]]:
     """The cells under `COLUMNS`, as text, arms in the order asked for."""
     groups = dict(list(results.runs.groupby(["arm", "depth"])))
@@ -71,14 +73,13 @@ def three_digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
+@QUIETLY
 def percent(shares: pd.Series) -> str:
     """Mean and standard deviation of shares in percent, as `33.20 ± 21.60`."""
-    known = shares.to_numpy(float)
-    known = 100 * known[~np.isnan(known)]
+    known = shares.dropna().to_numpy(float)
     if not known.size:
         return NOTHING
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = known.mean(), known.std(ddof=1) if known.size > 1 else 0.0
+    mean, deviation = 100 * known.mean(), 100 * known.std(ddof=1) if known.size > 1 else 0.0
     if not np.isfinite([mean, deviation]).all():
         return NOT_FINITE
     shown = "{:.2f}" if max(mean, deviation) < LONG else "{:.2e}"
@@ -100,8 +101,7 @@ def _epochs(reached: pd.Series) -> str:
 
 
 def _median(values: pd.Series) -> float:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.median(values.dropna())) if values.notna().any() else math.nan
+    return float(np.median(values.dropna())) if values.notna().any() else math.nan
 
 
 def _status(verdict: Verdict, arm: str, depth: int) -> str:

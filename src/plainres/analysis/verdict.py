@@ -185,5 +185,5 @@ def _what_is_lacking(results: SweepResults, plain: str | None, residual: str | N
 
 
 def _has_error(runs: pd.DataFrame) -> np.ndarray:
-    finite: np.ndarray = np.isfinite(runs["train_error"].to_numpy(float))
-    return finite
+    within: np.ndarray = runs["train_error"].between(0, 1).to_numpy(bool)
+    return within

@@ -1,0 +1,99 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from plainres.analysis.results import SweepResults
+from plainres.analysis.summary import COLUMNS, markdown_table, percent, summary_rows, terminal_table, three_digits
+from plainres.analysis.verdict import judge
+from tests.analysis.synthetic import sweep_of
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+ERRORS = {
+    ("residual", 18): [0.0, 0.001, 0.002], ("residual", 1202): [0.001, 0.001, 0.001],
+    ("plain", 18): [0.0006, 0.001, 0.0014], ("plain", 1202): [0.116, 0.332, 0.548],
+}  # fmt: skip
+
+
+def shown(results: SweepResults, width: int) -> str:
+    console = Console(width=width, markup=False)
+    with console.capture() as capture:
+        console.print(terminal_table(results, judge(results)))
+    return capture.get()
+
+
+def test_a_row_says_all_of_an_arm_at_a_depth_over_its_seeds() -> None:
+    results = sweep_of(ERRORS)
+    rows = summary_rows(results, judge(results))
+    assert [row[:2] for row in rows] == [("residual", "18"), ("residual", "1202"), ("plain", "18"), ("plain", "1202")]
+    # Mean and deviation of 11.6, 33.2, 54.8 %; a gap of 33.1 points with 4.3027 * 21.6 / sqrt(3) = 53.6.
+    assert rows[3] == ("plain", "1202", "3", "33.20 ± 21.60", "33.20 ± 21.60", "3", "1.05", "1.50", "undecided")
+    assert rows[1][-1] == "does not degrade"
+    assert rows[0][-1] == "–"
+
+
+def test_epochs_are_a_median_in_which_never_comes_last() -> None:
+    def cell(*reached: float) -> str:
+        results = sweep_of({("plain", 18): [0.1] * len(reached)})
+        runs = results.runs.assign(epochs_to_10=reached)
+        (row,) = summary_rows(SweepResults("", "", "", results.params, "", runs, results.gradients, ()), judge(results))
+        return row[COLUMNS.index("epochs to 10 %")]
+
+    assert cell(4, 6, 5) == "5"
+    assert cell(4, 5) == "4.5"
+    assert cell(4, math.nan, 6) == "6 (2 of 3)"
+    assert cell(4, math.nan, math.nan) == "not reached (1 of 3)"
+    assert cell(math.nan, math.nan) == "not reached"
+
+
+def test_the_table_fits_80_columns_with_a_line_for_what_a_line_can_hold() -> None:
+    output = shown(sweep_of(ERRORS), 80)
+    assert max(map(len, output.splitlines())) <= 80
+    (line,) = [line for line in output.splitlines() if "33.20" in line]
+    assert line.split() == ["plain", "1202", "3", "33.20", "±", "21.60", "33.20", "±", "21.60", "3", "1.05", "1.50",
+                            "undecided"]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [*range(1, 40), 40, 60, 79, 80, 200])
+def test_no_width_loses_a_character(width: int) -> None:
+    results = sweep_of({(f"{arm}:lr=0.0123,shortcut=C", depth): errors for (arm, depth), errors in ERRORS.items()})
+    output = shown(results, width)
+    assert "…" not in output
+    compact = "".join(output.split())
+    for cells in summary_rows(results, judge(results)):
+        for word in " ".join(cells).replace(":", " ").replace(",", " ").split():
+            if width >= 40:
+                assert word in output, word
+            assert word in compact or width >= 40, word
+
+
+def test_diverged_runs_are_told_of() -> None:
+    results = sweep_of(ERRORS, diverged=True)
+    assert "3*" in shown(results, 80)
+    assert "12 of these runs diverged" in " ".join(shown(results, 80).split())
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, 1e38, 1.7976931348623157e308])
+def test_no_number_breaks_a_table(odd: float, tmp_path: Path) -> None:
+    values = {"test_error": odd, "gradient_growth": odd, "seconds": odd, "epochs_to_10": odd}
+    results = sweep_of({("plain", 18): [0.1, 0.1], ("plain", 34): [odd, 0.2]}, **values)
+    results.runs.loc[0, "test_error"] = 0.5
+    assert "training error" in markdown_table(results, judge(results))
+    shown(results, 80)
+    results.runs.to_csv(tmp_path / "results.csv", index=False)
+    read = pd.read_csv(tmp_path / "results.csv")
+    np.testing.assert_allclose(read["test_error"], results.runs["test_error"])
+
+
+def test_what_is_no_number_is_said_so() -> None:
+    assert percent(pd.Series([0.1, math.inf])) == "not finite"
+    assert percent(pd.Series([1e38, 1e38])) == "1.00e+40 ± 0.00e+00"
+    assert percent(pd.Series([math.nan, math.nan])) == "–"
+    assert percent(pd.Series([0.125])) == "12.50"
+    assert [three_digits(value) for value in (math.inf, math.nan, 1e38, 12345.6, 1.0, 0.0123456)] == [
+        "not finite", "–", "1.00e+38", "12,346", "1.00", "0.0123",
+    ]  # fmt: skip
