@@ -8,7 +8,7 @@ from torch import nn
 
 from plainres.networks.architecture import resolve_architecture
 from plainres.networks.factory import build_network
-from plainres.networks.layers import Layers, zero_padded
+from plainres.networks.layers import Layers
 
 # A backward pass that writes past a buffer breaks the heap: in one of these steps the process would be killed.
 NARROW = """
@@ -23,20 +23,11 @@ for _ in range(40):
 """
 
 
-def test_shortcut_a_subsamples_and_appends_zero_channels() -> None:
-    images = torch.arange(2 * 5 * 4.0).view(1, 2, 5, 4)
-    out = zero_padded(added_channels=3, stride=2)(images)
-    assert out.shape == (1, 5, 3, 2)
-    assert out[0, 1].tolist() == [[20.0, 22.0], [28.0, 30.0], [36.0, 38.0]]
-    assert out[0, 2:].count_nonzero() == 0
-
-
 @pytest.mark.parametrize("in_channels", [4, 7, 8])
 def test_a_projection_is_a_strided_convolution_at_every_width(in_channels: int) -> None:
     torch.manual_seed(0)
     layers = Layers(resolve_architecture("residual", 20, shortcut="B", projection_norm=False))
-    projection = layers.shortcut(in_channels, 16, 2)
-    assert projection is not None
+    projection = layers.projection(in_channels, 16, 2)
     images, weight = torch.randn(3, in_channels, 7, 6, requires_grad=True), projection.get_parameter("0.weight")
     results = []
     for out in (projection(images), nn.functional.conv2d(images, weight, stride=2)):

@@ -5,25 +5,30 @@ bottleneck blocks stand on the 3x3 convolution, as in torchvision.
 """
 
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from plainres.networks.layers import Layers
 
 
 class Block(nn.Module):
-    """relu(F(x) + shortcut(x)), or relu(F(x)) in a plain network; F is made of all layers but these two.
+    """relu(F(x) + shortcut(x)), or relu(F(x)) in a plain network.
 
     Shapes: (N, in_channels, H, W) to (N, width * expansion, H / stride, W / stride).
-
-    Attributes:
-        residual: F(x) leaves through it as it is; a forward hook there reads F(x), or returns another in its place.
-        downsample: the shortcut, None in a plain network.
     """
 
     expansion = 1
+    __jit_unused_properties__ = ("residual",)
 
     def __init__(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
-        self.downsample = layers.shortcut(in_channels, width * self.expansion, stride)
+        kind = layers.architecture.shortcut
+        out_channels = width * self.expansion
+        changes_shape = stride != 1 or in_channels != out_channels
+        projects = kind == "C" or (kind == "B" and changes_shape)
+        self.has_shortcut = kind != "none"
+        self.stride = stride
+        self.added_channels = out_channels - in_channels
+        self.downsample = layers.projection(in_channels, out_channels, stride) if projects else None
         convolutions = self.convolutions(width, stride)
         for number, (kernel, channels, step) in enumerate(convolutions, start=1):
             self.add_module(f"conv{number}", layers.convolution(in_channels, channels, kernel, step))
@@ -31,7 +36,6 @@ class Block(nn.Module):
             if number < len(convolutions):
                 self.add_module(f"relu{number}", nn.ReLU())
             in_channels = channels
-        self.residual = nn.Identity()
         self.relu = nn.ReLU()
 
     @staticmethod
@@ -40,17 +44,30 @@ class Block(nn.Module):
         raise NotImplementedError
 
     def body(self, x: Tensor) -> Tensor:
-        """F(x): the stacked layers, up to and without the last ReLU (section 3.1)."""
+        """F(x): the stacked layers in their order, up to and without the last ReLU (section 3.1)."""
         for name, layer in self.named_children():
-            if name != "downsample" and name != "relu":  # TorchScript reads this
+            if name != "downsample" and name != "relu":  # as TorchScript understands it
                 x = layer(x)
         return x
 
+    def shortcut(self, x: Tensor) -> Tensor:
+        """What a residual block adds to F(x) (section 3.3): a projection, x, or x subsampled with zero channels."""
+        if self.downsample is not None:
+            return self.downsample(x)  # type: ignore[no-any-return]
+        if self.added_channels == 0:
+            return x
+        return pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.added_channels))
+
     def forward(self, x: Tensor) -> Tensor:
         out = self.body(x)
-        if self.downsample is not None:
-            out = out + self.downsample(x)
+        if self.has_shortcut:
+            out = out + self.shortcut(x)
         return self.relu(out)  # type: ignore[no-any-return]
+
+    @property
+    def residual(self) -> nn.Module:
+        """The last layer of F: a forward hook there reads F(x), or returns another in its place."""
+        return [layer for name, layer in self.named_children() if name not in ("downsample", "relu")][-1]
 
 
 class BasicBlock(Block):

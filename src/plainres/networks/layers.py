@@ -1,4 +1,4 @@
-"""The layers that a network is made of, as its architecture asks for them; all are torch's own."""
+"""The layers that a network is made of, all torch's own, as its architecture asks for them."""
 
 from dataclasses import dataclass
 
@@ -27,32 +27,13 @@ class Layers:
         """What follows a convolution."""
         return nn.BatchNorm2d(channels)
 
-    def shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
-        """The shortcut of one block, None in a plain network (section 3.3)."""
-        kind = self.architecture.shortcut
-        changes_shape = stride != 1 or in_channels != out_channels
-        if kind == "none":
-            return None
-        if kind == "C" or (kind == "B" and changes_shape):
-            return self._projection(in_channels, out_channels, stride)
-        return zero_padded(out_channels - in_channels, stride) if changes_shape else nn.Identity()
-
-    def _projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+    def projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+        """The 1x1 convolution of shortcuts B and C."""
         projection = nn.Sequential()
         if in_channels < STRIDED_FROM and stride > 1:
-            projection.add_module("subsample", subsample(stride))
+            projection.add_module("subsample", nn.AvgPool2d(kernel_size=1, stride=stride))  # every stride-th pixel
             stride = 1
         projection.add_module("0", self.convolution(in_channels, out_channels, 1, stride))
         if self.architecture.projection_norm:
             projection.add_module("1", self.norm(out_channels))
         return projection
-
-
-def zero_padded(added_channels: int, stride: int) -> nn.Sequential:
-    """Shortcut A: every stride-th pixel, and zero channels after the others; no parameters (section 3.3)."""
-    return nn.Sequential(subsample(stride), nn.ZeroPad3d((0, 0, 0, 0, 0, added_channels)))
-
-
-def subsample(stride: int) -> nn.Module:
-    """Every stride-th pixel of every stride-th row: means over one pixel each."""
-    return nn.AvgPool2d(kernel_size=1, stride=stride)

@@ -1,17 +1,17 @@
 """The whole network: stem, stages of blocks, pooling and classifier."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from plainres.networks.blocks import BasicBlock, Block, Bottleneck
 from plainres.networks.layers import Layers
 
+STEM_CONVOLUTION = {"imagenet": (7, 2), "small": (3, 1)}  # kernel, stride
 
-class Network(nn.Sequential):
-    """From images (N, in_channels, H, W) to logits (N, num_classes), through its children one after the other.
+
+class Network(nn.Module):
+    """Images (N, in_channels, H, W) to logits (N, num_classes), through the children in their order.
 
     Each stage halves the size and doubles the channels of the one before. Every layer is used once in a forward pass,
     and none overwrites what it was given.
@@ -21,13 +21,12 @@ class Network(nn.Sequential):
         super().__init__()
         architecture = layers.architecture
         width = architecture.width
-        if architecture.stem == "imagenet":
-            self.conv1 = layers.convolution(in_channels, width, 7, 2)
-        else:
-            self.conv1 = layers.convolution(in_channels, width, 3)
+        kernel, stride = STEM_CONVOLUTION[architecture.stem]
+        self.conv1 = layers.convolution(in_channels, width, kernel, stride)
         self.bn1 = layers.norm(width)
         self.relu = nn.ReLU()
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if architecture.stem == "imagenet" else nn.Identity()
+        if architecture.stem == "imagenet":
+            self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         block = Bottleneck if architecture.bottleneck else BasicBlock
         channels = width
         for stage, count in enumerate(architecture.blocks):
@@ -38,12 +37,12 @@ class Network(nn.Sequential):
                 channels = width * 2**stage * block.expansion
             self.add_module(f"layer{stage + 1}", blocks)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.flatten = nn.Flatten()
         self.fc = nn.Linear(channels, num_classes)
 
-    def __getitem__(self, index: int | slice) -> Any:
-        layers = list(self.named_children())[index]
-        return nn.Sequential(OrderedDict(layers)) if isinstance(layers, list) else layers[1]
+    def forward(self, x: Tensor) -> Tensor:
+        for name, layer in self.named_children():
+            x = layer(x.flatten(1) if name == "fc" else x)
+        return x
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
         """Each block with its name, first to last; `Block` says where its F(x) and its shortcut are."""

@@ -11,8 +11,6 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-UNLISTED = (nn.ReLU, nn.Identity, nn.Flatten)  # neither parameters nor another number of values
-
 
 @dataclass(frozen=True)
 class Row:
@@ -43,7 +41,7 @@ class NetworkSummary:
     stages: tuple[Row, ...]
     """The network's own parts: stem, stages of blocks, pooling, classifier."""
     layers: tuple[Row, ...]
-    """Every layer but those of `UNLISTED`."""
+    """Every layer but those the ReLUs."""
     total: Row
 
     def table(self, *, layers: bool = False) -> str:
@@ -102,7 +100,7 @@ def summarize(network: nn.Module, input_size: Sequence[int]) -> NetworkSummary:
     layers = [
         _layer_row(name, modules[name], output)
         for name, output in shapes.items()
-        if not isinstance(modules[name], UNLISTED) and not list(modules[name].children())
+        if not isinstance(modules[name], nn.ReLU) and not list(modules[name].children())
     ]
     stages = [
         _sum(
@@ -112,7 +110,7 @@ def summarize(network: nn.Module, input_size: Sequence[int]) -> NetworkSummary:
             [layer for layer in layers if layer.name == name or layer.name.startswith(f"{name}.")],
         )
         for name, module in model.named_children()
-        if not isinstance(module, UNLISTED)
+        if not isinstance(module, nn.ReLU)
     ]
     return NetworkSummary(shape, tuple(stages), tuple(layers), _sum("total", "", shapes[""], layers))
 
