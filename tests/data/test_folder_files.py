@@ -68,6 +68,13 @@ def test_a_link_to_itself_is_refused_or_passed_over(folder: Path) -> None:
         content_of("imagefolder", str(folder))
 
 
+def test_a_folder_that_cannot_be_reached_is_not_called_missing(folder: Path) -> None:
+    shutil.rmtree(folder / "test")
+    (folder / "test").symlink_to("test")  # as for a folder without permission, which these tests may all have
+    with pytest.raises(BadInput, match="test can't be read: Too many levels"):
+        list_files(folder)
+
+
 @pytest.mark.parametrize("ending", ["avif", "jfif", "jpe", "JP2", "tga", "pbm", "PNG", "webp"])
 def test_whatever_pillow_reads_is_an_image(folder: Path, ending: str, tmp_path: Path) -> None:
     Image.new("RGB", (4, 4), "red").save(folder / "train" / "dog" / f"9.{ending}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISDIR
 
 from plainres.data.cache import content_digest, listing_digest
 from plainres.data.decode import EXTENSIONS
@@ -58,11 +59,11 @@ def list_files(data_dir: Path) -> tuple[SplitFiles, SplitFiles]:
     classes = _check_classes(train)
     fitting = [folder for folder in candidates if _class_folders(folder) == classes]
     if not fitting:
-        test = next((folder for folder in candidates if folder.is_dir()), candidates[-1])
+        test = next((folder for folder in candidates if _is_there(folder)), candidates[-1])
         others = ", ".join(shown(name) for name in sorted({*classes} ^ {*_check_classes(test)}))
         raise BadInput(f"{shown(train)} and {shown(test)} don't have the same classes: {others}")
     for folder in candidates:
-        if folder.is_dir() and folder != fitting[0]:
+        if _is_there(folder) and folder != fitting[0]:
             notice(f"{shown(folder)} isn't read: {shown(fitting[0])} has the test images")
     walk = _Walk()
     splits = walk.split(train, classes), walk.split(fitting[0], classes)
@@ -98,7 +99,7 @@ def decoded_cache() -> Path:
 
 
 def _check_classes(folder: Path) -> list[str]:
-    if not folder.is_dir():
+    if not _is_there(folder):
         raise BadInput(
             f"{shown(folder)} is missing: a folder of images has train/CLASS/FILE and test/CLASS/FILE or val/..."
         )
@@ -109,7 +110,16 @@ def _check_classes(folder: Path) -> list[str]:
 
 
 def _class_folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in _entries(folder) if _is_folder(entry)) if folder.is_dir() else []
+    return sorted(entry.name for entry in _entries(folder) if _is_folder(entry)) if _is_there(folder) else []
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise BadInput(f"{shown(folder)} can't be read: {error.strerror}") from error
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -175,8 +185,5 @@ def _holds_image(entry: os.DirEntry[str]) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    try:
-        state = folder.stat()
-    except OSError as error:
-        raise BadInput(f"{shown(folder)} can't be read: {error.strerror}") from error
+    state = folder.stat()
     return state.st_dev, state.st_ino
