@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from plainres.errors import BadInput
-from plainres.networks.factory import BasicBlock, Block, Network
+from plainres.networks.blocks import BasicBlock, Block
+from plainres.networks.network import Network
 
 
 @torch.no_grad()
@@ -25,18 +26,18 @@ def construct(deep: Network, shallow: Network, images: Tensor) -> None:
         BadInput: the deep network has other layers, or blocks that can't be the identity.
     """
     weights, own = shallow.state_dict(), deep.state_dict()
-    known, blocks = _blocks(shallow), _blocks(deep)
+    known, blocks = dict(shallow.blocks()), dict(deep.blocks())
     if any(name not in own or own[name].shape != value.shape for name, value in weights.items()) or any(
-        type(block.downsample) is not type(blocks[name].downsample) for name, block in known.items()
+        _shortcut(block) != _shortcut(blocks[name]) for name, block in known.items()
     ):
         raise BadInput("a network can only be constructed from a shallower one of the same variant, width and blocks")
     deep.load_state_dict(weights, strict=False)
     deep.eval()
     for name in [name for name in blocks if name not in known]:
         block = blocks[name]
-        if isinstance(block.downsample, nn.Identity):
+        if block.has_shortcut and block.downsample is None:
             _silence(block)
-        elif block.downsample is None and isinstance(block, BasicBlock):
+        elif not block.has_shortcut and isinstance(block, BasicBlock):
             _pass_on(block, _input_of(block, deep, images))
         else:
             raise BadInput(
@@ -45,8 +46,8 @@ def construct(deep: Network, shallow: Network, images: Tensor) -> None:
             )
 
 
-def _blocks(network: Network) -> dict[str, Block]:
-    return {name: module for name, module in network.named_modules() if isinstance(module, Block)}
+def _shortcut(block: Block) -> tuple[bool, bool]:
+    return block.has_shortcut, block.downsample is None
 
 
 def _silence(block: Block) -> None:

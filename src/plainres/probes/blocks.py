@@ -3,7 +3,7 @@
 from torch import nn
 
 from plainres.errors import BadInput
-from plainres.networks.factory import Block
+from plainres.networks.blocks import Block
 
 
 def blocks_of(network: nn.Module) -> dict[str, Block]:
@@ -16,8 +16,3 @@ def blocks_of(network: nn.Module) -> dict[str, Block]:
     if not found:
         raise BadInput(f"{type(network).__name__} has no blocks to measure; a network of `build_network` has")
     return found
-
-
-def residual_of(block: Block) -> nn.Module:
-    """The module whose output is F(x), to be read at once: the addition may overwrite it."""
-    return [module for name, module in block.named_children() if name.startswith("bn")][-1]

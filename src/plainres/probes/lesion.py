@@ -4,13 +4,13 @@ import random
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from statistics import mean
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from plainres.names import LESION
-from plainres.networks.factory import Block
+from plainres.networks.blocks import Block
 from plainres.probes.blocks import blocks_of
 from plainres.probes.probe import Batch, check_size
 from plainres.probes.undisturbed import undisturbed
@@ -77,12 +77,8 @@ def dropped(network: nn.Module, names: Collection[str]) -> Iterator[None]:
         yield
 
 
-def _shortcut_alone(block: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-    (x,) = given
-    if isinstance(block.downsample, nn.Module):
-        return torch.relu(block.downsample(x))
-    rows, columns = (-(-x.shape[side] // out.shape[side]) for side in (2, 3))
-    return pad(x[:, :, ::rows, ::columns], (0, 0, 0, 0, 0, out.shape[1] - x.shape[1]))
+def _shortcut_alone(block: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> Tensor:
+    return torch.relu(cast(Block, block).shortcut(given[0]))
 
 
 def _repeated(stage: nn.Module) -> list[str]:

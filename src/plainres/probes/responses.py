@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from plainres.names import BLOCK_INPUT, RESPONSE
-from plainres.probes.blocks import blocks_of, residual_of
+from plainres.probes.blocks import blocks_of
 from plainres.probes.probe import Batch, check_size
 from plainres.probes.undisturbed import undisturbed
 
@@ -29,7 +29,7 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
                 found[RESPONSE + name] = out.std()
 
             stack.enter_context(block.register_forward_pre_hook(note_input))
-            stack.enter_context(residual_of(block).register_forward_hook(note_output))
+            stack.enter_context(block.residual.register_forward_hook(note_output))
         stack.enter_context(undisturbed(network, training=True))
         with torch.no_grad():
             network(batch[0])
