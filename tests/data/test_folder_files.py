@@ -180,7 +180,12 @@ def test_any_other_image_class_or_split_is_other_content(folder: Path) -> None:
     seen.add(content(folder))
     write(folder / "test" / "dog" / "2.png")
     seen.add(content(folder))
-    assert len(seen) == 6
+    (cat / "1.png").rename(folder / "train" / "dog" / "!.png")  # another class for the same place in the order
+    write(cat / "!.png")
+    same = content(folder)
+    (folder / "train" / "dog" / "!.png").rename(cat / "1.png")
+    seen |= {same, content(folder)}
+    assert len(seen) == 8
 
 
 def test_a_file_replaced_by_one_of_equal_size_and_time_is_seen(folder: Path, tmp_path: Path) -> None:
