@@ -12,7 +12,7 @@ from plainres.probes.blocks import blocks_of
 from plainres.probes.probe import Batch, check_size
 from plainres.probes.undisturbed import undisturbed
 
-DISTANCE = 0.1  # from an image to its neighbour, as a share of the image's own norm
+DISTANCE = 0.01  # from an image to its neighbour, as a share of the image's own norm
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:

@@ -43,7 +43,7 @@ from plainres.training.step import TrainingStep, autocast, replayed
 # Images in a batch when nothing is learnt: no more pixels than in 83 images of 224 x 224.
 EVALUATION_BATCH = {"cpu": 512, "mps": 512, "cuda": 4096}
 EVALUATION_PIXELS = 2**22
-PROBE_IMAGES = 256  # of the training split, drawn once for all runs
+PROBE_IMAGES = 128  # of the training split, drawn once for all runs
 LEARNT = 0.9  # training accuracy that `final/epochs_to_10` waits for
 
 

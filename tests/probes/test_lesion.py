@@ -1,0 +1,87 @@
+import copy
+import random
+
+import pytest
+import torch
+from torch import nn
+
+from plainres.networks.construction import construct
+from plainres.networks.factory import Network, build_network
+from plainres.probes.blocks import blocks_of
+from plainres.probes.lesion import dropped, error, error_permuted, measure
+from plainres.probes.probe import Batch
+
+ALL = ["layer1.0", "layer1.1", "layer2.0", "layer2.1", "layer3.0", "layer3.1"]
+
+
+def silenced(network: Network, name: str) -> Network:
+    """A copy in which F(x) = 0 in this block, by its last batch norm."""
+    network = copy.deepcopy(network)
+    norm = network.get_submodule(f"{name}.bn2")
+    assert isinstance(norm, nn.BatchNorm2d)
+    nn.init.zeros_(norm.weight)
+    nn.init.zeros_(norm.bias)
+    return network
+
+
+@pytest.mark.parametrize("network", ["residual"], indirect=True)
+@pytest.mark.parametrize("name", ALL)
+def test_a_residual_network_without_a_block_is_one_whose_block_adds_nothing(
+    network: Network, batch: Batch, name: str
+) -> None:
+    with torch.no_grad():
+        with dropped(network, [name]):
+            lesioned = network(batch[0])
+        assert torch.equal(lesioned, silenced(network, name)(batch[0]))
+        assert not torch.equal(lesioned, network(batch[0]))
+        without = silenced(network, name)
+        with dropped(without, [name]):
+            assert torch.equal(without(batch[0]), lesioned)
+
+
+@pytest.mark.parametrize("network", ["plain"], indirect=True)
+def test_dropping_identity_blocks_of_a_plain_network_changes_nothing(network: Network, batch: Batch) -> None:
+    deep = build_network("plain", 20, num_classes=4, in_channels=1, width=8, stem="small")
+    construct(deep, network, batch[0])
+    added = [name for name in blocks_of(deep) if name not in ALL]
+    assert added == ["layer1.2", "layer2.2", "layer3.2"]
+    with torch.no_grad():
+        whole = deep(batch[0])
+        with dropped(deep, added):
+            assert torch.equal(deep(batch[0]), whole)
+        with dropped(deep, ["layer1.0"]):
+            assert not torch.equal(deep(batch[0]), whole)
+
+
+def test_a_block_that_changes_the_shape_is_dropped_by_subsampling_and_zero_channels() -> None:
+    # The network is built so that each stage is one block: without all three, the classifier sees the stem's channels.
+    torch.manual_seed(0)
+    network = build_network("plain", 8, num_classes=4, in_channels=1, width=8, stem="small").eval()
+    x = torch.randn(3, 1, 9, 7)
+    with torch.no_grad(), dropped(network, list(blocks_of(network))):
+        stem = network.relu(network.bn1(network.conv1(x)))
+        seen = torch.cat([stem[:, :, ::4, ::4].mean((2, 3)), torch.zeros(3, 24)], 1)
+        torch.testing.assert_close(network(x), network.fc(seen))
+
+
+def test_each_block_several_and_another_order_are_measured(network: Network, batch: Batch) -> None:
+    measured = measure(network, batch)
+    names = ["none", *ALL, "random_2", "random_4", "permuted"]
+    assert list(measured) == [f"lesion/{name}" for name in names]
+    wrong = (network(batch[0]).argmax(1) != batch[1]).float().mean().item()
+    assert measured["lesion/none"] == error(network, batch) == wrong
+
+
+def test_an_order_of_equal_blocks_changes_nothing_and_of_others_does() -> None:
+    torch.manual_seed(0)
+    network = build_network("plain", 20, num_classes=10, in_channels=1, width=8, stem="small")
+    images = torch.randn(64, 1, 8, 8)
+    for _ in range(30):
+        network.train()(images)
+    labels = network.eval()(images).argmax(1)  # so that it makes no error
+    draws = random.Random(1)
+    assert max(error_permuted(network, (images, labels), draws) for _ in range(4)) > 0
+    for stage in (network.layer1, network.layer2, network.layer3):
+        stage[2].load_state_dict(stage[1].state_dict())
+    labels = network(images).argmax(1)
+    assert [error_permuted(network, (images, labels), draws) for _ in range(4)] == [0.0] * 4
