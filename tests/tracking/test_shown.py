@@ -27,6 +27,6 @@ class Full(Dataset[torch.Tensor]):
 
 
 def test_an_error_of_a_loading_process_keeps_its_reason() -> None:
-    with pytest.raises(RuntimeError, match="^Caught RuntimeError in DataLoader worker process 0") as caught:
+    with pytest.raises(RuntimeError, match=r"^Caught RuntimeError in DataLoader worker process 0") as caught:
         next(iter(DataLoader(Full(), num_workers=1)))
     assert first_line(caught.value) == "unable to write to file </torch_1>: No space left on device (28)"
