@@ -8,8 +8,7 @@ from mlflow import MlflowClient
 
 from plainres.errors import BadInput
 from plainres.tracking.runs import open_experiment
-from plainres.tracking.shown import first_line, without_credentials
-from plainres.tracking.store import DEFAULT_URI, browse_hint, check_store, run_exists
+from plainres.tracking.store import DEFAULT_URI, browse_hint, check_experiment_name, check_store, run_exists
 
 
 def test_an_empty_folder_is_a_store_to_be_and_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,6 +16,12 @@ def test_an_empty_folder_is_a_store_to_be_and_stays_empty(tmp_path: Path, monkey
     check_store(DEFAULT_URI)
     assert not run_exists(DEFAULT_URI, "0" * 32)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_database_without_tables_holds_no_run(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    check_store(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert not run_exists(f"sqlite:///{tmp_path / 'mlflow.db'}", "0" * 32)
 
 
 def test_a_run_is_found_by_its_id(store: str) -> None:
@@ -51,18 +56,12 @@ def test_a_store_that_cannot_be_used_is_refused(
     assert len(str(refusal.value).splitlines()) == 1
 
 
-def test_credentials_are_not_shown() -> None:
-    assert without_credentials("http://me:secret@host:5000/path") == "http://host:5000/path"
-    assert without_credentials("request to http://me:p@ss/secret@host/ failed") == "request to http://host/ failed"
-    assert without_credentials("at postgresql://host/db?user=me&password=secret now") == "at postgresql://host/db now"
+def test_the_hint_to_browse_opens_the_store_that_was_written() -> None:
     assert "secret" not in browse_hint("postgresql://me:secret@host/mlflow", "1")
     assert "--backend-store-uri sqlite:///other.db`" in browse_hint("sqlite:///other.db", "1")
+    assert "--backend-store-uri 'sqlite:///a b.db'`" in browse_hint("sqlite:///a b.db", "1")
+    assert browse_hint("sqlite:///./mlflow.db", "1") == browse_hint(DEFAULT_URI, "1")
     assert browse_hint(DEFAULT_URI, "1").startswith("`uv run mlflow ui`, then http://127.0.0.1:5000/#/experiments/1")
-
-
-def test_an_error_comes_to_one_line_without_credentials() -> None:
-    assert first_line(OSError("\nno answer from http://me:secret@host/\nin 10 s")) == "no answer from http://host/"
-    assert first_line(AssertionError()) == "AssertionError"
 
 
 class AsksForAPassword(BaseHTTPRequestHandler):
@@ -96,6 +95,13 @@ def test_a_folder_for_artifacts_that_cannot_be_is_refused(tmp_path: Path, monkey
     with pytest.raises(BadInput, match="mlruns is missing or can't be written"):
         check_store(DEFAULT_URI)
     assert [path.name for path in tmp_path.iterdir()] == ["mlruns"]
+
+
+def test_a_name_that_a_database_would_cut_or_refuse_is_refused() -> None:
+    check_experiment_name("x" * 250)
+    for name in ("x" * 251, " ", "a\nb"):
+        with pytest.raises(BadInput, match="the experiment's name"):
+            check_experiment_name(name)
 
 
 def test_a_deleted_experiment_is_refused(store: str) -> None:

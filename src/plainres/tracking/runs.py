@@ -28,6 +28,7 @@ from plainres.tracking.outages import reaching_store
 from plainres.tracking.params import log_params
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.source import Source
+from plainres.tracking.store import LONGEST_NAME
 
 if TYPE_CHECKING:  # it would import torch, which reading a store does without
     from plainres.data import ImageDataset
@@ -104,7 +105,7 @@ def create_run(
     """A new MLflow run for the training of one configuration, with its parameters; returns its id."""
     client = experiment.client
     all_tags = {
-        MLFLOW_RUN_NAME: config.name,
+        MLFLOW_RUN_NAME: config.name[:LONGEST_NAME],
         "arm": config.arm,
         "variant": config.variant,
         "depth": str(config.depth),

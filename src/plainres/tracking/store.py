@@ -1,6 +1,7 @@
 """Whether the tracking store is there and can be written, asked without MLflow, whose import takes seconds."""
 
 import os
+import shlex
 from base64 import b64encode
 from http.client import HTTPException
 from pathlib import Path
@@ -18,12 +19,14 @@ from plainres.tracking.database import (
     is_sqlite,
     mlflows_versions,
     query_database,
+    resolved,
     sqlite_path,
     tables_and_version,
 )
 from plainres.tracking.lock import opening_store
 from plainres.tracking.shown import without_credentials
 
+LONGEST_NAME = 250  # characters that every database of MLflow's keeps of a run's or an experiment's name
 DEFAULT_URI = "sqlite:///mlflow.db"
 
 
@@ -58,6 +61,8 @@ def check_experiment_name(name: str) -> None:
     """Raise BadInput for a name that MLflow couldn't show."""
     if not name.strip() or not name.isprintable():
         raise BadInput(f"the experiment's name {name!r} is empty or can't be shown")
+    if len(name) > LONGEST_NAME:
+        raise BadInput(f"the experiment's name has {len(name)} characters, and {LONGEST_NAME} are the most")
 
 
 def artifact_root(uri: str) -> Path:
@@ -69,7 +74,7 @@ def run_exists(uri: str, run_id: str) -> bool:
     """Whether a store that `check_store` found well holds a run of this id."""
     if uri.startswith("http"):
         return _get(uri, f"/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
-    if is_sqlite(uri) and not sqlite_path(uri).exists():
+    if MLFLOWS_TABLE not in tables_and_version(uri)[0]:
         return False
     query = "SELECT 1 FROM runs WHERE run_uuid = :run_id"
     return query_database(uri, query, {"run_id": run_id}, "tracking store") is not None
@@ -80,9 +85,9 @@ def browse_hint(uri: str, experiment_id: str) -> str:
     page = f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
     if uri.startswith("http"):
         return without_credentials(uri).rstrip("/") + page
-    command = (
-        "uv run mlflow ui" if uri == DEFAULT_URI else f"uv run mlflow ui --backend-store-uri {without_credentials(uri)}"
-    )
+    command = "uv run mlflow ui"
+    if resolved(uri) != resolved(DEFAULT_URI):
+        command += f" --backend-store-uri {shlex.quote(without_credentials(uri))}"
     return f"`{command}`, then http://127.0.0.1:5000{page}"
 
 

@@ -1,0 +1,59 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from plainres.errors import BadInput
+from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, open_storage
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder; runs are tracked in mlflow.db there."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///mlflow.db", "sqlite:///./mlflow.db", "sqlite:///{here}/mlflow.db", "sqlite:///link.db"]
+)
+def test_mlflows_database_is_refused_however_it_is_written(url: str, here: Path) -> None:
+    (here / "link.db").symlink_to(here / "mlflow.db")
+    with pytest.raises(BadInput, match="is MLflow's database: studies need another one"):
+        check_storage(url.format(here=here))
+
+
+def test_mlflows_database_is_known_by_what_mlflow_is_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///studies.db")
+    with pytest.raises(BadInput, match="is MLflow's database"):
+        check_storage(f"sqlite+pysqlite:///{here}/studies.db")
+    check_storage("sqlite:///mlflow.db")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
+def test_a_storage_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(BadInput, match="a storage in memory can't be shared"):
+        check_storage(url)
+
+
+def test_a_database_of_other_tables_is_no_storage(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///another.db")
+    MlflowClient(store)
+    with pytest.raises(BadInput, match="holds MLflow's runs: studies need a database of their own"):
+        check_storage(store)
+    with sqlite3.connect("other.db") as database:
+        database.execute("CREATE TABLE experimental (x)")
+    with pytest.raises(BadInput, match="holds another program's tables"):
+        check_storage("sqlite:///other.db")
+
+
+def test_the_default_storage_may_be_missing_and_is_made_when_it_is_opened(here: Path) -> None:
+    check_storage(DEFAULT_STORAGE)
+    assert not list(here.iterdir())
+    with pytest.raises(BadInput, match="folder elsewhere is missing"):
+        check_storage("sqlite:///elsewhere/studies.db")
+    open_storage(DEFAULT_STORAGE).engine.dispose()
+    assert (here / "studies" / "lr_batch_size.db").exists()
+    check_storage(DEFAULT_STORAGE)
