@@ -29,10 +29,10 @@ SMALL = {
 Words = tuple[str, ...]
 
 
-def shortened(command: str, stand_ins: Mapping[str, Path]) -> Words:
+def shortened(command: str, stand_ins: Mapping[str, str]) -> Words:
     """Module and arguments: sizes are replaced by small ones, and what isn't at hand by a stand-in."""
     _, (_, _, module, *words) = program_of(command)
-    arguments = flags_of([str(stand_ins.get(word, word)) for word in words])
+    arguments = flags_of([stand_ins.get(word, word) for word in words])
     has = known_flags(module)
     if not {"summary", "report"} & arguments.keys():
         arguments |= {name: value.split() for name, value in SMALL.items() if name in has}

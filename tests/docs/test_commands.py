@@ -20,7 +20,7 @@ def test_a_command_asks_for_what_can_be_trained(
 ) -> None:
     _, (_, _, name, *arguments) = program_of(command)
     module = import_module(name)
-    assert module.PROGRAM == f"uv run python -m {name}"
+    assert f"uv run python -m {name}" == module.PROGRAM
     monkeypatch.setattr("sys.argv", [name, *arguments])
     taken = []
     code = run_command(module.Flags, lambda flags: taken.append(flags) or 0, module.PROGRAM)
