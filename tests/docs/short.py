@@ -37,7 +37,7 @@ def shortened(command: str, stand_ins: Mapping[str, str]) -> Words:
         stand_ins: for words that stand for what a reader has, as FOLDER.
     """
     _, (_, _, module, *words) = program_of(command)
-    arguments = flags_of([stand_ins.get(word, word) for word in words])
+    arguments = given([stand_ins.get(word, word) for word in words])
     if not {"summary", "report"} & arguments.keys():
         arguments = small(module, arguments)
     return module, *(word for name, values in sorted(arguments.items()) for word in (f"--{name}", *values))
@@ -46,9 +46,7 @@ def shortened(command: str, stand_ins: Mapping[str, str]) -> Words:
 def small(module: str, arguments: dict[str, list[str]]) -> dict[str, list[str]]:
     """The arguments with those that make a command's work small."""
     flags = import_module(module).Flags
-    has = {name.replace("_", "-") for name in (each.name for each in fields(flags))}
-    if "run" in has:
-        has |= {name.replace("_", "-") for name in names_of(Settings)}
+    has = flags_of(flags)
     asked = {name: value.split() for name, value in SMALL.items() if name in has}
     if ONE_DEPTH & has:
         asked["depths"] = asked["depths"][:1]
@@ -62,8 +60,14 @@ def small(module: str, arguments: dict[str, list[str]]) -> dict[str, list[str]]:
     return {**arguments, **asked}
 
 
-def flags_of(words: list[str]) -> dict[str, list[str]]:
-    """The values of each flag."""
+def flags_of(command: type) -> set[str]:
+    """The flags that a command has, its own and those of the settings."""
+    own = {each.name for each in fields(command)}
+    return {name.replace("_", "-") for name in (*own - {"run"}, *(names_of(Settings) if "run" in own else ()))}
+
+
+def given(words: list[str]) -> dict[str, list[str]]:
+    """The values of each flag that a command line has."""
     flags: dict[str, list[str]] = {}
     for word in words:
         if word.startswith("--"):
