@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
-from pathlib import Path
 
 from plainres.data.catalogue import facts_of
 from plainres.settings import Settings, names_of
@@ -16,7 +15,6 @@ SMALL = {
     "width": "8",
     "seeds": "0 1",
     "epochs": "2",
-    "image-size": "16",
     "train-images": "200",
     "test-images": "100",
     "trials": "2",
@@ -26,25 +24,50 @@ SMALL = {
     "seconds": "0.05",
     "pairs": "2",
 }
+IMAGE_SIZE = "16"  # where images have another size than their own
+ONE_DEPTH = {"rounds", "pairs"}  # the flags of commands that measure each depth alone
 Words = tuple[str, ...]
 
 
-def shortened(command: str, stand_ins: Mapping[str, Path]) -> Words:
-    """Module and arguments: sizes are replaced by small ones, and what isn't at hand by a stand-in."""
+def shortened(command: str, stand_ins: Mapping[str, str]) -> Words:
+    """Module and arguments: sizes are replaced by small ones, and data sets that have files by the digits.
+
+    Args:
+        command: as a page shows it.
+        stand_ins: for words that stand for what a reader has, as FOLDER.
+    """
     _, (_, _, module, *words) = program_of(command)
-    arguments = flags_of([str(stand_ins.get(word, word)) for word in words])
-    has = known_flags(module)
+    arguments = given([stand_ins.get(word, word) for word in words])
     if not {"summary", "report"} & arguments.keys():
-        arguments |= {name: value.split() for name, value in SMALL.items() if name in has}
-    if "dataset" in has and facts_of(dataset_of(module, arguments)).needs_files and "summary" not in arguments:
-        folder = Path(*arguments.get("data-dir", ["nowhere"]))
-        if not folder.exists():
-            arguments |= {"dataset": ["digits"]}
-    return module, *(word for name, values in arguments.items() for word in (f"--{name}", *values))
+        arguments = small(module, arguments)
+    return module, *(word for name, values in sorted(arguments.items()) for word in (f"--{name}", *values))
 
 
-def flags_of(words: list[str]) -> dict[str, list[str]]:
-    """The values of each flag."""
+def small(module: str, arguments: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The arguments with those that make a command's work small."""
+    flags = import_module(module).Flags
+    has = flags_of(flags)
+    asked = {name: value.split() for name, value in SMALL.items() if name in has}
+    if ONE_DEPTH & has:
+        asked["depths"] = asked["depths"][:1]
+    own = getattr(flags, "OWN", {})
+    if "image-size" in arguments or "image_size" in own:
+        asked["image-size"] = [IMAGE_SIZE]
+    (dataset,) = arguments.get("dataset", [own.get("dataset", "digits")])
+    if "dataset" in has and facts_of(dataset).needs_files and facts_of(dataset).published:
+        arguments = {name: values for name, values in arguments.items() if name not in ("dataset", "data-dir")}
+        asked |= {"dataset": ["digits"]} if "dataset" in own else {}
+    return {**arguments, **asked}
+
+
+def flags_of(command: type) -> set[str]:
+    """The flags that a command has, its own and those of the settings."""
+    own = {each.name for each in fields(command)}
+    return {name.replace("_", "-") for name in (*own - {"run"}, *(names_of(Settings) if "run" in own else ()))}
+
+
+def given(words: list[str]) -> dict[str, list[str]]:
+    """The values of each flag that a command line has."""
     flags: dict[str, list[str]] = {}
     for word in words:
         if word.startswith("--"):
@@ -53,15 +76,3 @@ def flags_of(words: list[str]) -> dict[str, list[str]]:
         else:
             flags[name].append(word)
     return flags
-
-
-def known_flags(module: str) -> set[str]:
-    """The flags that a command has."""
-    own = {each.name for each in fields(import_module(module).Flags)}
-    return {name.replace("_", "-") for name in (*own, *(names_of(Settings) if "run" in own else ()))}
-
-
-def dataset_of(module: str, arguments: Mapping[str, list[str]]) -> str:
-    """The data set that a command trains on."""
-    own = getattr(import_module(module).Flags, "OWN", {})
-    return arguments.get("dataset", [own.get("dataset", "digits")])[0]

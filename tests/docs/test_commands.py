@@ -8,9 +8,12 @@ import pytest
 from plainres.command_line import run_command
 from plainres.config import configure
 from plainres.sweeps.plan import plan_sweep
-from tests.docs.pages import COMMANDS, extras, program_of
+from tests.docs.pages import COMMANDS, PAGES, extras, program_of
+from tests.docs.short import flags_of
+from tests.environment import ROOT
 
 PYTHON = [command for command in COMMANDS if program_of(command)[1][:2] == ["python", "-m"]]
+MODULES = {f"{room}.{path.stem}" for room in ("experiments", "studies") for path in (ROOT / room).glob("[!_]*.py")}
 OTHER = {"uv run pytest", "uv run pytest -m slow", "uv run mlflow ui"}  # what else may be shown, beside uv's extras
 
 
@@ -33,10 +36,13 @@ def test_a_command_asks_for_what_can_be_trained(
 
 
 def test_every_experiment_and_study_is_shown() -> None:
-    from tests.environment import ROOT
+    assert {program_of(command)[1][2] for command in PYTHON} == MODULES
 
-    modules = {f"{room}.{path.stem}" for room in ("experiments", "studies") for path in (ROOT / room).glob("[!_]*.py")}
-    assert {program_of(command)[1][2] for command in PYTHON} == modules
+
+def test_a_flag_that_the_text_names_exists() -> None:
+    known = {"help", "extra", "pdb"} | {flag for module in MODULES for flag in flags_of(import_module(module).Flags)}
+    named = {flag for page in PAGES for span in page.spans for flag in re.findall(r"--([a-z][a-z-]*)", span)}
+    assert {flag.removeprefix("no-") for flag in named} <= known
 
 
 def test_other_commands_are_few_and_known() -> None:

@@ -5,7 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
 from urllib.error import URLError
@@ -13,16 +14,17 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 from PIL import Image
 
 from tests.docs.pages import COMMANDS, PAGES, program_of
-from tests.docs.short import Words, shortened
+from tests.docs.short import SMALL, Words, shortened
 from tests.environment import environment
+from tests.faults.commands import Commands
 
 pytestmark = pytest.mark.slow
 PYTHON = [command for command in COMMANDS if program_of(command)[1][:2] == ["python", "-m"]]
 BLOCKS = [block for page in PAGES for block in page.python if "import " in block]
-Done = dict[Words, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -46,32 +48,33 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sweep(folder: Path) -> str:
-    """The run id of the first sweep that the README asks for."""
-    done = run(shortened(PYTHON[0], {}), folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.partition("Report: ")[2].partition("/artifacts")[0].rpartition("/")[2]
+def finish(commands: Commands, folder: Path) -> Callable[[Words], None]:
+    """Runs a command to its end; once, where several commands have one shortened form."""
+
+    @cache
+    def finish(words: Words) -> None:
+        module, *arguments = words
+        code = commands.run(folder, *arguments, module=module)
+        assert code == 0, Path(f"{folder}.err").read_text()
+
+    return finish
 
 
 @pytest.fixture(scope="module")
-def done() -> Done:
-    """What has been run already: some commands have one shortened form."""
-    return {}
-
-
-def run(words: Words, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", *words]
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
+def sweep(finish: Callable[[Words], None], folder: Path) -> str:
+    """The run id of the sweep that the README's first command asks for."""
+    words = shortened(PYTHON[0], {})
+    finish(words)
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("degradation")
+    assert experiment is not None
+    (parent,) = client.search_runs([experiment.experiment_id], f"params.depths = '{SMALL['depths']}'")
+    return parent.info.run_id
 
 
 @pytest.mark.parametrize("command", PYTHON)
-def test_a_command_finishes(command: str, folder: Path, images: Path, sweep: str, done: Done) -> None:
-    stand_ins: Mapping[str, Path] = {"FOLDER": images, "RUN_ID": Path(sweep)}
-    words = shortened(command, stand_ins)
-    if words not in done:
-        done[words] = run(words, folder)
-    assert done[words].returncode == 0, done[words].stderr
-    assert done[words].stdout
+def test_a_command_finishes(command: str, finish: Callable[[Words], None], images: Path, sweep: str) -> None:
+    finish(shortened(command, {"FOLDER": str(images), "RUN_ID": sweep}))
 
 
 @pytest.mark.parametrize("block", BLOCKS)
