@@ -10,7 +10,7 @@ import tyro
 from plainres.command_line import FINISHED, RUN_FAILED, RunFlags, run_command, with_default
 from plainres.errors import BadInput
 from plainres.recipes import recipe_of
-from plainres.running.folders import check_root, default_root
+from plainres.running.checkpoint_flags import CheckpointFlags
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.sweeps.plan import Sweep, plan_sweep
 from plainres.sweeps.tuned import from_params, to_params
@@ -42,10 +42,6 @@ class Flags:
     """MLflow experiment that the runs belong to."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train every run anew, finished ones too."""
-    checkpoint_every: Annotated[int, with_default("0, as often as costs under 1 % of the time", "INT")] = 0
-    """Epochs between two checkpoints of a run; one that was interrupted goes on from its last."""
-    checkpoint_dir: Annotated[str | None, with_default("mlruns/checkpoints beside the store", "PATH")] = None
-    """Where the checkpoints lie; processes that share a store must share it, so that each run is trained once."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""
     tuned: bool = False
@@ -54,6 +50,7 @@ class Flags:
     """Database of the studies, for --tuned."""
     study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
     """What the studies' names begin with, for --tuned."""
+    checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
     run: Annotated[RunFlags, tyro.conf.arg(name="")] = field(default_factory=RunFlags)
 
 
@@ -68,11 +65,8 @@ def main(flags: Flags) -> int:
     sweep = plan_sweep(flags.variants, flags.depths, flags.seeds, **flags.run.settings)
     check_jobs(flags.jobs)
     check_experiment_name(flags.experiment_name)
-    if flags.checkpoint_every < 0:
-        raise BadInput(f"checkpoint-every {flags.checkpoint_every} is below 0")
-    checkpoints = Path(flags.checkpoint_dir) if flags.checkpoint_dir else default_root(uri)
     check_store(uri)
-    check_root(checkpoints)
+    checkpoints = flags.checkpoints.root(uri)
     if flags.tuned:
         sweep = tune(sweep, flags)
     elif flags.storage is not None or flags.study_name is not None:
@@ -94,6 +88,7 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
     """Train what the store lacks, then report."""
     from rich.console import Console
 
+    from plainres.running.local_launcher import LocalLauncher
     from plainres.sweeps.run_sweep import run_sweep
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.parents import has_report
@@ -108,11 +103,11 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
     parent_run_id = run_sweep(
         sweep,
         experiment,
-        jobs=jobs,
+        launcher=LocalLauncher(jobs),
         fresh=flags.fresh,
         console=Console(),
         checkpoints=checkpoints,
-        checkpoint_every=flags.checkpoint_every,
+        checkpoint_every=flags.checkpoints.checkpoint_every,
     )
     with reaching_store():
         rebuild = not has_report(experiment, parent_run_id)

@@ -14,7 +14,7 @@ import torch
 from plainres.config import RunConfig
 from plainres.errors import BadInput
 from plainres.running import tracked_run as run_training
-from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Stopped
+from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Started, Stopped
 from plainres.running.folders import check_root, run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
@@ -49,10 +49,10 @@ def train(config: RunConfig, job: Job, *, patient: bool = False, stop_after: int
     stop = StopSignal()
     notices = []
 
-    def tell(event: Progress | Notice) -> None:
+    def tell(event: Started | Progress | Notice) -> None:
         if isinstance(event, Notice):
             notices.append(event.text)
-        elif event.epoch == stop_after:
+        elif isinstance(event, Progress) and event.epoch == stop_after:
             signal.setitimer(signal.ITIMER_REAL, 0.05)
 
     before = [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGTERM)]

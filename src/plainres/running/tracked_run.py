@@ -1,8 +1,10 @@
 """Train one run so that nothing is lost: from its checkpoint on, by one process only, its metrics kept until sent."""
 
 import errno
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,36 +13,67 @@ from plainres.config import RunConfig
 from plainres.data import dataset_of
 from plainres.errors import BadInput, StoreAway
 from plainres.hardware import give_back_memory
-from plainres.names import DIVERGED_TAG, MODEL_FILE
-from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Stopped
+from plainres.names import DIVERGED_TAG, MODEL_FILE, TRAIN_ACCURACY, TRAIN_LOSS
+from plainres.running.events import (
+    Elsewhere,
+    Failed,
+    Finished,
+    Notice,
+    Outcome,
+    Progress,
+    Pruned,
+    Started,
+    Stopped,
+    Tell,
+)
 from plainres.running.folders import RunFolder, run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import Interrupted, StopSignal
-from plainres.tracking.journal import Journal
+from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.outages import PATIENCE, reaching_store
 from plainres.tracking.run_log import RunLog
 from plainres.tracking.runs import finished_run
 from plainres.tracking.store import first_line
-from plainres.training import Trainer
+from plainres.training import EpochRecord, Trainer
 from plainres.training.checkpoint import Rhythm, State, copy_state, load_checkpoint, save_checkpoint, save_model
 
-Tell = Callable[[Progress | Notice], None]
+
+@dataclass(frozen=True)
+class Hooks:
+    """What one caller wants of a run beside its training.
+
+    Attributes:
+        tags: further ones of the MLflow run, in place of those of the same names.
+        on_known: gets the records that were trained before a break and aren't trained again.
+        on_start: gets the trainer before it trains on.
+        on_record: gets the trainer and each record as it is trained; true ends the run there, as pruned.
+        on_trained: gets the trained trainer and a folder; the files that it writes there become artifacts.
+    """
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    on_known: Callable[[EpochRecord], None] = lambda record: None
+    on_start: Callable[[Trainer], None] = lambda trainer: None
+    on_record: Callable[[Trainer, EpochRecord], bool] = lambda trainer, record: False
+    on_trained: Callable[[Trainer, Path], None] = lambda trainer, artifacts: None
 
 
-def train_run(config: RunConfig, job: Job, tell: Tell, *, patient: bool, stop: StopSignal) -> Outcome:
+def train_run(
+    config: RunConfig, job: Job, tell: Tell, *, patient: bool, stop: StopSignal, hooks: Hooks | None = None
+) -> Outcome:
     """Train a run to its end, going on from where it was left, and store it.
 
     A patient call waits for another process that trains this run, and for a tracking store that's away; the others
-    leave the run as it is then.
+    leave the run as it is then. A run that the store has already, finished, is taken as it is.
     """
     folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
+    hooks = hooks or Hooks()
     try:
         with ExitStack() as stack:
             with stop.may_stop():
                 if not stack.enter_context(folder.held(wait=patient)):
                     return Elsewhere(config)
-            outcome = _stored(config, job) or _train(config, job, folder, tell, PATIENCE if patient else 0, stop)
-            if isinstance(outcome, Finished):
+            outcome = _stored(config, job) or _train(config, job, folder, tell, PATIENCE if patient else 0, stop, hooks)
+            if isinstance(outcome, Finished | Pruned):
                 folder.clear(outcome.run_id)
             return outcome
     except Interrupted:
@@ -63,20 +96,26 @@ def _stored(config: RunConfig, job: Job) -> Finished | None:
     except StoreAway:
         return None
     diverged = data.tags.get(DIVERGED_TAG)
-    return Finished(config, run_id, data.metrics["final/train_error"], int(diverged) if diverged else None)
+    return Finished(config, run_id, data.metrics, int(diverged) if diverged else None)
 
 
 def _train(
-    config: RunConfig, job: Job, folder: RunFolder, tell: Tell, patience: float, stop: StopSignal
-) -> Finished | Failed:
+    config: RunConfig, job: Job, folder: RunFolder, tell: Tell, patience: float, stop: StopSignal, hooks: Hooks
+) -> Finished | Pruned | Failed:
     journal = _open_journal(folder.path, job.since)
-    log = RunLog(journal, job.experiment, config, dataset_of(config), job.parent_run_id, job.source)
-    model = folder.path / MODEL_FILE
+    log = RunLog(journal, job.experiment, config, dataset_of(config), job.parent_run_id, job.source, hooks.tags)
+    artifacts = folder.path / "artifacts"
+    pruned = None
     try:
-        if not (journal.complete and model.exists()):
-            _train_epochs(config, job, folder.path, journal, log, tell, stop)
+        if journal.complete and (artifacts / MODEL_FILE).exists():
+            _tell_known(journal.entries, hooks)
+        else:
+            pruned = _train_epochs(config, job, folder.path, artifacts, journal, log, tell, stop, hooks)
         with stop.may_stop():
-            log.finish(model, patience)
+            if pruned:
+                log.prune(pruned, patience)
+            else:
+                log.finish(artifacts, patience)
     except StoreAway as away:
         return Failed(config, f"trained, but the tracking store is away ({away}); its results wait in {folder.path}")
     except Interrupted:
@@ -87,8 +126,10 @@ def _train(
         raise
     finally:
         journal.close()
+    if pruned:
+        return Pruned(config, log.run_id, pruned)
     last = journal.entries[-1]
-    return Finished(config, log.run_id, last.metrics["final/train_error"], last.step if last.diverged else None)
+    return Finished(config, log.run_id, last.metrics, last.step if last.diverged else None)
 
 
 def _open_journal(folder: Path, since: int) -> Journal:
@@ -98,15 +139,28 @@ def _open_journal(folder: Path, since: int) -> Journal:
     if journal.started >= since:
         return journal
     journal.close()
-    for path in folder.iterdir():
-        path.unlink()
+    shutil.rmtree(folder)
+    folder.mkdir()
     return Journal(folder / "journal")
 
 
+def _tell_known(entries: Sequence[Entry], hooks: Hooks) -> None:
+    for entry in entries:
+        hooks.on_known(EpochRecord(entry.step, entry.metrics, entry.diverged))
+
+
 def _train_epochs(
-    config: RunConfig, job: Job, folder: Path, journal: Journal, log: RunLog, tell: Tell, stop: StopSignal
-) -> None:
-    """Train what is left of a run into its journal, and store the model beside it."""
+    config: RunConfig,
+    job: Job,
+    folder: Path,
+    artifacts: Path,
+    journal: Journal,
+    log: RunLog,
+    tell: Tell,
+    stop: StopSignal,
+    hooks: Hooks,
+) -> int | None:
+    """Train what is left of a run into its journal, and write its artifacts; or the epoch after which it was pruned."""
     told: set[str] = set()
 
     def notice(text: str) -> None:
@@ -126,7 +180,9 @@ def _train_epochs(
     if state:
         trainer.load_state_dict(state)
         notice(f"goes on after epoch {trainer.epoch}")
-    tell(Progress(config, trainer.epoch, float("nan"), float("nan")))
+        _tell_known([entry for entry in journal.entries if entry.step <= trainer.epoch], hooks)
+    tell(Started(config, trainer.epoch))
+    hooks.on_start(trainer)
     on_disk, in_memory = Rhythm(job.checkpoint_every, 0.05), Rhythm(0, 0.005)
     unsaved: State | None = None
     records = iter(trainer)
@@ -141,7 +197,9 @@ def _train_epochs(
                 journal.add(record.epoch, record.metrics, diverged=record.diverged, last=last)
             send()
             if record.epoch > 0:
-                tell(Progress(config, record.epoch, record.metrics["loss/train"], record.metrics["accuracy/train"]))
+                tell(Progress(config, record.epoch, record.metrics[TRAIN_LOSS], record.metrics[TRAIN_ACCURACY]))
+            if hooks.on_record(trainer, record):
+                return record.epoch
             if record.epoch > 0 and not last:
                 saved = False
                 if on_disk.is_due(record.epoch):
@@ -159,7 +217,10 @@ def _train_epochs(
             with suppress(OSError):  # then the one before is the newest
                 save_checkpoint(folder, unsaved)
         raise
-    save_model(folder / MODEL_FILE, trainer.network)
+    artifacts.mkdir(exist_ok=True)
+    hooks.on_trained(trainer, artifacts)
+    save_model(artifacts / MODEL_FILE, trainer.network)  # the last: where it is, all are
+    return None
 
 
 def _reason(error: Exception) -> str:

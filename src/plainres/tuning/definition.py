@@ -73,9 +73,9 @@ class StudyPlan:
             raise BadInput(f"the pruner's warm-up of {self.pruner_warmup} epochs is outside 0 to {self.config.epochs}")
 
     @property
-    def arm(self) -> str:
-        """The network, as `plain-34`."""
-        return f"{self.config.variant}-{self.config.depth}"
+    def network(self) -> str:
+        """The arm at its depth, as `plain-34`."""
+        return self.config.network
 
     @property
     def name(self) -> str:
@@ -121,7 +121,7 @@ class StudyPlan:
 
 def study_name(prefix: str, config: RunConfig) -> str:
     """The name of a network's study, as `lr-batch-size/digits/plain-34`."""
-    return f"{prefix}/{config.dataset}/{config.variant}-{config.depth}"
+    return f"{prefix}/{config.dataset}/{config.network}"
 
 
 def run_settings(config: RunConfig) -> dict[str, Any]:
