@@ -19,6 +19,7 @@ from plainres.running.folders import check_root, run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import train_run
+from plainres.tracking.runs import finished_run
 from plainres.training import Trainer
 from tests.faults.stored import History, histories, weights, without_times
 
@@ -273,6 +274,7 @@ def test_memory_that_runs_out_comes_with_a_hint(
     )
     (run,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
     assert run.info.status == "FAILED"
+    assert finished_run(job.experiment, tiny()) is None
     assert list(Path.cwd().glob(f"mlruns/*/{run.info.run_id}/artifacts/traceback.txt"))
 
 

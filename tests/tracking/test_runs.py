@@ -1,5 +1,6 @@
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,23 +9,24 @@ from mlflow.entities import Run
 
 from plainres.config import RunConfig
 from plainres.data import load_dataset
-from plainres.tracking.runs import finished_run, log_metrics, open_experiment, tracked_run
+from plainres.running.events import Finished
+from plainres.running.job import Job
+from plainres.running.stopping import StopSignal
+from plainres.running.tracked_run import train_run
+from plainres.tracking.runs import finished_run, log_metrics, open_experiment
 from plainres.tracking.source import Source, current_source
-from plainres.training import train
 
 SOURCE = Source("0123abc", "--- a change")
 
 
 @pytest.fixture
-def trained(store: str, tiny: Callable[..., RunConfig]) -> tuple[MlflowClient, Run, RunConfig]:
+def trained(job: Job, tiny: Callable[..., RunConfig]) -> tuple[MlflowClient, Run, RunConfig]:
     """A run trained and tracked in the stock store."""
     config = tiny("residual", 14)
-    experiment = open_experiment(store, "somewhere")
-    with tracked_run(experiment, config, load_dataset("digits"), None, SOURCE) as run_id:
-        for record in train(config):
-            log_metrics(experiment.client, run_id, record.metrics, record.epoch)
-    assert finished_run(experiment, config) == run_id
-    return experiment.client, experiment.client.get_run(run_id), config
+    outcome = train_run(config, replace(job, source=SOURCE), print, patient=False, stop=StopSignal())
+    assert isinstance(outcome, Finished)
+    assert finished_run(job.experiment, config) == outcome.run_id
+    return job.experiment.client, job.experiment.client.get_run(outcome.run_id), config
 
 
 def test_a_run_logs_what_the_contract_says(trained: tuple[MlflowClient, Run, RunConfig], tmp_path: Path) -> None:
@@ -53,20 +55,6 @@ def test_a_run_logs_what_the_contract_says(trained: tuple[MlflowClient, Run, Run
         assert seen == {"grad_norm": [0, 1, 2], "final": [2]}.get(name.split("/")[0], [1, 2]), name
     diff = tmp_path / "mlruns" / run.info.experiment_id / run.info.run_id / "artifacts" / "uncommitted.diff"
     assert diff.read_text() == "--- a change"
-
-
-def test_a_run_that_fails_is_marked_and_keeps_its_traceback(store: str, tiny: Callable[..., RunConfig]) -> None:
-    experiment = open_experiment(store, "somewhere")
-    with (
-        pytest.raises(RuntimeError),
-        tracked_run(experiment, tiny(), load_dataset("digits"), None, Source("", "")) as run_id,
-    ):
-        raise RuntimeError("out of luck")
-    run = experiment.client.get_run(run_id)
-    assert run.info.status == "FAILED"
-    assert finished_run(experiment, tiny()) is None
-    traceback = Path(run.info.artifact_uri.removeprefix("file://")) / "traceback.txt"
-    assert "RuntimeError: out of luck" in traceback.read_text()
 
 
 def test_more_metrics_than_one_batch_of_mlflows_are_all_logged(store: str) -> None:

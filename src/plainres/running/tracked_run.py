@@ -72,7 +72,11 @@ def train_run(
             with stop.may_stop():
                 if not stack.enter_context(folder.held(wait=patient)):
                     return Elsewhere(config)
-            outcome = _stored(config, job) or _train(config, job, folder, tell, PATIENCE if patient else 0, stop, hooks)
+            outcome: Outcome | None = _stored(config, job)
+            if outcome:
+                tell(Notice(config, "is trained already: the store has it"))
+            else:
+                outcome = _train(config, job, folder, tell, PATIENCE if patient else 0, stop, hooks)
             if isinstance(outcome, Finished | Pruned):
                 folder.clear(outcome.run_id)
             return outcome
