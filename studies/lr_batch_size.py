@@ -90,8 +90,10 @@ def tune(plans: tuple[StudyPlan, ...], flags: Flags, uri: str, checkpoints: Path
     from optuna.exceptions import StorageInternalError
     from rich.console import Console
 
+    from plainres.running.job import Job
     from plainres.running.local_launcher import LocalLauncher
     from plainres.tracking.runs import open_experiment
+    from plainres.tracking.source import current_source
     from plainres.tracking.store import browse_hint
     from plainres.tuning.run_studies import run_studies
     from plainres.tuning.study_display import study_table
@@ -108,18 +110,10 @@ def tune(plans: tuple[StudyPlan, ...], flags: Flags, uri: str, checkpoints: Path
         console.print(words, highlight=False, soft_wrap=True)
     check_studies(plans, flags.storage)
     experiment = open_experiment(uri, flags.experiment_name)
+    job = Job(experiment, None, 0, current_source(), checkpoints, flags.checkpoints.checkpoint_every)
     jobs = flags.jobs or default_jobs(plans[0].config.device, plans[0].config.threads)
     try:
-        states = run_studies(
-            plans,
-            flags.trials,
-            flags.storage,
-            experiment,
-            launcher=LocalLauncher(jobs),
-            console=console,
-            checkpoints=checkpoints,
-            checkpoint_every=flags.checkpoints.checkpoint_every,
-        )
+        states = run_studies(plans, flags.trials, flags.storage, job, LocalLauncher(jobs), console)
     except WorkersFail as error:
         print(f"failed: {error}", file=sys.stderr)
         return RUN_FAILED

@@ -5,13 +5,12 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from optuna.trial import TrialState
 
+from plainres.running.job import Job
 from plainres.running.processes import follow_parent
 from plainres.running.stopping import StopSignal
-from plainres.tracking.runs import Experiment
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.run_studies import prepare
 from plainres.tuning.slots import slots_of
@@ -30,10 +29,10 @@ def work_alone(order: Order, name: str) -> None:
 
 
 def test_four_processes_share_a_study_and_a_killed_one_leaves_no_gap(
-    postgresql: str, experiment: Experiment, tiny_plans: Callable[..., tuple[StudyPlan, ...]]
+    postgresql: str, job: Job, tiny_plans: Callable[..., tuple[StudyPlan, ...]]
 ) -> None:
     (plan,) = tiny_plans(epochs=3, batch_sizes=(64, 128))
-    storage, order = prepare((plan,), BUDGET, postgresql, experiment, Path.cwd() / "checkpoints", checkpoint_every=1)
+    storage, order = prepare((plan,), BUDGET, postgresql, job)
     study = load_study(storage, plan)
     # Processes of their own that share the import of torch, which takes longer than the test.
     context = multiprocessing.get_context("forkserver")
@@ -73,8 +72,8 @@ def test_four_processes_share_a_study_and_a_killed_one_leaves_no_gap(
     assert len({trial.user_attrs[WORKER] for trial in state.done}) >= 2
     # Every trial is one run, that of the killed one and of the one that went on with it the same, with every epoch
     # once; and the study knows the epochs of before.
-    client = experiment.client
-    found = histories(experiment.tracking_uri, "tuning")
+    client = job.experiment.client
+    found = histories(job.experiment.tracking_uri, "somewhere")
     assert {run_id for run_id, _ in found.values()} == {trial.user_attrs["run_id"] for trial in state.done}
     for trial in state.done:
         assert client.get_run(trial.user_attrs["run_id"]).info.status == "FINISHED"

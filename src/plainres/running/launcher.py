@@ -49,11 +49,10 @@ Happening = Told | Returned | Died
 
 
 class Launcher(Protocol):
-    """Carries out tasks, so many at a time."""
+    """Carries out tasks."""
 
-    @property
-    def jobs(self) -> int:
-        """How many tasks at a time."""
+    jobs: int
+    """How many at a time."""
 
     def run(self, tasks: deque[Task]) -> Generator[Happening | None, None, None]:
         """Carry out the tasks of a queue, the first first, and tell what happens; None when nothing did for a second.

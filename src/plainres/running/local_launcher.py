@@ -5,6 +5,7 @@ import signal
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -19,16 +20,11 @@ from plainres.tracking.store import first_line
 SECONDS_TO_WAIT = 1.0  # for something to happen
 
 
+@dataclass
 class LocalLauncher(Launcher):
     """So many worker processes, each of which carries out one task after another."""
 
-    def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
-
-    @property
-    def jobs(self) -> int:
-        """How many workers."""
-        return self._jobs
+    jobs: int
 
     def run(self, tasks: deque[Task]) -> Generator[Happening | None, None, None]:
         """See `Launcher`."""

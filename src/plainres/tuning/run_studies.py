@@ -2,7 +2,7 @@
 
 import time
 from contextlib import closing, suppress
-from pathlib import Path
+from dataclasses import replace
 
 from optuna import Study
 from optuna.storages import RDBStorage
@@ -12,8 +12,7 @@ from plainres.errors import StoreAway, StoreRefuses
 from plainres.running.job import Job
 from plainres.running.launcher import AtOnce, Launcher
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
-from plainres.tracking.runs import Experiment, set_status
-from plainres.tracking.source import current_source
+from plainres.tracking.runs import set_status
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import queue_failed_again
 from plainres.tuning.state import StudyState, study_state
@@ -26,29 +25,22 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def run_studies(
-    plans: tuple[StudyPlan, ...],
-    budget: int,
-    storage_url: str,
-    experiment: Experiment,
-    *,
-    launcher: Launcher,
-    console: Console,
-    checkpoints: Path,
-    checkpoint_every: int = 0,
+    plans: tuple[StudyPlan, ...], budget: int, storage_url: str, job: Job, launcher: Launcher, console: Console
 ) -> list[StudyState]:
     """Bring every study to `budget` trials, whoever trains them, and store its report with its MLflow run.
 
-    An interrupt leaves the trials in flight with checkpoints, from which they go on at the next start.
+    An interrupt leaves the trials in flight with checkpoints, from which they go on at the next start. The job is what
+    all trials have in common, but for their parents, which are the studies' runs.
 
     Raises:
         StoreAway: the tracking store went away and isn't back; the studies have what was found.
     """
-    storage, order = prepare(plans, budget, storage_url, experiment, checkpoints, checkpoint_every)
+    storage, order = prepare(plans, budget, storage_url, job)
     run_ids = [order.jobs[plan.name].parent_run_id or "" for plan in plans]
 
     def set_statuses(statuses: list[str]) -> None:
         for run_id, status in zip(run_ids, statuses, strict=True):
-            set_status(experiment, run_id, status)
+            set_status(job.experiment, run_id, status)
 
     try:
         studies = {plan: load_study(storage, plan) for plan in plans}
@@ -68,14 +60,7 @@ def run_studies(
     return states
 
 
-def prepare(
-    plans: tuple[StudyPlan, ...],
-    budget: int,
-    storage_url: str,
-    experiment: Experiment,
-    checkpoints: Path,
-    checkpoint_every: int = 0,
-) -> tuple[RDBStorage, Order]:
+def prepare(plans: tuple[StudyPlan, ...], budget: int, storage_url: str, job: Job) -> tuple[RDBStorage, Order]:
     """Open or make the studies and their MLflow runs; the storage and the workers' order.
 
     Raises:
@@ -84,13 +69,12 @@ def prepare(
     """
     storage = open_storage(storage_url)
     open_studies(storage, plans)
-    source = current_source()
     jobs = {}
     with reaching_store():
         for plan in plans:
             key = load_study(storage, plan).user_attrs[KEY]
-            run_id = open_study_run(experiment, plan, key, storage_url, source)
-            jobs[plan.name] = Job(experiment, run_id, 0, source, checkpoints, checkpoint_every)
+            run_id = open_study_run(job.experiment, plan, key, storage_url, job.source)
+            jobs[plan.name] = replace(job, parent_run_id=run_id)
     return storage, Order(storage_url, plans, budget, jobs)
 
 
