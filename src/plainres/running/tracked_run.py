@@ -26,7 +26,7 @@ from plainres.running.events import (
     Stopped,
     Tell,
 )
-from plainres.running.folders import RunFolder, run_folder
+from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import Interrupted, StopSignal
 from plainres.tracking.journal import Entry, Journal
@@ -66,17 +66,13 @@ def train_run(
     leave the run as it is then. A run that the store has already, finished, is taken as it is.
     """
     folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
-    hooks = hooks or Hooks()
+    run = _Run(config, job, folder.path, tell, stop, hooks or Hooks())
     try:
         with ExitStack() as stack:
             with stop.may_stop():
                 if not stack.enter_context(folder.held(wait=patient)):
                     return Elsewhere(config)
-            outcome: Outcome | None = _stored(config, job)
-            if outcome:
-                tell(Notice(config, "is trained already: the store has it"))
-            else:
-                outcome = _train(config, job, folder, tell, PATIENCE if patient else 0, stop, hooks)
+            outcome = run.stored() or run.train(PATIENCE if patient else 0)
             if isinstance(outcome, Finished | Pruned):
                 folder.clear(outcome.run_id)
             return outcome
@@ -89,51 +85,138 @@ def train_run(
             give_back_memory(config.device)
 
 
-def _stored(config: RunConfig, job: Job) -> Finished | None:
-    """The run as another process has finished it meanwhile."""
-    try:
-        with reaching_store():
-            run_id = finished_run(job.experiment, config, job.since)
-            if run_id is None:
-                return None
-            data = job.experiment.client.get_run(run_id).data
-    except StoreAway:
-        return None
-    diverged = data.tags.get(DIVERGED_TAG)
-    return Finished(config, run_id, data.metrics, int(diverged) if diverged else None)
+@dataclass(frozen=True)
+class _Run:
+    """A run whose folder's lock is held."""
 
+    config: RunConfig
+    job: Job
+    folder: Path
+    tell: Tell
+    stop: StopSignal
+    hooks: Hooks
 
-def _train(
-    config: RunConfig, job: Job, folder: RunFolder, tell: Tell, patience: float, stop: StopSignal, hooks: Hooks
-) -> Finished | Pruned | Failed:
-    journal = _open_journal(folder.path, job.since)
-    log = RunLog(journal, job.experiment, config, dataset_of(config), job.parent_run_id, job.source, hooks.tags)
-    artifacts = folder.path / "artifacts"
-    pruned = None
-    try:
-        if journal.complete and (artifacts / MODEL_FILE).exists():
-            _tell_known(journal.entries, hooks)
-        else:
-            pruned = _train_epochs(config, job, folder.path, artifacts, journal, log, tell, stop, hooks)
-        with stop.may_stop():
-            if pruned:
-                log.prune(pruned, patience)
+    @property
+    def artifacts(self) -> Path:
+        """The folder of what is stored with the run in the end; once the model is there, all is."""
+        return self.folder / "artifacts"
+
+    def stored(self) -> Finished | None:
+        """The run as another process has finished it meanwhile."""
+        try:
+            with reaching_store():
+                run_id = finished_run(self.job.experiment, self.config, self.job.since)
+                if run_id is None:
+                    return None
+                data = self.job.experiment.client.get_run(run_id).data
+        except StoreAway:
+            return None
+        self.tell(Notice(self.config, "is trained already: the store has it"))
+        diverged = data.tags.get(DIVERGED_TAG)
+        return Finished(self.config, run_id, data.metrics, int(diverged) if diverged else None)
+
+    def train(self, patience: float) -> Finished | Pruned | Failed:
+        """Train what is left of it, and store what the store lacks."""
+        config, job, folder = self.config, self.job, self.folder
+        journal = _open_journal(folder, job.since)
+        log = RunLog(
+            journal, job.experiment, config, dataset_of(config), job.parent_run_id, job.source, self.hooks.tags
+        )
+        pruned: int | None = None
+        try:
+            if journal.complete and (self.artifacts / MODEL_FILE).exists():
+                self._tell_known(journal.entries)
             else:
-                log.finish(artifacts, patience)
-    except StoreAway as away:
-        return Failed(config, f"trained, but the tracking store is away ({away}); its results wait in {folder.path}")
-    except Interrupted:
-        log.end("KILLED")
-        raise
-    except Exception:
-        log.end("FAILED")
-        raise
-    finally:
-        journal.close()
-    if pruned:
-        return Pruned(config, log.run_id, pruned)
-    last = journal.entries[-1]
-    return Finished(config, log.run_id, last.metrics, last.step if last.diverged else None)
+                pruned = self._train_epochs(journal, log)
+            with self.stop.may_stop():
+                if pruned:
+                    log.prune(pruned, patience)
+                else:
+                    log.finish(self.artifacts, patience)
+        except StoreAway as away:
+            return Failed(config, f"trained, but the tracking store is away ({away}); its results wait in {folder}")
+        except Interrupted:
+            log.end("KILLED")
+            raise
+        except Exception:
+            log.end("FAILED")
+            raise
+        finally:
+            journal.close()
+        if pruned:
+            return Pruned(config, log.run_id, pruned)
+        last = journal.entries[-1]
+        return Finished(config, log.run_id, last.metrics, last.step if last.diverged else None)
+
+    def _tell_known(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.hooks.on_known(EpochRecord(entry.step, entry.metrics, entry.diverged))
+
+    def _train_epochs(self, journal: Journal, log: RunLog) -> int | None:
+        """Train into the journal and write the artifacts; or the epoch after which the run was pruned."""
+        config, folder, stop = self.config, self.folder, self.stop
+        told: set[str] = set()
+
+        def notice(text: str) -> None:
+            if text not in told:
+                told.add(text)
+                self.tell(Notice(config, text))
+
+        def send() -> None:
+            with stop.may_stop():  # a store that hangs mustn't hold up an interrupt
+                away = log.send()
+            if away:
+                notice(f"the tracking store is away ({away}): metrics are kept in {folder} until it's back")
+
+        send()  # so that the run is seen in MLflow from its beginning
+        trainer = Trainer(config)
+        state = load_checkpoint(folder, journal.last_step, notice)
+        if state:
+            trainer.load_state_dict(state)
+            notice(f"goes on after epoch {trainer.epoch}")
+            self._tell_known([entry for entry in journal.entries if entry.step <= trainer.epoch])
+        self.tell(Started(config, trainer.epoch))
+        self.hooks.on_start(trainer)
+        on_disk, in_memory = Rhythm(self.job.checkpoint_every, 0.05), Rhythm(0, 0.005)
+        unsaved: State | None = None
+        records = iter(trainer)
+        try:
+            while True:
+                with stop.may_stop():
+                    record = next(records, None)
+                if record is None:
+                    break
+                last = record.diverged or record.epoch == config.epochs
+                if record.epoch > journal.last_step:
+                    journal.add(record.epoch, record.metrics, diverged=record.diverged, last=last)
+                send()
+                if record.epoch > 0:
+                    self.tell(
+                        Progress(config, record.epoch, record.metrics[TRAIN_LOSS], record.metrics[TRAIN_ACCURACY])
+                    )
+                if self.hooks.on_record(trainer, record):
+                    return record.epoch
+                if record.epoch > 0 and not last:
+                    saved = False
+                    if on_disk.is_due(record.epoch):
+                        try:
+                            with on_disk.timed():
+                                save_checkpoint(folder, trainer.state_dict())
+                            saved, unsaved = True, None
+                        except OSError as error:
+                            notice(f"checkpoints can't be written ({error.strerror}): training goes on without")
+                    if not saved and in_memory.is_due(record.epoch):
+                        with in_memory.timed():  # an interrupt comes in the middle of an epoch
+                            unsaved = copy_state(trainer.state_dict())
+        except Interrupted:
+            if unsaved:
+                with suppress(OSError):  # then the one before is the newest
+                    save_checkpoint(folder, unsaved)
+            raise
+        self.artifacts.mkdir(exist_ok=True)
+        self.hooks.on_trained(trainer, self.artifacts)
+        save_model(self.artifacts / MODEL_FILE, trainer.network)
+        return None
 
 
 def _open_journal(folder: Path, since: int) -> Journal:
@@ -146,85 +229,6 @@ def _open_journal(folder: Path, since: int) -> Journal:
     shutil.rmtree(folder)
     folder.mkdir()
     return Journal(folder / "journal")
-
-
-def _tell_known(entries: Sequence[Entry], hooks: Hooks) -> None:
-    for entry in entries:
-        hooks.on_known(EpochRecord(entry.step, entry.metrics, entry.diverged))
-
-
-def _train_epochs(
-    config: RunConfig,
-    job: Job,
-    folder: Path,
-    artifacts: Path,
-    journal: Journal,
-    log: RunLog,
-    tell: Tell,
-    stop: StopSignal,
-    hooks: Hooks,
-) -> int | None:
-    """Train what is left of a run into its journal, and write its artifacts; or the epoch after which it was pruned."""
-    told: set[str] = set()
-
-    def notice(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            tell(Notice(config, text))
-
-    def send() -> None:
-        with stop.may_stop():  # a store that hangs mustn't hold up an interrupt
-            away = log.send()
-        if away:
-            notice(f"the tracking store is away ({away}): metrics are kept in {folder} until it's back")
-
-    send()  # so that the run is seen in MLflow from its beginning
-    trainer = Trainer(config)
-    state = load_checkpoint(folder, journal.last_step, notice)
-    if state:
-        trainer.load_state_dict(state)
-        notice(f"goes on after epoch {trainer.epoch}")
-        _tell_known([entry for entry in journal.entries if entry.step <= trainer.epoch], hooks)
-    tell(Started(config, trainer.epoch))
-    hooks.on_start(trainer)
-    on_disk, in_memory = Rhythm(job.checkpoint_every, 0.05), Rhythm(0, 0.005)
-    unsaved: State | None = None
-    records = iter(trainer)
-    try:
-        while True:
-            with stop.may_stop():
-                record = next(records, None)
-            if record is None:
-                break
-            last = record.diverged or record.epoch == config.epochs
-            if record.epoch > journal.last_step:
-                journal.add(record.epoch, record.metrics, diverged=record.diverged, last=last)
-            send()
-            if record.epoch > 0:
-                tell(Progress(config, record.epoch, record.metrics[TRAIN_LOSS], record.metrics[TRAIN_ACCURACY]))
-            if hooks.on_record(trainer, record):
-                return record.epoch
-            if record.epoch > 0 and not last:
-                saved = False
-                if on_disk.is_due(record.epoch):
-                    try:
-                        with on_disk.timed():
-                            save_checkpoint(folder, trainer.state_dict())
-                        saved, unsaved = True, None
-                    except OSError as error:
-                        notice(f"checkpoints can't be written ({error.strerror}): training goes on without")
-                if not saved and in_memory.is_due(record.epoch):
-                    with in_memory.timed():  # an interrupt comes in the middle of an epoch
-                        unsaved = copy_state(trainer.state_dict())
-    except Interrupted:
-        if unsaved:
-            with suppress(OSError):  # then the one before is the newest
-                save_checkpoint(folder, unsaved)
-        raise
-    artifacts.mkdir(exist_ok=True)
-    hooks.on_trained(trainer, artifacts)
-    save_model(artifacts / MODEL_FILE, trainer.network)  # the last: where it is, all are
-    return None
 
 
 def _reason(error: Exception) -> str:
