@@ -10,7 +10,7 @@ import tyro
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.running.folders import check_root, default_root
+from plainres.running.checkpoint_flags import CheckpointFlags
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.settings import Settings
 from plainres.sweeps.arms import parse_arm
@@ -45,10 +45,6 @@ class Flags:
     """MLflow experiment that the runs belong to."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train every run anew, finished ones too."""
-    checkpoint_every: Annotated[int, with_default("0, as often as costs under 1 % of the time", "INT")] = 0
-    """Epochs between two checkpoints of a run; one that was interrupted goes on from its last."""
-    checkpoint_dir: Annotated[str | None, with_default("mlruns/checkpoints beside the store", "PATH")] = None
-    """Where the checkpoints lie; processes that share a store must share it, so that each run is trained once."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""
     tuned: bool = False
@@ -57,6 +53,7 @@ class Flags:
     """Database of the studies, for --tuned."""
     study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
     """What the studies' names begin with, for --tuned."""
+    checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
     run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
 
@@ -71,11 +68,8 @@ def main(flags: Flags) -> int:
     sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, **flags.run.values)
     check_jobs(flags.jobs)
     check_experiment_name(flags.experiment_name)
-    if flags.checkpoint_every < 0:
-        raise BadInput(f"checkpoint-every {flags.checkpoint_every} is below 0")
-    checkpoints = Path(flags.checkpoint_dir) if flags.checkpoint_dir else default_root(uri)
     check_store(uri)
-    check_root(checkpoints)
+    checkpoints = flags.checkpoints.root(uri)
     if flags.tuned:
         sweep = tune(sweep, flags)
     elif flags.storage is not None or flags.study_name is not None:
@@ -100,6 +94,7 @@ def tune(sweep: Sweep, flags: Flags) -> Sweep:
 
 def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:
     """Train what the store lacks, then report."""
+    from plainres.running.local_launcher import LocalLauncher
     from plainres.sweeps.run_sweep import run_sweep
     from plainres.terminal import console
     from plainres.tracking.outages import reaching_store
@@ -115,11 +110,11 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
     parent_run_id = run_sweep(
         sweep,
         experiment,
-        jobs=jobs,
+        launcher=LocalLauncher(jobs),
         fresh=flags.fresh,
         console=console(),
         checkpoints=checkpoints,
-        checkpoint_every=flags.checkpoint_every,
+        checkpoint_every=flags.checkpoints.checkpoint_every,
     )
     with reaching_store():
         rebuild = not has_report(experiment, parent_run_id)

@@ -3,18 +3,20 @@
 `python -m experiments.image_classification --help`.
 """
 
+import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
-from plainres.command_line import FINISHED, recipe_settings, run_command
+from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command
 from plainres.config import configure
 from plainres.data.catalogue import facts_of
+from plainres.errors import Terminated
+from plainres.running.checkpoint_flags import CheckpointFlags
 from plainres.settings import RunConfig, Settings
 from plainres.tracking.store import browse_hint, check_experiment_name, check_store, tracking_uri
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from plainres.networks.summary import NetworkSummary
-    from plainres.tracking.runs import Experiment
+    from plainres.running.events import Outcome
+    from plainres.running.job import Job
     from plainres.training import EpochRecord, Trainer
 
 PROGRAM = "uv run python -m experiments.image_classification"
@@ -53,7 +56,8 @@ class Flags:
     """Train one network on a few images and look at it: its layers, its progress, and what it takes for what.
 
     By default a ResNet-18 on 256 images of MNIST. The run is tracked in MLflow (MLFLOW_TRACKING_URI, or mlflow.db in
-    this folder). Exit code: 0 finished, 1 the tracking store went away, 2 bad input, 130 interrupted.
+    this folder); one that was interrupted goes on where it was, and a finished one isn't trained again.
+    Exit code: 0 finished, 1 the run failed or the tracking store went away, 2 bad input, 130 interrupted.
     """
 
     OWN: ClassVar[Mapping[str, Any]] = TUTORIAL
@@ -70,6 +74,7 @@ class Flags:
     """Give the summary a row for each layer, not only for each stage."""
     experiment_name: str = "image-classification"
     """MLflow experiment that the run belongs to."""
+    checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
     run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=lambda: recipe_settings(TUTORIAL))
 
 
@@ -82,7 +87,7 @@ def main(flags: Flags) -> int:
     check_experiment_name(flags.experiment_name)
     uri = tracking_uri()
     check_store(uri)
-    return classify(config, flags, uri)
+    return classify(config, flags, uri, flags.checkpoints.root(uri))
 
 
 def summary_of(config: RunConfig) -> "NetworkSummary":
@@ -101,60 +106,47 @@ def summary_of(config: RunConfig) -> "NetworkSummary":
     return summarize(network, (channels, config.image_size or height, config.image_size or width))
 
 
-def classify(config: RunConfig, flags: Flags, uri: str) -> int:
+def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> int:
     """Train the network, tracked, and print what came out."""
     from rich.console import Console
 
     from plainres.data import dataset_of
+    from plainres.names import FINAL_TEST_ERROR, FINAL_TEST_LOSS
+    from plainres.running.events import Failed, Finished
+    from plainres.running.job import Job
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.runs import open_experiment
+    from plainres.tracking.source import current_source
 
-    dataset_of(config)  # before anything is written
+    dataset = dataset_of(config)  # before anything is written
     experiment = open_experiment(uri, flags.experiment_name)
     console = Console(highlight=False, soft_wrap=True)
     console.print(summary_of(config).table(layers=flags.layers), markup=False)
+    sizes = ", ".join(f"{size} {split}" for split, size in dataset.sizes.items())
+    console.print(f"\n{config.name} on {config.dataset}: {sizes} images")
+    job = Job(experiment, None, "", current_source(), checkpoints, flags.checkpoints.checkpoint_every)
+    outcome = train(config, job, console)
+    if isinstance(outcome, Failed):
+        print(f"failed: {outcome.reason}; the same command goes on", file=sys.stderr)
+        return RUN_FAILED
+    assert isinstance(outcome, Finished)
+    loss, error = outcome.metrics[FINAL_TEST_LOSS], outcome.metrics[FINAL_TEST_ERROR]
+    console.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
     with reaching_store():
-        artifacts = train_tracked(config, experiment, console)
+        artifacts = experiment.client.get_run(outcome.run_id).info.artifact_uri.removeprefix("file://")
     console.print(f"\nPictures: {artifacts}/confusion.png and predictions.png")
     console.print(f"Browse: {browse_hint(uri, experiment.experiment_id)}")
     return FINISHED
 
 
-def train_tracked(config: RunConfig, experiment: "Experiment", console: "Console") -> str:
-    """Train the run, log it and what the network takes each test image for; where its artifacts are."""
-    from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
-    from plainres.names import DIVERGED_TAG
-    from plainres.tracking.artifacts import artifact_location, log_artifact
-    from plainres.tracking.runs import log_metrics, tracked_run
-    from plainres.tracking.source import current_source
-    from plainres.training import Trainer
-
-    trainer = Trainer(config)
-    dataset = trainer.dataset
-    client = experiment.client
-    sizes = ", ".join(f"{size} {split}" for split, size in dataset.sizes.items())
-    console.print(f"\n{config.name} on {config.dataset}: {sizes} images")
-    with tracked_run(experiment, config, dataset, None, current_source()) as run_id:
-        for record in shown(trainer, console):
-            log_metrics(client, run_id, record.metrics, record.epoch)
-            if record.diverged:
-                client.set_tag(run_id, DIVERGED_TAG, record.epoch)
-        loss, error = record.metrics["final/test_loss"], record.metrics["final/test_error"]
-        console.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
-        table = prediction_table(dataset.test.labels, trainer.predict(trainer.test_split), dataset.class_names)
-        with TemporaryDirectory() as folder:
-            table.to_csv(Path(folder) / "predictions.csv", index=False)
-            draw_confusion(table, dataset.class_names).savefig(Path(folder) / "confusion.png", dpi=200)
-            draw_predictions(dataset.test, table).savefig(Path(folder) / "predictions.png", dpi=200)
-            log_artifact(experiment.tracking_uri, run_id, Path(folder))
-    return artifact_location(experiment.tracking_uri, run_id)
-
-
-def shown(trainer: "Trainer", console: "Console") -> "Iterator[EpochRecord]":
-    """The records of a training, shown as they come: a bar for the steps of an epoch, and a line after each."""
+def train(config: RunConfig, job: "Job", console: "Console") -> "Outcome":
+    """Train the run, shown as it goes on: a bar for the steps of an epoch, and a line after each."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    epochs = trainer.config.epochs
+    from plainres.running.events import Notice, Stopped
+    from plainres.running.stopping import StopSignal
+    from plainres.running.tracked_run import Hooks, train_run
+
     columns = (
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
         BarColumn(),
@@ -162,15 +154,40 @@ def shown(trainer: "Trainer", console: "Console") -> "Iterator[EpochRecord]":
         TextColumn("steps"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=trainer.steps, epoch=1, epochs=epochs)
-        trainer.after_step = lambda: progress.advance(task)
-        for record in trainer:
+    stop = StopSignal()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar, stop.listening():
+        task = bar.add_task("", total=None, epoch=1, epochs=config.epochs)
+
+        def show_steps(trainer: "Trainer") -> None:
+            trainer.after_step = lambda: bar.advance(task)
+            bar.update(task, total=trainer.steps, epoch=trainer.epoch + 1)
+
+        def show(trainer: "Trainer", record: "EpochRecord") -> bool:
             if record.epoch > 0:
-                console.print(f"epoch {record.epoch}/{epochs}  {epoch_text(record, trainer)}")
-                if record.epoch < epochs:
-                    progress.reset(task, epoch=record.epoch + 1)
-            yield record
+                console.print(f"epoch {record.epoch}/{config.epochs}  {epoch_text(record, trainer)}")
+                bar.reset(task, epoch=min(record.epoch + 1, config.epochs))
+            return False
+
+        def notice(event: object) -> None:
+            if isinstance(event, Notice):
+                console.print(event.text, markup=False)
+
+        hooks = Hooks(on_start=show_steps, on_record=show, on_trained=draw)
+        outcome = train_run(config, job, notice, patient=True, stop=stop, hooks=hooks)
+    if isinstance(outcome, Stopped):
+        raise Terminated if stop.came == signal.SIGTERM else KeyboardInterrupt
+    return outcome
+
+
+def draw(trainer: "Trainer", folder: Path) -> None:
+    """Write what the trained network takes each test image for, as a table and as pictures."""
+    from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
+
+    dataset = trainer.dataset
+    table = prediction_table(dataset.test.labels, trainer.predict(trainer.test_split), dataset.class_names)
+    table.to_csv(folder / "predictions.csv", index=False)
+    draw_confusion(table, dataset.class_names).savefig(folder / "confusion.png", dpi=200)
+    draw_predictions(dataset.test, table).savefig(folder / "predictions.png", dpi=200)
 
 
 def epoch_text(record: "EpochRecord", trainer: "Trainer") -> str:

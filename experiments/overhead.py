@@ -54,8 +54,10 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     from rich.console import Console
 
     from plainres.running.display import LiveDisplay
-    from plainres.running.events import Progress
-    from plainres.tracking.runs import log_metrics, open_experiment, tracked_run
+    from plainres.running.events import Progress, Started
+    from plainres.tracking.journal import Journal
+    from plainres.tracking.run_log import RunLog
+    from plainres.tracking.runs import log_metrics, open_experiment
     from plainres.tracking.source import current_source
     from plainres.training import Trainer
 
@@ -66,19 +68,21 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     pairs = []
     with TemporaryDirectory() as folder, (Path(folder) / "screen").open("w") as screen:
         experiment = open_experiment(f"sqlite:///{Path(folder) / 'mlflow.db'}", "overhead")
+        (Path(folder) / "artifacts").mkdir()
+        log = RunLog(Journal(Path(folder) / "journal"), experiment, config, trainer.dataset, None, source, {})
         started = perf_counter()
-        with tracked_run(experiment, config, trainer.dataset, None, source) as run_id:
-            pass
+        log.finish(Path(folder) / "artifacts", patience=0)
         run_seconds = perf_counter() - started
         records = iter(trainer)
         for record in records:  # initialisation and the first epoch warm up
             if record.epoch == 1:
                 break
         with LiveDisplay(Console(file=screen, force_terminal=True), [trainer.config]) as display:
+            display.show(Started(trainer.config, 1))
             for _ in range(count):
                 started = perf_counter()
                 record = next(records)
-                log_metrics(experiment.client, run_id, record.metrics, record.epoch)
+                log_metrics(experiment.client, log.run_id, record.metrics, record.epoch)
                 display.show(Progress(trainer.config, record.epoch, record.metrics["loss/train"], 0.0))
                 evidence = perf_counter() - started
                 display.live.stop()

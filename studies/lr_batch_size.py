@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -9,7 +10,8 @@ import tyro
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.running.jobs import check_jobs
+from plainres.running.checkpoint_flags import CheckpointFlags
+from plainres.running.jobs import check_jobs, default_jobs
 from plainres.settings import Settings
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
@@ -57,6 +59,7 @@ class Flags:
     """Trials trained side by side by this command."""
     experiment_name: str = "lr_batch_size"
     """MLflow experiment that the runs belong to."""
+    checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
     run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
 
@@ -78,20 +81,24 @@ def main(flags: Flags) -> int:
         raise BadInput(f"trials {flags.trials} is below 1")
     check_jobs(flags.jobs)
     check_experiment_name(flags.experiment_name)
-    check_store(tracking_uri())
+    uri = tracking_uri()
+    check_store(uri)
     check_storage(flags.storage)
-    return tune(plans, flags)
+    return tune(plans, flags, uri, flags.checkpoints.root(uri))
 
 
-def tune(plans: tuple[StudyPlan, ...], flags: Flags) -> int:
+def tune(plans: tuple[StudyPlan, ...], flags: Flags, uri: str, checkpoints: Path) -> int:
     """Run the studies, then print what they came to."""
     from optuna.exceptions import StorageInternalError
     from rich.console import Console
 
+    from plainres.running.job import Job
+    from plainres.running.local_launcher import LocalLauncher
     from plainres.tracking.runs import open_experiment
+    from plainres.tracking.source import current_source
     from plainres.tracking.store import browse_hint
     from plainres.tuning.run_studies import run_studies
-    from plainres.tuning.study_display import arm_table
+    from plainres.tuning.study_display import study_table
     from plainres.tuning.trial_workers import WorkersFail
 
     console = Console()
@@ -103,11 +110,12 @@ def tune(plans: tuple[StudyPlan, ...], flags: Flags) -> int:
         lr, batch_size = plans[0].config.lr, plans[0].config.batch_size
         words = f"The recipe's learning rate {lr:g} with batch size {batch_size} is outside the space: no trial has it."
         console.print(words, highlight=False, soft_wrap=True)
-    uri = tracking_uri()
     check_studies(plans, flags.storage)
     experiment = open_experiment(uri, flags.experiment_name)
+    job = Job(experiment, None, "", current_source(), checkpoints, flags.checkpoints.checkpoint_every)
+    jobs = flags.jobs or default_jobs(plans[0].config.device, plans[0].config.threads)
     try:
-        states = run_studies(plans, flags.trials, flags.storage, experiment, jobs=flags.jobs, console=console)
+        states = run_studies(plans, flags.trials, flags.storage, job, LocalLauncher(jobs), console)
     except WorkersFail as error:
         print(f"failed: {error}", file=sys.stderr)
         return RUN_FAILED
@@ -115,8 +123,8 @@ def tune(plans: tuple[StudyPlan, ...], flags: Flags) -> int:
         lost = f"storage {without_credentials(flags.storage)} was lost; the same command goes on when it is back"
         print(f"failed: {lost}", file=sys.stderr)
         return RUN_FAILED
-    console.print(arm_table(states))
-    failures = [f"{state.plan.arm}: {reason}" for state in states for reason in state.failures]
+    console.print(study_table(states))
+    failures = [f"{state.plan.network}: {reason}" for state in states for reason in state.failures]
     for line in failures:
         console.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"\nStudies: {without_credentials(flags.storage)}", highlight=False, soft_wrap=True)

@@ -33,7 +33,7 @@ def resolve_device(device: str, precision: str) -> tuple[str, str]:
 
 def cuda_is_available() -> bool:
     """Whether the driver reports a GPU and torch can use it."""
-    if not _driver_reports_gpu():
+    if not gpu_count():
         return False
     import torch
 
@@ -68,12 +68,12 @@ def give_back_memory(device: str) -> None:
         torch.cuda.empty_cache()
 
 
-def _driver_reports_gpu() -> bool:
-    """Ask the CUDA driver, not torch: answers in milliseconds where there is none."""
+def gpu_count() -> int:
+    """How many GPUs the CUDA driver reports; unlike torch it answers in milliseconds where there is none."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
-        return False
+        return 0
     count = ctypes.c_int(0)
     succeeded: bool = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
-    return succeeded and count.value > 0
+    return count.value if succeeded else 0

@@ -33,7 +33,7 @@ ATTEMPT_TAG = "attempt"  # its journal's, by which it is found if its id was nev
 GENERATION_TAG = "generation"  # the fresh sweep's that it was trained for; a sweep's parent run has it too
 DIVERGED_TAG = "diverged"  # the epoch in which its loss was no longer finite
 COMMIT_TAG = "commit"
-STATE_TAG = "state"  # of a trial: complete, pruned or failed
+PRUNED_TAG = "pruned_epoch"  # of a run that was stopped early: its last epoch
 TRIAL_TAG = "trial"
 
 # Tags of a sweep's or a study's parent run.

@@ -1,5 +1,7 @@
 import gzip
+import os
 import re
+import signal
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -119,16 +121,35 @@ def test_mnists_files_are_drawn_from_and_resized(here: Here, tmp_path: Path) -> 
     assert "residual-18-seed0 on mnist: 230 train, 26 validation, 128 test images" in output
 
 
-def test_an_interrupt_ends_the_run_as_killed(here: Here, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+def test_an_interrupted_run_goes_on_and_ends_with_its_pictures(
+    here: Here, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [*TINY, "--checkpoint-every", "1"]
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
 
-    monkeypatch.setattr("experiments.image_classification.epoch_text", interrupt)
-    code, _, errors = here(*TINY)
-    assert code == 130
-    assert "python -m experiments.image_classification --dataset digits" in errors
-    client, run_id = only_run(store)
-    assert client.get_run(run_id).info.status == "KILLED"
+        def interrupt(*_: object, number: int = number) -> str:
+            os.kill(os.getpid(), number)
+            return "the last for now"
+
+        with monkeypatch.context() as interrupted:
+            interrupted.setattr("experiments.image_classification.epoch_text", interrupt)
+            ended, output, errors = here(*command)
+        assert ended == code
+        assert "python -m experiments.image_classification --dataset digits" in errors
+        client, run_id = only_run(store)
+        assert client.get_run(run_id).info.status == "KILLED"
+        assert output.count("the last for now") == 1
+    code, output, errors = here(*command)
+    assert (code, errors) == (0, "")
+    assert "goes on after epoch 2" in output
+    assert {"predictions.csv", "confusion.png", "predictions.png", "model.pt"} <= {
+        file.path for file in client.list_artifacts(run_id)
+    }
+    assert [metric.step for metric in client.get_metric_history(run_id, "loss/train")] == [1, 2, 3]
+    code, again, _ = here(*command)  # it's trained: what came of it is shown once more
+    assert (code, "epoch 3/3" in again, "is trained already" in again) == (0, False, True)
+    assert again.splitlines()[-4:] == output.splitlines()[-4:]
+    only_run(store)
 
 
 def test_a_run_that_diverges_says_so(here: Here, store: str) -> None:

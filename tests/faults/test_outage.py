@@ -1,4 +1,4 @@
-"""A real tracking server that goes away while a sweep, or a single run, trains."""
+"""A real tracking server that goes away while a sweep, a study or a single run trains."""
 
 import os
 import shutil
@@ -14,9 +14,12 @@ from urllib.request import urlopen
 
 import pytest
 from mlflow import MlflowClient
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
 
 from experiments import image_classification
 from plainres.command_line import run_command
+from plainres.running import tracked_run
 from tests.faults.commands import Commands
 from tests.faults.stored import histories
 from tests.faults.waiting import eventually
@@ -138,21 +141,59 @@ def test_an_outage_in_the_middle_of_a_sweep_is_made_up_for(commands: Commands, f
     check(server, "made up for")
 
 
-def test_an_outage_in_the_middle_of_a_single_run_ends_it_in_one_line(
+def test_an_outage_of_25_seconds_in_the_middle_of_a_study_costs_nothing(
+    commands: Commands, folder: Path, server: Server
+) -> None:
+    study = [
+        "--depths", "8", "--width", "8", "--epochs", "8", "--train-images", "600", "--test-images", "100",
+        "--batch-sizes", "64", "--pruner", "none", "--trials", "2", "--jobs", "2",
+        "--checkpoint-dir", "checkpoints", "--experiment-name", "studied",
+    ]  # fmt: skip
+    command = commands.start(folder, *study, module="studies.lr_batch_size", uri=server.uri)
+    eventually(lambda: len(histories(server.uri, "studied")) == 2)
+    server.stop()
+    time.sleep(25)
+    server.start()
+    assert commands.wait(command) == 0, output(folder)
+    assert output(folder).count("2/2") == 2
+    assert "failed" not in output(folder).replace("failed  best", "")
+    check(server, "studied")
+    storage = RDBStorage(f"sqlite:///{folder / 'studies' / 'lr_batch_size.db'}")
+    for summary in storage.get_all_studies():
+        trials = storage.get_all_trials(summary._study_id)
+        assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2  # no trial was begun twice
+        assert [len(trial.intermediate_values) for trial in trials] == [8, 8]
+
+
+def test_an_outage_in_the_middle_of_a_single_run_is_made_up_for_by_the_same_command(
     folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def lose_server(*_: object) -> str:
         server.stop()
         return "the last"
 
+    def classify() -> int:
+        return run_command(image_classification.Flags, image_classification.main, image_classification.PROGRAM)
+
     arguments = ["--dataset", "digits", "--depth", "8", "--width", "8", "--image-size", "12"]
+    arguments += ["--checkpoint-dir", "checkpoints"]
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     monkeypatch.setattr("sys.argv", [image_classification.PROGRAM, *arguments])
-    monkeypatch.setattr(image_classification, "epoch_text", lose_server)
-    code = run_command(image_classification.Flags, image_classification.main, image_classification.PROGRAM)
-    assert code == 1
-    errors = capsys.readouterr().err
-    assert errors.startswith("error: the tracking store is away (")
-    assert errors.endswith(f"when it's back: {image_classification.PROGRAM} {' '.join(arguments)}\n")
-    assert errors.count("\n") == 1
+    with monkeypatch.context() as losing:
+        losing.setattr(image_classification, "epoch_text", lose_server)
+        losing.setattr(tracked_run, "PATIENCE", 0)
+        assert classify() == 1
+    told = capsys.readouterr()
+    assert "metrics are kept in checkpoints" in told.out
+    assert told.err.startswith("failed: trained, but the tracking store is away (")
+    assert "its results wait in checkpoints" in told.err
+    assert told.err.count("\n") == 1
+
+    server.start()
+    assert classify() == 0
+    ((run_id, history),) = histories(server.uri, "image-classification").values()
+    assert [step for step, _ in history["loss/train"]] == [1, 2, 3]
+    names = {file.path for file in MlflowClient(server.uri).list_artifacts(run_id)}
+    assert {"model.pt", "confusion.png", "predictions.png"} <= names
+    assert not list(folder.glob("checkpoints/*-seed*"))

@@ -13,7 +13,7 @@ import signal
 import sys
 
 from plainres.command_line import run_command
-from plainres.running.workers import PRELOADED, worker_context
+from plainres.running.processes import PRELOADED, worker_context
 
 
 def start(module: str, folder: str, arguments: list[str], uri: str) -> int:

@@ -14,12 +14,13 @@ import torch
 from plainres.config import RunConfig
 from plainres.errors import BadInput
 from plainres.running import tracked_run as run_training
-from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Stopped
+from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
 from plainres.running.folders import check_root, run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
-from plainres.running.tracked_run import train_run
-from plainres.training import Trainer
+from plainres.running.tracked_run import Hooks, train_run
+from plainres.tracking.runs import finished_run
+from plainres.training import EpochRecord, Trainer
 from tests.faults.stored import History, histories, weights, without_times
 
 Left = Callable[..., list[Progress | Notice]]
@@ -44,22 +45,24 @@ def undisturbed(config: RunConfig) -> tuple[History, dict[str, torch.Tensor]]:
     return without_times(history), trainer.network.state_dict()
 
 
-def train(config: RunConfig, job: Job, *, patient: bool = False, stop_after: int | None = None) -> tuple[Outcome, str]:
+def train(
+    config: RunConfig, job: Job, *, patient: bool = False, stop_after: int | None = None, hooks: Hooks | None = None
+) -> tuple[Outcome, str]:
     """Train, with SIGTERM in the epoch after `stop_after`; the outcome, and what a person was told."""
     stop = StopSignal()
     notices = []
 
-    def tell(event: Progress | Notice) -> None:
+    def tell(event: Started | Progress | Notice) -> None:
         if isinstance(event, Notice):
             notices.append(event.text)
-        elif event.epoch == stop_after:
+        elif isinstance(event, Progress) and event.epoch == stop_after:
             signal.setitimer(signal.ITIMER_REAL, 0.05)
 
     before = [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGTERM)]
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     stop.listen()
     try:
-        outcome = train_run(config, job, tell, patient=patient, stop=stop)
+        outcome = train_run(config, job, tell, patient=patient, stop=stop, hooks=hooks)
     finally:
         for number, handler in zip((signal.SIGALRM, signal.SIGTERM), before, strict=True):
             signal.signal(number, handler)
@@ -98,6 +101,48 @@ def test_a_stopped_run_goes_on_to_the_bit_in_the_same_mlflow_run(
     outcome, told = train(config, job)
     assert "goes on after epoch 4" in told or every != 1
     check(job, outcome, undisturbed)
+
+
+def test_who_follows_a_run_gets_every_record_once_over_a_break(config: RunConfig, job: Job) -> None:
+    known, trained, started = [], [], []
+
+    def record(_: Trainer, record: EpochRecord) -> bool:
+        trained.append(record)
+        return False
+
+    def finish(trainer: Trainer, artifacts: Path) -> None:
+        (artifacts / "note.txt").write_text(f"{trainer.epoch} epochs")
+
+    hooks = Hooks(
+        tags={"colour": "blue", "mlflow.runName": "by another name"},
+        on_known=known.append,
+        on_start=lambda trainer: started.append(trainer.epoch),
+        on_record=record,
+        on_trained=finish,
+    )
+    train(config, job, stop_after=3)
+    outcome, _ = train(config, job, hooks=hooks)
+    assert isinstance(outcome, Finished)
+    assert started == [3]
+    assert [record.epoch for record in known] == [0, 1, 2, 3]
+    assert [record.epoch for record in trained] == [4, 5, 6]
+    assert outcome.metrics == trained[-1].metrics
+    run = job.experiment.client.get_run(outcome.run_id)
+    assert (run.info.run_name, run.data.tags["colour"]) == ("by another name", "blue")
+    assert next(Path.cwd().glob(f"mlruns/*/{outcome.run_id}/artifacts/note.txt")).read_text() == "6 epochs"
+
+
+def test_a_pruned_run_ends_as_killed_and_counts_for_nothing(config: RunConfig, job: Job) -> None:
+    hooks = Hooks(on_record=lambda _, record: record.epoch == 2)
+    outcome, _ = train(config, job, hooks=hooks)
+    assert isinstance(outcome, Pruned)
+    assert outcome.epoch == 2
+    run = job.experiment.client.get_run(outcome.run_id)
+    assert (run.info.status, run.data.tags["pruned_epoch"]) == ("KILLED", "2")
+    assert not folder_of(config, job).exists()
+    again, _ = train(config, job)
+    assert isinstance(again, Finished)
+    assert again.run_id != outcome.run_id
 
 
 def newest(folder: Path) -> Path:
@@ -273,6 +318,7 @@ def test_memory_that_runs_out_comes_with_a_hint(
     )
     (run,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
     assert run.info.status == "FAILED"
+    assert finished_run(job.experiment, tiny()) is None
     assert list(Path.cwd().glob(f"mlruns/*/{run.info.run_id}/artifacts/traceback.txt"))
 
 

@@ -16,7 +16,7 @@ from plainres.tuning.storage import existing_storage
 from tests.bad_input import check_bad_input
 from tests.environment import environment
 from tests.faults.commands import Commands
-from tests.faults.stored import processes_at
+from tests.faults.stored import histories, processes_at
 from tests.faults.waiting import eventually
 
 MODULE = "studies.lr_batch_size"
@@ -38,7 +38,7 @@ def studied(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> tup
     """A folder in which studies of two networks went from nothing to their end, through a killed worker and Ctrl-C."""
     folder = tmp_path_factory.mktemp("studied") / "folder"
     folder.mkdir()
-    both = [*TINY, "--epochs", "25"]
+    both = [*TINY, "--epochs", "25", "--checkpoint-every", "1"]
 
     def training(arm: str, number: int) -> bool:
         return any(
@@ -72,7 +72,17 @@ def test_what_is_killed_and_interrupted_is_finished_by_the_next_start(studied: t
         assert {"lr": 0.02, "batch_size": 64} in [trial.params for trial in done]
         assert re.search(rf"{arm} +2/2 +0% +0 +0 ", output)
     failed = [t for arm in ("plain-8", "residual-8") for t in trials(folder, arm) if t.state == TrialState.FAIL]
-    assert len(failed) == 2  # one by each of the two accidents: nothing but the trials in flight was lost
+    assert len(failed) == 2  # one by each of the two accidents
+    # No epoch was lost by them: a trial that was tried again went on in the MLflow run of before.
+    found = histories(f"sqlite:///{folder / 'mlflow.db'}", "lr_batch_size")
+    assert len(found) == 4
+    for arm in ("plain-8", "residual-8"):
+        for trial in trials(folder, arm):
+            if trial.state == TrialState.COMPLETE:
+                run_id, history = found[f"{arm}-trial{trial.number}"]
+                assert run_id == trial.user_attrs["run_id"]
+                assert history["loss/train"] == sorted(trial.intermediate_values.items())
+                assert len(trial.intermediate_values) == 25
     assert sorted(path.name for path in folder.iterdir()) == ["mlflow.db", "mlruns", "studies"]
 
 

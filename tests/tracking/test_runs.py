@@ -3,6 +3,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from mlflow.entities import Run
 
 from plainres.config import RunConfig
 from plainres.data import load_dataset
+from plainres.running.events import Finished
+from plainres.running.job import Job
+from plainres.running.stopping import StopSignal
+from plainres.running.tracked_run import train_run
 from plainres.tracking.runs import (
     Experiment,
     create_run,
@@ -18,24 +23,20 @@ from plainres.tracking.runs import (
     finished_run,
     log_metrics,
     open_experiment,
-    tracked_run,
 )
 from plainres.tracking.source import Source
-from plainres.training import train
 from tests.environment import ROOT
 
 SOURCE = Source("0123abc", "--- a change", "experiments/degradation.py", "ada")
 
 
 @pytest.fixture
-def trained(store: str, tiny: Callable[..., RunConfig]) -> tuple[MlflowClient, Run, RunConfig]:
-    """A run trained and tracked in the stock store."""
-    config = tiny("residual", 14)
-    experiment = open_experiment(store, "somewhere")
-    with tracked_run(experiment, config, load_dataset("digits"), None, SOURCE) as run_id:
-        for record in train(config):
-            log_metrics(experiment.client, run_id, record.metrics, record.epoch)
-    return experiment.client, experiment.client.get_run(run_id), config
+def trained(job: Job, tiny: Callable[..., RunConfig]) -> tuple[MlflowClient, Run, RunConfig]:
+    """A tiny run in the store."""
+    config = tiny("residual")
+    outcome = train_run(config, replace(job, source=SOURCE), print, patient=False, stop=StopSignal())
+    assert isinstance(outcome, Finished)
+    return job.experiment.client, job.experiment.client.get_run(outcome.run_id), config
 
 
 def test_a_run_logs_what_the_contract_says(trained: tuple[MlflowClient, Run, RunConfig], tmp_path: Path) -> None:

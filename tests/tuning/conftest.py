@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from plainres.tracking.runs import Experiment, open_experiment
 from plainres.tuning.definition import Search, StudyPlan, plan_studies
 
 
@@ -44,12 +43,6 @@ def postgresql() -> Iterator[str]:
             yield f"postgresql://tester:secret@127.0.0.1:{port}/postgres"
         finally:
             run("pg_ctl", "-m", "immediate", "stop")
-
-
-@pytest.fixture
-def experiment(store: str) -> Experiment:
-    """An MLflow experiment in an empty store."""
-    return open_experiment(store, "tuning")
 
 
 @pytest.fixture

@@ -7,29 +7,37 @@ from secrets import token_hex
 
 import optuna
 import pytest
+import torch
 from optuna.trial import TrialState
 
+from plainres.analysis.trained import load_network
+from plainres.config import RunConfig
 from plainres.errors import BadInput
-from plainres.tracking.runs import Experiment, finished_run
+from plainres.running.events import Finished
+from plainres.running.job import Job
+from plainres.running.stopping import StopSignal
+from plainres.running.tracked_run import Hooks
+from plainres.tracking.runs import finished_run
 from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.run_studies import look, prepare
 from plainres.tuning.slots import claim, deaths_of, queue_again, queue_failed_again, slots_of
-from plainres.tuning.state import ArmState
+from plainres.tuning.state import StudyState
 from plainres.tuning.storage import check_studies, load_study, open_storage, open_studies
-from plainres.tuning.trial_workers import work_on
+from plainres.tuning.trial_workers import work as run_worker
 
 Plans = Callable[..., tuple[StudyPlan, ...]]
 
 
-def work(plans: tuple[StudyPlan, ...], budget: int, url: str, experiment: Experiment) -> list[ArmState]:
-    """Bring the studies to the budget, as a worker alone does."""
-    storage, order = prepare(plans, budget, url, experiment)
-    work_on(storage, order, "worker")
+def work(plans: tuple[StudyPlan, ...], budget: int, url: str, job: Job) -> list[StudyState]:
+    """Bring the studies to the budget, as a worker alone does, and the ones that take its place after a failure."""
+    storage, order = prepare(plans, budget, url, job)
+    while run_worker(order, "worker", tell=print, stop=StopSignal()):
+        pass
     return look({plan: load_study(storage, plan) for plan in plans}, budget)
 
 
-def draws(state: ArmState) -> list[dict[str, object]]:
+def draws(state: StudyState) -> list[dict[str, object]]:
     return [trial.params for trial in state.done]
 
 
@@ -37,19 +45,19 @@ def draws(state: ArmState) -> list[dict[str, object]]:
 def instant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings that take no time, with a loss that the learning rate alone decides: for what is about draws only."""
 
-    def train(config: object) -> list[EpochRecord]:
-        loss = abs(math.log10(config.lr) + 1)  # type: ignore[attr-defined]
-        final = {"final/train_loss": loss, "final/train_error": 0.5}
-        return [EpochRecord(1, {"loss/train": loss, "accuracy/train": 0.5, **final})]
+    def train(config: RunConfig, *_: object, hooks: Hooks, **__: object) -> Finished:
+        metrics = {"loss/train": abs(math.log10(config.lr) + 1), "final/train_loss": abs(math.log10(config.lr) + 1)}
+        hooks.on_known(EpochRecord(1, metrics))
+        return Finished(config, "no run", metrics)
 
-    monkeypatch.setattr("plainres.tuning.trial.train", train)
+    monkeypatch.setattr("plainres.tuning.trial.train_run", train)
 
 
 def test_a_study_that_goes_on_draws_what_an_undisturbed_one_does(
-    instant: None, storage_url: str, experiment: Experiment, tiny_plans: Plans
+    instant: None, storage_url: str, job: Job, tiny_plans: Plans
 ) -> None:
-    (whole,) = work(tiny_plans(prefix="whole"), 14, storage_url, experiment)
-    work(tiny_plans(prefix="parts"), 3, storage_url, experiment)
+    (whole,) = work(tiny_plans(prefix="whole"), 14, storage_url, job)
+    work(tiny_plans(prefix="parts"), 3, storage_url, job)
     (plan,) = tiny_plans(prefix="parts")
     storage = open_storage(storage_url)
     study = load_study(storage, plan)
@@ -58,17 +66,17 @@ def test_a_study_that_goes_on_draws_what_an_undisturbed_one_does(
     assert trial is not None
     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     queue_again(study, trial, deaths_of(trial))
-    work(tiny_plans(prefix="parts"), 12, storage_url, experiment)
-    (parts,) = work(tiny_plans(prefix="parts"), 14, storage_url, experiment)
+    work(tiny_plans(prefix="parts"), 12, storage_url, job)
+    (parts,) = work(tiny_plans(prefix="parts"), 14, storage_url, job)
     assert draws(parts) == draws(whole)
     assert len({params["lr"] for params in draws(whole)}) == 14
     assert draws(whole)[0] == {"lr": 0.02, "batch_size": 64}
 
 
 def test_every_network_is_offered_the_same_random_draws(
-    instant: None, storage_url: str, experiment: Experiment, tiny_plans: Plans
+    instant: None, storage_url: str, job: Job, tiny_plans: Plans
 ) -> None:
-    plain, residual = work(tiny_plans(("plain", "residual")), 5, storage_url, experiment)
+    plain, residual = work(tiny_plans(("plain", "residual")), 5, storage_url, job)
     assert draws(plain) == draws(residual)
 
 
@@ -113,29 +121,36 @@ def test_a_study_of_another_definition_is_refused(storage_url: str, tiny_plans: 
     open_studies(open_storage(storage_url), tiny_plans(prefix="other", epochs=2))
 
 
-def test_a_trial_is_a_whole_mlflow_run_of_its_study(
-    storage_url: str, experiment: Experiment, tiny_plans: Plans
-) -> None:
-    (state,) = work(tiny_plans(epochs=2), 1, storage_url, experiment)
+def test_a_trial_is_a_whole_mlflow_run_of_its_study(storage_url: str, job: Job, tiny_plans: Plans) -> None:
+    (state,) = work(tiny_plans(epochs=2), 1, storage_url, job)
     (trial,) = state.done
-    client = experiment.client
+    client = job.experiment.client
     run = client.get_run(trial.user_attrs["run_id"])
     parent = client.get_run(run.data.tags["mlflow.parentRunId"])
     assert parent.data.tags["study"] == state.plan.name
-    assert (run.data.tags["trial"], run.data.tags["state"], run.info.status) == ("0", "complete", "FINISHED")
+    assert (run.info.run_name, run.data.tags["trial"], run.info.status) == ("plain-8-trial0", "0", "FINISHED")
     assert run.data.metrics["final/train_loss"] == trial.value
     history = {entry.step: entry.value for entry in client.get_metric_history(run.info.run_id, "loss/train")}
     assert history == trial.intermediate_values
     assert run.data.params["lr"] == str(trial.params["lr"])
-    assert finished_run(experiment, state.plan.trial_config(**trial.params)) is None  # it has no model
+    assert finished_run(job.experiment, state.plan.trial_config(**trial.params)) == run.info.run_id
+    assert torch.isfinite(load_network(run.info.run_id, job.experiment.tracking_uri).fc.weight).all()
 
 
-def test_a_diverged_trial_counts_as_the_worst_and_is_marked(
-    storage_url: str, experiment: Experiment, tiny_plans: Plans
-) -> None:
+def test_a_trial_takes_the_finished_run_of_an_equal_one(storage_url: str, job: Job, tiny_plans: Plans) -> None:
+    (first,) = work(tiny_plans(epochs=2), 1, storage_url, job)
+    (second,) = work(tiny_plans(epochs=2, prefix="equal"), 1, storage_url, job)
+    (trained,), (taken,) = first.done, second.done
+    assert taken.user_attrs == {**trained.user_attrs, "taken": True}
+    assert (taken.params, taken.value, taken.intermediate_values) == (
+        trained.params, trained.value, trained.intermediate_values,
+    )  # fmt: skip
+
+
+def test_a_diverged_trial_counts_as_the_worst_and_is_marked(storage_url: str, job: Job, tiny_plans: Plans) -> None:
     # A learning rate at which the loss is no longer finite within the first epoch.
     plans = tiny_plans(lr_range=(1e-3, 1e12), lr=1e12)
-    (state,) = work(plans, 2, storage_url, experiment)
+    (state,) = work(plans, 2, storage_url, job)
     diverged = state.done[0]
     others = [trial.value for trial in state.done[1:] if trial.value is not None]
     assert diverged.state == TrialState.COMPLETE
@@ -144,25 +159,26 @@ def test_a_diverged_trial_counts_as_the_worst_and_is_marked(
     assert state.diverged >= 1
     assert state.best is None or state.best.number != diverged.number
     assert all(math.isfinite(value) for value in others)
-    assert experiment.client.get_run(diverged.user_attrs["run_id"]).data.tags["diverged"] == "1"
+    assert job.experiment.client.get_run(diverged.user_attrs["run_id"]).data.tags["diverged"] == "1"
 
 
 def test_a_pruned_trial_is_told_apart_from_a_finished_run(
-    storage_url: str, experiment: Experiment, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
+    storage_url: str, job: Job, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "plainres.tuning.storage._pruner", lambda _: optuna.pruners.ThresholdPruner(upper=0, n_warmup_steps=1)
     )
-    (state,) = work(tiny_plans(epochs=3), 1, storage_url, experiment)
+    (state,) = work(tiny_plans(epochs=3), 1, storage_url, job)
     (trial,) = state.done
     assert trial.state == TrialState.PRUNED
     assert trial.user_attrs["pruned_epoch"] == 1
     assert state.prune_rate == 1.0
     assert state.best is None
-    run = experiment.client.get_run(trial.user_attrs["run_id"])
-    assert (run.data.tags["state"], run.data.tags["pruned_epoch"]) == ("pruned", "1")
+    run = job.experiment.client.get_run(trial.user_attrs["run_id"])
+    assert (run.info.status, run.data.tags["pruned_epoch"]) == ("KILLED", "1")
+    assert [path.name for path in Path("checkpoints").iterdir()] == ["locks"]
     assert "final/test_error" not in run.data.metrics
-    assert finished_run(experiment, state.plan.trial_config(**trial.params)) is None
+    assert finished_run(job.experiment, state.plan.trial_config(**trial.params)) is None
 
 
 def failing(words: str) -> Callable[..., None]:
@@ -173,26 +189,26 @@ def failing(words: str) -> Callable[..., None]:
 
 
 def test_a_trial_that_raises_fails_alone_and_is_tried_again_at_the_next_start(
-    instant: None, storage_url: str, experiment: Experiment, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
+    storage_url: str, job: Job, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("plainres.tuning.trial.log_metrics", failing("disk full"))
-        (state,) = work(tiny_plans(), 2, storage_url, experiment)
+        broken.setattr("plainres.running.tracked_run.save_model", failing("disk full"))
+        (state,) = work(tiny_plans(), 2, storage_url, job)
     assert state.failures == ("OSError: disk full",) * 2
     assert not state.done
     (plan,) = tiny_plans()
     queue_failed_again(load_study(open_storage(storage_url), plan), 2)
-    (state,) = work(tiny_plans(), 2, storage_url, experiment)
+    (state,) = work(tiny_plans(), 2, storage_url, job)
     assert (len(state.done), state.failures) == (2, ())
 
 
 def test_a_password_in_a_trials_error_is_neither_shown_nor_stored(
-    instant: None, storage_url: str, experiment: Experiment, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
+    storage_url: str, job: Job, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     password = token_hex()  # no part of the code, whose changes are stored
     words = f"no answer from postgresql://me:{password}@host/studies\nthough asked politely"
-    monkeypatch.setattr("plainres.tuning.trial.log_metrics", failing(words))
-    (state,) = work(tiny_plans(), 1, storage_url, experiment)
+    monkeypatch.setattr("plainres.running.tracked_run.save_model", failing(words))
+    (state,) = work(tiny_plans(), 1, storage_url, job)
     assert state.failures == ("OSError: no answer from postgresql://host/studies",)
     stored = [path for path in Path.cwd().rglob("*") if path.is_file()]
     assert {"studies.db", "mlflow.db", "traceback.txt"} <= {path.name for path in stored}

@@ -1,17 +1,17 @@
 """What a person sees while a sweep trains: bars in a terminal, lines elsewhere."""
 
-import math
 import time
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 
 from plainres.config import RunConfig
-from plainres.running.events import Event, Failed, Finished, Notice
-from plainres.running.events import Progress as RunProgress
+from plainres.running.clock import Clock
+from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
 
 SECONDS_BETWEEN_LINES = 30
 
@@ -28,31 +28,34 @@ def make_display(console: Console, configs: list[RunConfig]) -> Display:
     return LiveDisplay(console, configs) if console.is_terminal else PlainDisplay(console, configs)
 
 
-class Clock:
-    """The time to completion, from the share of the work done: an epoch's work grows with the depth."""
+class WorkLeft:
+    """The work of a sweep, in epochs times depth: what is left of it, and how long that takes."""
 
     def __init__(self, configs: list[RunConfig]) -> None:
-        self.started: float | None = None
+        self.clock = Clock()
         self.epochs_left = {config: config.epochs for config in configs}
-        self.total = self._work_left()
 
-    def count(self, event: Event) -> None:
-        """Take in one event."""
-        self.started = self.started or time.monotonic()  # the first run's start: imports come before it
-        trained = event.epoch if isinstance(event, RunProgress) else event.config.epochs
-        self.epochs_left[event.config] = event.config.epochs - trained
+    def count(self, event: Started | Progress | Finished | Failed) -> None:
+        """Take in one event.
+
+        Only epochs that are trained now are work done: not those of a run that goes on, nor those that a run which
+        diverged or failed doesn't train any more.
+        """
+        self.clock.start()  # the first run's start: imports come before it
+        config = event.config
+        if isinstance(event, Started):
+            self.epochs_left[config] = config.epochs - event.epoch
+        elif isinstance(event, Progress):
+            left = config.epochs - event.epoch
+            self.clock.done += (self.epochs_left[config] - left) * config.depth
+            self.epochs_left[config] = left
+        else:
+            self.epochs_left[config] = 0
 
     @property
     def remaining(self) -> str:
         """As `1:30 left`, empty before the first epoch."""
-        left = self._work_left()
-        if self.started is None or left == self.total:
-            return ""
-        elapsed = time.monotonic() - self.started
-        return f"{clock_time(elapsed * left / (self.total - left))} left"
-
-    def _work_left(self) -> int:
-        return sum(epochs * config.depth for config, epochs in self.epochs_left.items())
+        return self.clock.remaining(sum(epochs * config.depth for config, epochs in self.epochs_left.items()))
 
 
 class PlainDisplay(Display):
@@ -60,7 +63,7 @@ class PlainDisplay(Display):
 
     def __init__(self, console: Console, configs: list[RunConfig]) -> None:
         self.console = console
-        self.clock = Clock(configs)
+        self.work = WorkLeft(configs)
         self.runs = len(configs)
         self.ended = 0
         self.last_line = time.monotonic()
@@ -74,9 +77,11 @@ class PlainDisplay(Display):
         if isinstance(event, Notice):
             self.console.print(f"{name}: {event.text}", highlight=False, markup=False, soft_wrap=True)
             return
-        self.clock.count(event)
-        if isinstance(event, RunProgress):
-            if math.isnan(event.loss) or time.monotonic() - self.last_line < SECONDS_BETWEEN_LINES:
+        self.work.count(event)
+        if isinstance(event, Started):
+            return
+        if isinstance(event, Progress):
+            if time.monotonic() - self.last_line < SECONDS_BETWEEN_LINES:
                 return
             text = f"epoch {event.epoch}/{event.config.epochs}  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
         else:
@@ -84,7 +89,7 @@ class PlainDisplay(Display):
             text = outcome_text(event)
         self.last_line = time.monotonic()
         self.console.print(
-            f"[{self.ended}/{self.runs}] {name:<22} {text}  {self.clock.remaining}".rstrip(),
+            f"[{self.ended}/{self.runs}] {name:<22} {text}  {self.work.remaining}".rstrip(),
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
 
@@ -93,8 +98,8 @@ class LiveDisplay(Display):
     """A bar for the whole sweep and one for each running net."""
 
     def __init__(self, console: Console, configs: list[RunConfig]) -> None:
-        self.clock = Clock(configs)
-        self.overall = Progress(
+        self.work = WorkLeft(configs)
+        self.overall = Bars(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -103,7 +108,7 @@ class LiveDisplay(Display):
             TextColumn("{task.fields[remaining]}"),
         )
         self.sweep = self.overall.add_task("sweep", total=len(configs), remaining="")
-        self.running = Progress(
+        self.running = Bars(
             TextColumn("{task.description:<22}"),
             BarColumn(bar_width=20),
             TextColumn("epoch"),
@@ -128,14 +133,17 @@ class LiveDisplay(Display):
         if isinstance(event, Notice):
             self.live.console.print(f"{name}: {event.text}", highlight=False, markup=False)
             return
-        self.clock.count(event)
-        self.overall.update(self.sweep, remaining=self.clock.remaining)
-        if isinstance(event, RunProgress):
-            if name not in self.tasks:
-                self.tasks[name] = self.running.add_task(name, total=event.config.epochs, state="starting")
-            if not math.isnan(event.loss):
-                state = f"loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
-                self.running.update(self.tasks[name], completed=event.epoch, state=state)
+        self.work.count(event)
+        self.overall.update(self.sweep, remaining=self.work.remaining)
+        if isinstance(event, Started):
+            if name in self.tasks:  # of a try that failed
+                self.running.remove_task(self.tasks[name])
+            self.tasks[name] = self.running.add_task(
+                name, total=event.config.epochs, completed=event.epoch, state="starting"
+            )
+        elif isinstance(event, Progress):
+            state = f"loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
+            self.running.update(self.tasks[name], completed=event.epoch, state=state)
         else:
             if name in self.tasks:
                 self.running.remove_task(self.tasks.pop(name))
@@ -149,10 +157,3 @@ def outcome_text(event: Finished | Failed) -> str:
         diverged = f", diverged in epoch {event.diverged}" if event.diverged else ""
         return f"training error {event.train_error:.2%}{diverged}"
     return f"failed: {event.reason}"
-
-
-def clock_time(seconds: float) -> str:
-    """Seconds as `1:30` or `1:02:03`."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

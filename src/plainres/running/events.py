@@ -1,13 +1,23 @@
 """What happens in a sweep, as it is told to whoever shows it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from plainres.config import RunConfig
+from plainres.names import FINAL_TRAIN_ERROR
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run's training begins, or goes on, after so many epochs."""
+
+    config: RunConfig
+    epoch: int
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A run's training begins after so many epochs, or has finished one more."""
+    """A run has finished this epoch."""
 
     config: RunConfig
     epoch: int
@@ -25,12 +35,31 @@ class Notice:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run is trained and stored under this id; `diverged` is the epoch in which it did, if it did."""
+    """A run is trained and stored under this id.
+
+    Attributes:
+        metrics: of its last epoch, the final ones among them.
+        diverged: the epoch in which it did, if it did.
+    """
 
     config: RunConfig
     run_id: str
-    train_error: float
+    metrics: Mapping[str, float]
     diverged: int | None = None
+
+    @property
+    def train_error(self) -> float:
+        """Over the whole training split."""
+        return self.metrics[FINAL_TRAIN_ERROR]
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A run was ended after this epoch, since who trains it wants no more of it."""
+
+    config: RunConfig
+    run_id: str
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -56,5 +85,6 @@ class Elsewhere:
     config: RunConfig
 
 
-Event = Progress | Notice | Finished | Failed
-Outcome = Finished | Failed | Elsewhere
+Event = Started | Progress | Notice | Finished | Failed
+Outcome = Finished | Pruned | Failed | Elsewhere
+Tell = Callable[[Started | Progress | Notice], None]

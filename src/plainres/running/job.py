@@ -1,4 +1,4 @@
-"""What the runs of a sweep have in common; small enough to be handed to a worker."""
+"""What the runs of a sweep or a study have in common; small enough to be handed to a worker."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ class Job:
     """Where the runs are stored, and how they are kept from getting lost."""
 
     experiment: Experiment
-    parent_run_id: str
+    parent_run_id: str | None
     generation: str
     """A fresh sweep's, for which only runs that were trained for it count; empty for others."""
     source: Source

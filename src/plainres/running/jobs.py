@@ -1,6 +1,7 @@
 """How many runs, or trials, are trained side by side."""
 
 from plainres.errors import BadInput
+from plainres.hardware import gpu_count
 
 
 def check_jobs(jobs: int | None) -> None:
@@ -10,7 +11,7 @@ def check_jobs(jobs: int | None) -> None:
 
 
 def default_jobs(device: str, threads: int) -> int:
-    """As many as the cores that this process may use hold, one on a GPU."""
+    """As many as the cores that this process may use hold, or on GPUs as many as there are."""
     import joblib  # not for a check
 
-    return max(1, joblib.cpu_count() // threads) if device == "cpu" else 1
+    return max(1, joblib.cpu_count() // threads if device == "cpu" else gpu_count())

@@ -1,4 +1,4 @@
-"""A request to stop (SIGTERM), heeded where a run can be left."""
+"""A request to stop, as SIGTERM, heeded where a run can be left."""
 
 import signal
 from collections.abc import Iterator
@@ -11,15 +11,25 @@ class Interrupted(BaseException):
 
 
 class StopSignal:
-    """Whether SIGTERM `came` since `listen`; inside `may_stop` it raises Interrupted, at once if it came before."""
+    """Which signal `came` since `listen`, 0 for none; `may_stop` raises Interrupted, at once if it came before."""
 
     def __init__(self) -> None:
-        self.came = False
+        self.came = 0
         self._may_stop = False
 
     def listen(self) -> None:
         """Take SIGTERM as the request from now on."""
         signal.signal(signal.SIGTERM, self._take)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGTERM and Ctrl-C as the request meanwhile; a second Ctrl-C raises KeyboardInterrupt at once."""
+        before = {number: signal.signal(number, self._take) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     @contextmanager
     def may_stop(self) -> Iterator[None]:
@@ -32,8 +42,10 @@ class StopSignal:
         finally:
             self._may_stop = False
 
-    def _take(self, _number: int, _frame: FrameType | None) -> None:
-        self.came = True
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        if self.came == number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.came = self.came or number
         if self._may_stop:
             self._may_stop = False  # once: what is done about it isn't to be stopped
             raise Interrupted

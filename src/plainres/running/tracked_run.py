@@ -1,8 +1,10 @@
 """Train one run so that nothing is lost: from its checkpoint on, by one process only, its metrics kept until sent."""
 
 import errno
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,36 +13,67 @@ from plainres.config import RunConfig
 from plainres.data import dataset_of
 from plainres.errors import BadInput, StoreAway
 from plainres.hardware import give_back_memory
-from plainres.names import DIVERGED_TAG, MODEL_FILE
-from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Stopped
-from plainres.running.folders import RunFolder, run_folder
+from plainres.names import DIVERGED_TAG, MODEL_FILE, TRAIN_ACCURACY, TRAIN_LOSS
+from plainres.running.events import (
+    Elsewhere,
+    Failed,
+    Finished,
+    Notice,
+    Outcome,
+    Progress,
+    Pruned,
+    Started,
+    Stopped,
+    Tell,
+)
+from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import Interrupted, StopSignal
-from plainres.tracking.journal import Journal
+from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.outages import PATIENCE, reaching_store
 from plainres.tracking.run_log import RunLog
 from plainres.tracking.runs import finished_run
 from plainres.tracking.shown import first_line
-from plainres.training import Trainer
+from plainres.training import EpochRecord, Trainer
 from plainres.training.checkpoint import Rhythm, State, copy_state, load_checkpoint, save_checkpoint, save_model
 
-Tell = Callable[[Progress | Notice], None]
+
+@dataclass(frozen=True)
+class Hooks:
+    """What one caller wants of a run beside its training.
+
+    Attributes:
+        tags: further ones of the MLflow run, in place of those of the same names.
+        on_known: gets the records that were trained before a break and aren't trained again.
+        on_start: gets the trainer before it trains on.
+        on_record: gets the trainer and each record as it is trained; true ends the run there, as pruned.
+        on_trained: gets the trained trainer and a folder; the files that it writes there become artifacts.
+    """
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    on_known: Callable[[EpochRecord], None] = lambda record: None
+    on_start: Callable[[Trainer], None] = lambda trainer: None
+    on_record: Callable[[Trainer, EpochRecord], bool] = lambda trainer, record: False
+    on_trained: Callable[[Trainer, Path], None] = lambda trainer, artifacts: None
 
 
-def train_run(config: RunConfig, job: Job, tell: Tell, *, patient: bool, stop: StopSignal) -> Outcome:
+def train_run(
+    config: RunConfig, job: Job, tell: Tell, *, patient: bool, stop: StopSignal, hooks: Hooks | None = None
+) -> Outcome:
     """Train a run to its end, going on from where it was left, and store it.
 
     A patient call waits for another process that trains this run, and for a tracking store that's away; the others
-    leave the run as it is then.
+    leave the run as it is then. A run that the store has already, finished, is taken as it is.
     """
     folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
+    run = _Run(config, job, folder.path, tell, stop, hooks or Hooks())
     try:
         with ExitStack() as stack:
             with stop.may_stop():
                 if not stack.enter_context(folder.held(wait=patient)):
                     return Elsewhere(config)
-            outcome = _stored(config, job) or _train(config, job, folder, tell, PATIENCE if patient else 0, stop)
-            if isinstance(outcome, Finished):
+            outcome = run.stored() or run.train(PATIENCE if patient else 0)
+            if isinstance(outcome, Finished | Pruned):
                 folder.clear(outcome.run_id)
             return outcome
     except Interrupted:
@@ -52,43 +85,138 @@ def train_run(config: RunConfig, job: Job, tell: Tell, *, patient: bool, stop: S
             give_back_memory(config.device)
 
 
-def _stored(config: RunConfig, job: Job) -> Finished | None:
-    """The run as another process has finished it meanwhile."""
-    try:
-        with reaching_store():
-            run_id = finished_run(job.experiment, config, job.generation)
-            if run_id is None:
-                return None
-            data = job.experiment.client.get_run(run_id).data
-    except StoreAway:
+@dataclass(frozen=True)
+class _Run:
+    """A run whose folder's lock is held."""
+
+    config: RunConfig
+    job: Job
+    folder: Path
+    tell: Tell
+    stop: StopSignal
+    hooks: Hooks
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of what is stored with the run in the end; once the model is there, all is."""
+        return self.folder / "artifacts"
+
+    def stored(self) -> Finished | None:
+        """The run as another process has finished it meanwhile."""
+        try:
+            with reaching_store():
+                run_id = finished_run(self.job.experiment, self.config, self.job.generation)
+                if run_id is None:
+                    return None
+                data = self.job.experiment.client.get_run(run_id).data
+        except StoreAway:
+            return None
+        self.tell(Notice(self.config, "is trained already: the store has it"))
+        diverged = data.tags.get(DIVERGED_TAG)
+        return Finished(self.config, run_id, data.metrics, int(diverged) if diverged else None)
+
+    def train(self, patience: float) -> Finished | Pruned | Failed:
+        """Train what is left of it, and store what the store lacks."""
+        config, job, folder = self.config, self.job, self.folder
+        journal = _open_journal(folder, job.generation)
+        log = RunLog(
+            journal, job.experiment, config, dataset_of(config), job.parent_run_id, job.source, self.hooks.tags
+        )
+        pruned: int | None = None
+        try:
+            if journal.complete and (self.artifacts / MODEL_FILE).exists():
+                self._tell_known(journal.entries)
+            else:
+                pruned = self._train_epochs(journal, log)
+            with self.stop.may_stop():
+                if pruned:
+                    log.prune(pruned, patience)
+                else:
+                    log.finish(self.artifacts, patience)
+        except StoreAway as away:
+            return Failed(config, f"trained, but the tracking store is away ({away}); its results wait in {folder}")
+        except Interrupted:
+            log.end("KILLED")
+            raise
+        except Exception:
+            log.end("FAILED")
+            raise
+        finally:
+            journal.close()
+        if pruned:
+            return Pruned(config, log.run_id, pruned)
+        last = journal.entries[-1]
+        return Finished(config, log.run_id, last.metrics, last.step if last.diverged else None)
+
+    def _tell_known(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.hooks.on_known(EpochRecord(entry.step, entry.metrics, entry.diverged))
+
+    def _train_epochs(self, journal: Journal, log: RunLog) -> int | None:
+        """Train into the journal and write the artifacts; or the epoch after which the run was pruned."""
+        config, folder, stop = self.config, self.folder, self.stop
+        told: set[str] = set()
+
+        def notice(text: str) -> None:
+            if text not in told:
+                told.add(text)
+                self.tell(Notice(config, text))
+
+        def send() -> None:
+            with stop.may_stop():  # a store that hangs mustn't hold up an interrupt
+                away = log.send()
+            if away:
+                notice(f"the tracking store is away ({away}): metrics are kept in {folder} until it's back")
+
+        send()  # so that the run is seen in MLflow from its beginning
+        trainer = Trainer(config)
+        state = load_checkpoint(folder, journal.last_step, notice)
+        if state:
+            trainer.load_state_dict(state)
+            notice(f"goes on after epoch {trainer.epoch}")
+            self._tell_known([entry for entry in journal.entries if entry.step <= trainer.epoch])
+        self.tell(Started(config, trainer.epoch))
+        self.hooks.on_start(trainer)
+        on_disk, in_memory = Rhythm(self.job.checkpoint_every, 0.05), Rhythm(0, 0.005)
+        unsaved: State | None = None
+        records = iter(trainer)
+        try:
+            while True:
+                with stop.may_stop():
+                    record = next(records, None)
+                if record is None:
+                    break
+                last = record.diverged or record.epoch == config.epochs
+                if record.epoch > journal.last_step:
+                    journal.add(record.epoch, record.metrics, diverged=record.diverged, last=last)
+                send()
+                if record.epoch > 0:
+                    self.tell(
+                        Progress(config, record.epoch, record.metrics[TRAIN_LOSS], record.metrics[TRAIN_ACCURACY])
+                    )
+                if self.hooks.on_record(trainer, record):
+                    return record.epoch
+                if record.epoch > 0 and not last:
+                    saved = False
+                    if on_disk.is_due(record.epoch):
+                        try:
+                            with on_disk.timed():
+                                save_checkpoint(folder, trainer.state_dict())
+                            saved, unsaved = True, None
+                        except OSError as error:
+                            notice(f"checkpoints can't be written ({error.strerror}): training goes on without")
+                    if not saved and in_memory.is_due(record.epoch):
+                        with in_memory.timed():  # an interrupt comes in the middle of an epoch
+                            unsaved = copy_state(trainer.state_dict())
+        except Interrupted:
+            if unsaved:
+                with suppress(OSError):  # then the one before is the newest
+                    save_checkpoint(folder, unsaved)
+            raise
+        self.artifacts.mkdir(exist_ok=True)
+        self.hooks.on_trained(trainer, self.artifacts)
+        save_model(self.artifacts / MODEL_FILE, trainer.network)
         return None
-    diverged = data.tags.get(DIVERGED_TAG)
-    return Finished(config, run_id, data.metrics["final/train_error"], int(diverged) if diverged else None)
-
-
-def _train(
-    config: RunConfig, job: Job, folder: RunFolder, tell: Tell, patience: float, stop: StopSignal
-) -> Finished | Failed:
-    journal = _open_journal(folder.path, job.generation)
-    log = RunLog(journal, job.experiment, config, dataset_of(config), job.parent_run_id, job.source)
-    model = folder.path / MODEL_FILE
-    try:
-        if not (journal.complete and model.exists()):
-            _train_epochs(config, job, folder.path, journal, log, tell, stop)
-        with stop.may_stop():
-            log.finish(model, patience)
-    except StoreAway as away:
-        return Failed(config, f"trained, but the tracking store is away ({away}); its results wait in {folder.path}")
-    except Interrupted:
-        log.end("KILLED")
-        raise
-    except Exception:
-        log.end("FAILED")
-        raise
-    finally:
-        journal.close()
-    last = journal.entries[-1]
-    return Finished(config, log.run_id, last.metrics["final/train_error"], last.step if last.diverged else None)
 
 
 def _open_journal(folder: Path, generation: str) -> Journal:
@@ -98,68 +226,9 @@ def _open_journal(folder: Path, generation: str) -> Journal:
     if generation in ("", journal.generation):
         return journal
     journal.close()
-    for path in folder.iterdir():
-        path.unlink()
+    shutil.rmtree(folder)
+    folder.mkdir()
     return Journal(folder / "journal", generation)
-
-
-def _train_epochs(
-    config: RunConfig, job: Job, folder: Path, journal: Journal, log: RunLog, tell: Tell, stop: StopSignal
-) -> None:
-    """Train what is left of a run into its journal, and store the model beside it."""
-    told: set[str] = set()
-
-    def notice(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            tell(Notice(config, text))
-
-    def send() -> None:
-        with stop.may_stop():  # a store that hangs mustn't hold up an interrupt
-            away = log.send()
-        if away:
-            notice(f"the tracking store is away ({away}): metrics are kept in {folder} until it's back")
-
-    send()  # so that the run is seen in MLflow from its beginning
-    trainer = Trainer(config)
-    state = load_checkpoint(folder, journal.last_step, notice)
-    if state:
-        trainer.load_state_dict(state)
-        notice(f"goes on after epoch {trainer.epoch}")
-    tell(Progress(config, trainer.epoch, float("nan"), float("nan")))
-    on_disk, in_memory = Rhythm(job.checkpoint_every, 0.05), Rhythm(0, 0.005)
-    unsaved: State | None = None
-    records = iter(trainer)
-    try:
-        while True:
-            with stop.may_stop():
-                record = next(records, None)
-            if record is None:
-                break
-            last = record.diverged or record.epoch == config.epochs
-            if record.epoch > journal.last_step:
-                journal.add(record.epoch, record.metrics, diverged=record.diverged, last=last)
-            send()
-            if record.epoch > 0:
-                tell(Progress(config, record.epoch, record.metrics["loss/train"], record.metrics["accuracy/train"]))
-            if record.epoch > 0 and not last:
-                saved = False
-                if on_disk.is_due(record.epoch):
-                    try:
-                        with on_disk.timed():
-                            save_checkpoint(folder, trainer.state_dict())
-                        saved, unsaved = True, None
-                    except OSError as error:
-                        notice(f"checkpoints can't be written ({error.strerror}): training goes on without")
-                if not saved and in_memory.is_due(record.epoch):
-                    with in_memory.timed():  # an interrupt comes in the middle of an epoch
-                        unsaved = copy_state(trainer.state_dict())
-    except Interrupted:
-        if unsaved:
-            with suppress(OSError):  # then the one before is the newest
-                save_checkpoint(folder, unsaved)
-        raise
-    save_model(folder / MODEL_FILE, trainer.network)
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,8 @@ from plainres.running.display import make_display
 from plainres.running.events import Failed, Finished
 from plainres.running.folders import RunFolder, run_folder
 from plainres.running.job import Job
-from plainres.running.workers import AtOnce, train_side_by_side
+from plainres.running.launcher import AtOnce, Launcher
+from plainres.running.train_runs import train_runs
 from plainres.sweeps.plan import Sweep
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.parents import add_members, open_parent
@@ -29,7 +30,7 @@ def run_sweep(
     sweep: Sweep,
     experiment: Experiment,
     *,
-    jobs: int,
+    launcher: Launcher,
     fresh: bool,
     console: Console,
     checkpoints: Path,
@@ -70,7 +71,7 @@ def run_sweep(
             note_members()
             if todo:
                 set_status(experiment, parent.run_id, "RUNNING")
-        with make_display(console, todo) as display, closing(train_side_by_side(todo, jobs, job)) as events:
+        with make_display(console, todo) as display, closing(train_runs(todo, launcher, job)) as events:
             for event in events:
                 display.show(event)
                 failures += isinstance(event, Failed)

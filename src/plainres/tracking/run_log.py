@@ -1,6 +1,7 @@
 """One run's place in MLflow, written from its journal: what can't be sent now is sent later, and nothing twice."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from plainres.errors import StoreAway, StoreRefuses
-from plainres.names import ATTEMPT_TAG, DIVERGED_TAG, GENERATION_TAG
+from plainres.names import ATTEMPT_TAG, DIVERGED_TAG, GENERATION_TAG, PRUNED_TAG
 from plainres.settings import RunConfig
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.journal import Journal
@@ -39,8 +40,9 @@ class RunLog:
         experiment: Experiment,
         config: RunConfig,
         dataset: "ImageDataset",
-        parent_run_id: str,
+        parent_run_id: str | None,
         source: Source,
+        tags: Mapping[str, str],
     ) -> None:
         self.journal = journal
         self.experiment = experiment
@@ -48,6 +50,7 @@ class RunLog:
         self.dataset = dataset
         self.parent_run_id = parent_run_id
         self.source = source
+        self.tags = tags
         self._opened = False
         self._quiet_until = 0.0
 
@@ -71,13 +74,17 @@ class RunLog:
             return str(away)
         return None
 
-    def finish(self, model: Path, patience: float) -> None:
-        """Send everything, store the trained model's file and end the run as FINISHED.
+    def finish(self, artifacts: Path, patience: float) -> None:
+        """Send everything, store the files of a folder and end the run as FINISHED.
 
         Raises:
             StoreAway: the store is away for longer than `patience` in seconds.
         """
-        keep_trying(lambda: self._finish(model), patience)
+        keep_trying(lambda: self._finish(artifacts), patience)
+
+    def prune(self, epoch: int, patience: float) -> None:
+        """Send everything and end the run, which stops after this epoch, as KILLED; raises as `finish`."""
+        keep_trying(lambda: self._prune(epoch), patience)
 
     def end(self, status: str) -> None:
         """End the run as KILLED, or as FAILED with the traceback; a store that's away learns it when it is taken up."""
@@ -93,10 +100,15 @@ class RunLog:
         except (StoreAway, StoreRefuses):
             pass  # the failure's own reason matters more
 
-    def _finish(self, model: Path) -> None:
+    def _finish(self, artifacts: Path) -> None:
         self._send()
-        log_artifact(self.experiment.tracking_uri, self.run_id, model)
+        log_artifact(self.experiment.tracking_uri, self.run_id, artifacts)
         self.experiment.client.set_terminated(self.run_id)
+
+    def _prune(self, epoch: int) -> None:
+        self._send()
+        self.experiment.client.set_tag(self.run_id, PRUNED_TAG, epoch)
+        self.experiment.client.set_terminated(self.run_id, "KILLED")
 
     def _send(self) -> None:
         if not self._opened:
@@ -117,11 +129,13 @@ class RunLog:
             if run_id:
                 describe_run(self.experiment, run_id, self.config, self.dataset, self.source)
         if run_id and self._is_there(run_id):
+            for name, text in self.tags.items():
+                self.experiment.client.set_tag(run_id, name, text)
             set_status(self.experiment, run_id, "RUNNING")
         else:
-            tags = {ATTEMPT_TAG: self.journal.attempt, GENERATION_TAG: self.journal.generation}
-            known = {tag: text for tag, text in tags.items() if text}
-            run_id = create_run(self.experiment, self.config, self.dataset, self.parent_run_id, self.source, known)
+            known = {ATTEMPT_TAG: self.journal.attempt, GENERATION_TAG: self.journal.generation, **self.tags}
+            tags = {tag: text for tag, text in known.items() if text}
+            run_id = create_run(self.experiment, self.config, self.dataset, self.parent_run_id, self.source, tags)
         if run_id != self.journal.run_id:
             self.journal.note_run(run_id)
 

@@ -3,8 +3,7 @@
 import logging
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -131,26 +130,6 @@ def describe_run(
     log_dataset(experiment.tracking_uri, run_id, config, dataset)
     if source.diff:
         log_text(experiment.tracking_uri, run_id, source.diff, DIFF_FILE)
-
-
-@contextmanager
-def tracked_run(
-    experiment: Experiment, config: RunConfig, dataset: "ImageDataset", parent_run_id: str | None, source: Source
-) -> Iterator[str]:
-    """A new MLflow run around the training of one configuration, yielding its id.
-
-    It ends as FINISHED, as KILLED after an interrupt, or as FAILED with the traceback among its artifacts.
-    """
-    run_id = create_run(experiment, config, dataset, parent_run_id, source, {})
-    try:
-        yield run_id
-    except KeyboardInterrupt:
-        set_status(experiment, run_id, "KILLED")
-        raise
-    except BaseException:
-        fail_run(experiment, run_id)
-        raise
-    experiment.client.set_terminated(run_id)
 
 
 def fail_run(experiment: Experiment, run_id: str) -> None:

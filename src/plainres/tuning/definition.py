@@ -73,8 +73,8 @@ class StudyPlan:
             raise BadInput(f"the pruner's warm-up of {self.pruner_warmup} epochs is outside 0 to {self.config.epochs}")
 
     @property
-    def arm(self) -> str:
-        """The network, as `plain-34`."""
+    def network(self) -> str:
+        """The arm at its depth, as `plain-34`."""
         return self.config.network
 
     @property

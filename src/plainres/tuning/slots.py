@@ -50,6 +50,11 @@ class Slot:
         return None if busy else self.attempt_that_is(TrialState.WAITING)
 
     @property
+    def epochs(self) -> int:
+        """How many the furthest attempt has trained: one that goes on from another's checkpoint reports its epochs."""
+        return max(len(trial.intermediate_values) for trial in self.attempts)
+
+    @property
     def failed(self) -> bool:
         """Whether every attempt failed, and none is left."""
         return all(trial.state == TrialState.FAIL for trial in self.attempts)

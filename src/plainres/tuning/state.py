@@ -14,11 +14,12 @@ WORKER = "worker"
 DIVERGED = "diverged"
 PRUNED_EPOCH = "pruned_epoch"
 FAILURE = "failure"
+TAKEN = "taken"  # its run was finished already, by a sweep or another trial
 
 
 @dataclass(frozen=True)
-class ArmState:
-    """What one arm's study has come to.
+class StudyState:
+    """What one network's study has come to.
 
     Attributes:
         plan: the study.
@@ -26,6 +27,8 @@ class ArmState:
         done: the trials that ended well, by slot: complete, diverged ones among them, or pruned.
         running: how many are in training.
         failures: why trials failed whose slots aren't tried again.
+        epochs: trained by all trials together; of a slot's attempts the furthest counts.
+        epochs_underway: those of them that trials have which are yet to end.
     """
 
     plan: StudyPlan
@@ -33,6 +36,8 @@ class ArmState:
     done: tuple[FrozenTrial, ...]
     running: int
     failures: tuple[str, ...]
+    epochs: int
+    epochs_underway: int
 
     @property
     def pruned(self) -> int:
@@ -60,20 +65,29 @@ class ArmState:
         return self.budget - len(self.done) - len(self.failures)
 
     @property
+    def work_left(self) -> float:
+        """Epochs times depth, if the trials left are as long as those that ended: pruning makes them shorter."""
+        done = [len(trial.intermediate_values) for trial in self.done]
+        epochs = sum(done) / len(done) if done else self.plan.config.epochs
+        return max(0.0, self.left * epochs - self.epochs_underway) * self.plan.config.depth
+
+    @property
     def unclaimed_work(self) -> int:
         """Trials that nobody trains yet, weighted by what one costs."""
         return (self.left - self.running) * self.plan.config.depth
 
 
-def arm_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> ArmState:
+def study_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> StudyState:
     """What the trials of a study, ordered by number, come to."""
     slots = slots_of(trials, budget)
-    return ArmState(
+    return StudyState(
         plan=plan,
         budget=budget,
         done=tuple(slot.done for slot in slots if slot.done is not None),
         running=sum(slot.done is None and slot.running is not None for slot in slots),
         failures=tuple(failure_text(slot.attempts[-1]) for slot in slots if slot.failed),
+        epochs=sum(slot.epochs for slot in slots),
+        epochs_underway=sum(slot.epochs for slot in slots if not (slot.done or slot.failed)),
     )
 
 

@@ -1,6 +1,5 @@
 """What a person sees while studies run, and the table they close with."""
 
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -10,55 +9,60 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from plainres.running.display import clock_time
+from plainres.running.clock import Clock
 from plainres.sweeps.tuned import objective_words
 from plainres.table import TerminalTable, terminal
-from plainres.tuning.state import DIVERGED, PRUNED_EPOCH, ArmState, value_of
+from plainres.tuning.state import DIVERGED, PRUNED_EPOCH, StudyState, value_of
 
-COLUMNS = ("arm", "trials", "pruned", "diverged", "failed", "best lr", "batch size", "objective")
+COLUMNS = ("network", "trials", "pruned", "diverged", "failed", "best lr", "batch size", "objective")
 
 
-class Display(AbstractContextManager["Display"], Protocol):
+class StudyDisplay(AbstractContextManager["StudyDisplay"], Protocol):
     """Shows how far studies are, as often as it's told."""
 
-    def show(self, states: Sequence[ArmState]) -> None:
+    def show(self, states: Sequence[StudyState]) -> None:
         """Take in how far they are now."""
 
+    def notice(self, text: str) -> None:
+        """Print a line that a person should know of."""
 
-def make_display(console: Console, states: Sequence[ArmState]) -> Display:
+
+def make_study_display(console: Console, states: Sequence[StudyState]) -> StudyDisplay:
     """The display that suits the console; `states` is how far the studies are at the start."""
-    return LiveDisplay(console, states) if console.is_terminal else PlainDisplay(console, states)
+    return LiveStudyDisplay(console, states) if console.is_terminal else PlainStudyDisplay(console, states)
 
 
-class Clock:
-    """The time to completion, from the share of the work that was done since the start, whoever did it."""
+class WorkDone:
+    """The work of studies, in epochs times depth, done since the start, whoever did it; and how long the rest takes."""
 
-    def __init__(self, states: Sequence[ArmState]) -> None:
-        self.started = time.monotonic()
-        self.at_start = _work_left(states)
+    def __init__(self, states: Sequence[StudyState]) -> None:
+        self.clock = Clock()
+        self.clock.start()
+        self.before = _work_done(states)
 
-    def remaining(self, states: Sequence[ArmState]) -> str:
-        """As `1:30 left`, empty before the first trial has ended."""
-        left = _work_left(states)
-        if left == self.at_start:
-            return ""
-        elapsed = time.monotonic() - self.started
-        return f"{clock_time(elapsed * left / (self.at_start - left))} left"
+    def remaining(self, states: Sequence[StudyState]) -> str:
+        """As `1:30 left`, empty before the first epoch."""
+        self.clock.done = _work_done(states) - self.before
+        return self.clock.remaining(sum(state.work_left for state in states))
 
 
-class PlainDisplay(Display):
+class PlainStudyDisplay(StudyDisplay):
     """A line for every trial that ends."""
 
-    def __init__(self, console: Console, states: Sequence[ArmState]) -> None:
+    def __init__(self, console: Console, states: Sequence[StudyState]) -> None:
         self.console = console
-        self.clock = Clock(states)
+        self.work = WorkDone(states)
         self.shown = {trial._trial_id for state in states for trial in state.done}
         self.budget = sum(state.budget for state in states)
 
     def __exit__(self, *_: object) -> None:
         """Nothing is left to tidy."""
 
-    def show(self, states: Sequence[ArmState]) -> None:
+    def notice(self, text: str) -> None:
+        """Print it."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def show(self, states: Sequence[StudyState]) -> None:
         """Print the trials that have ended since."""
         for state in states:
             for trial in state.done:
@@ -66,19 +70,19 @@ class PlainDisplay(Display):
                     self.shown.add(trial._trial_id)
                     self.console.print(
                         f"[{len(self.shown)}/{self.budget}] {trial_text(state, trial)}{best_text(state)}  "
-                        f"{self.clock.remaining(states)}".rstrip(),
+                        f"{self.work.remaining(states)}".rstrip(),
                         highlight=False, markup=False, soft_wrap=True,
                     )  # fmt: skip
 
 
-class LiveDisplay(Display):
-    """A table that is redrawn: a row for each arm with its trials and its best so far."""
+class LiveStudyDisplay(StudyDisplay):
+    """A table that is redrawn: a row for each network with its trials and its best so far."""
 
-    def __init__(self, console: Console, states: Sequence[ArmState]) -> None:
-        self.clock = Clock(states)
+    def __init__(self, console: Console, states: Sequence[StudyState]) -> None:
+        self.work = WorkDone(states)
         self.live = Live(self._drawn(states), console=console)
 
-    def __enter__(self) -> "LiveDisplay":
+    def __enter__(self) -> "LiveStudyDisplay":
         """Start drawing."""
         self.live.start()
         return self
@@ -88,17 +92,21 @@ class LiveDisplay(Display):
         self.live.transient = True
         self.live.stop()
 
-    def show(self, states: Sequence[ArmState]) -> None:
+    def notice(self, text: str) -> None:
+        """Print it above the table."""
+        self.live.console.print(text, highlight=False, markup=False)
+
+    def show(self, states: Sequence[StudyState]) -> None:
         """Redraw."""
         self.live.update(self._drawn(states))
 
-    def _drawn(self, states: Sequence[ArmState]) -> Group:
+    def _drawn(self, states: Sequence[StudyState]) -> Group:
         done, budget = sum(len(state.done) for state in states), sum(state.budget for state in states)
         words = f"{done}/{budget} trials, {sum(state.running for state in states)} in training"
-        return Group(arm_table(states), Text(f"{words}  {self.clock.remaining(states)}"))
+        return Group(study_table(states), Text(f"{words}  {self.work.remaining(states)}"))
 
 
-def trial_text(state: ArmState, trial: FrozenTrial) -> str:
+def trial_text(state: StudyState, trial: FrozenTrial) -> str:
     """How a trial ended, in a line."""
     values = f"lr {trial.params['lr']:.3g}, batch size {trial.params['batch_size']}"
     if trial.state == TrialState.PRUNED:
@@ -107,22 +115,22 @@ def trial_text(state: ArmState, trial: FrozenTrial) -> str:
         outcome = f"diverged in epoch {trial.user_attrs[DIVERGED]}"
     else:
         outcome = f"{_objective(state)} {trial.value:.4g}"
-    return f"{state.plan.arm + f' trial {trial.number}':<22} {outcome} ({values})"
+    return f"{state.plan.network + f' trial {trial.number}':<22} {outcome} ({values})"
 
 
-def best_text(state: ArmState) -> str:
-    """The best value of an arm so far, empty before there is one."""
+def best_text(state: StudyState) -> str:
+    """The best value of a network so far, empty before there is one."""
     return f"  best {value_of(state.best):.4g}" if state.best else ""
 
 
-def arm_table(states: Sequence[ArmState]) -> TerminalTable:
-    """A row for each arm, shallowest first."""
+def study_table(states: Sequence[StudyState]) -> TerminalTable:
+    """A row for each network, shallowest first."""
     words = f"Objective: {_objective(states[0])}, lowest of the trials that trained to the end."
-    in_order = sorted(states, key=lambda state: (state.plan.config.variant, state.plan.config.depth))
-    return terminal(COLUMNS, map(arm_cells, in_order), words)
+    in_order = sorted(states, key=lambda state: (state.plan.config.arm, state.plan.config.depth))
+    return terminal(COLUMNS, map(study_cells, in_order), words)
 
 
-def arm_cells(state: ArmState) -> tuple[str, ...]:
+def study_cells(state: StudyState) -> tuple[str, ...]:
     """The cells under `COLUMNS`."""
     best = state.best
     found = ("", "", "") if best is None else (
@@ -130,12 +138,12 @@ def arm_cells(state: ArmState) -> tuple[str, ...]:
     )  # fmt: skip
     pruned = f"{state.prune_rate:.0%}" if state.done else ""
     counts = (f"{len(state.done)}/{state.budget}", pruned, str(state.diverged), str(len(state.failures)))
-    return state.plan.arm, *counts, *found
+    return state.plan.network, *counts, *found
 
 
-def _objective(state: ArmState) -> str:
+def _objective(state: StudyState) -> str:
     return objective_words(state.plan.search.objective)
 
 
-def _work_left(states: Sequence[ArmState]) -> int:
-    return sum(state.left * state.plan.config.depth for state in states)
+def _work_done(states: Sequence[StudyState]) -> int:
+    return sum(state.epochs * state.plan.config.depth for state in states)

@@ -87,22 +87,22 @@ def draw_importances(importances: Mapping[str, float], trials: int) -> Figure:
 
 
 def draw_arms(arms: Mapping[tuple[str, int], pd.DataFrame], search: Search) -> Figure:
-    """The search of every arm on one page: a row for each variant, a column for each depth, with shared axes.
+    """The search of every arm on one page: a row for each arm, a column for each depth, with shared axes.
 
     Args:
-        arms: the table of trials by variant and depth.
+        arms: the table of trials by arm and depth.
         search: what was searched, for what.
     """
-    variants, depths = sorted({variant for variant, _ in arms}), sorted({depth for _, depth in arms})
+    names, depths = sorted({name for name, _ in arms}), sorted({depth for _, depth in arms})
     with plain_style():
-        figure = Figure(figsize=(2.2 + 2.8 * len(depths), 0.9 + 2.3 * len(variants)), layout="constrained")
-        panels = figure.subplots(len(variants), len(depths), sharex=True, sharey=True, squeeze=False)
-        for variant, row in zip(variants, panels, strict=True):
+        figure = Figure(figsize=(2.2 + 2.8 * len(depths), 0.9 + 2.3 * len(names)), layout="constrained")
+        panels = figure.subplots(len(names), len(depths), sharex=True, sharey=True, squeeze=False)
+        for name, row in zip(names, panels, strict=True):
             for depth, axes in zip(depths, row, strict=True):
-                axes.set_title(f"{variant} {depth}")
-                if (variant, depth) not in arms:
+                axes.set_title(f"{name} {depth}")
+                if (name, depth) not in arms:
                     continue
-                data = _ended(arms[variant, depth])
+                data = _ended(arms[name, depth])
                 _scatter_space(axes, data, search)
                 whole = data[data["outcome"] == "complete"]
                 if not whole.empty:

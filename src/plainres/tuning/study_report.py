@@ -17,7 +17,7 @@ from plainres.figure_style import save_figure
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.runs import Experiment, log_metrics
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.state import RUN_ID, ArmState, value_of
+from plainres.tuning.state import RUN_ID, StudyState, value_of
 from plainres.tuning.trial_workers import Order
 from plainres.tuning.trials_table import trials_table
 
@@ -27,23 +27,24 @@ if TYPE_CHECKING:  # seaborn takes seconds to import
 FEWEST_FOR_IMPORTANCES = 4
 
 
-def store_reports(studies: Mapping[StudyPlan, Study], states: Sequence[ArmState], order: Order) -> None:
+def store_reports(studies: Mapping[StudyPlan, Study], states: Sequence[StudyState], order: Order) -> None:
     """Store each study's report with its run, and with all of them the page that compares the arms."""
     trials = {plan: study.get_trials(deepcopy=False) for plan, study in studies.items()}
     tables = {plan: trials_table(of_study, order.budget) for plan, of_study in trials.items()}
-    arms = {(plan.config.variant, plan.config.depth): table for plan, table in tables.items()}
+    arms = {(plan.config.arm, plan.config.depth): table for plan, table in tables.items()}
     for state in states:
         plan = state.plan
-        tracking = order.tracking[plan.name]
-        _store_values(tracking.experiment, tracking.parent_run_id, state, len(trials[plan]))
+        experiment, run_id = order.jobs[plan.name].experiment, order.jobs[plan.name].parent_run_id
+        assert run_id
+        _store_values(experiment, run_id, state, len(trials[plan]))
         with TemporaryDirectory() as folder:
             tables[plan].to_csv(Path(folder) / "trials.csv", index=False)
             for name, figure in _figures(plan, studies[plan], tables[plan], arms).items():
                 save_figure(figure, Path(folder) / name)
-            log_artifact(tracking.experiment.tracking_uri, tracking.parent_run_id, Path(folder))
+            log_artifact(experiment.tracking_uri, run_id, Path(folder))
 
 
-def _store_values(experiment: Experiment, run_id: str, state: ArmState, step: int) -> None:
+def _store_values(experiment: Experiment, run_id: str, state: StudyState, step: int) -> None:
     """As metrics, whose last value counts: a study that goes on finds better ones. The step: attempts so far."""
     metrics = {
         "study/trials": float(len(state.done)),

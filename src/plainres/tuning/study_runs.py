@@ -1,25 +1,18 @@
 """The MLflow run of a study, the parent of its trials' runs: one, however many commands work on the study."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 
-from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from plainres.names import STATE_TAG, STUDY_KEY_TAG, STUDY_TAG
+from plainres.errors import StoreAway, StoreRefuses
+from plainres.names import STUDY_KEY_TAG, STUDY_TAG, TRIAL_TAG
+from plainres.running.job import Job
+from plainres.tracking.outages import reaching_store
 from plainres.tracking.params import log_params
 from plainres.tracking.runs import Experiment, set_status
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.source import Source
 from plainres.tuning.definition import StudyPlan
-
-
-@dataclass(frozen=True)
-class Tracking:
-    """Where a study's trials are tracked."""
-
-    experiment: Experiment
-    parent_run_id: str
-    source: Source
 
 
 def open_study_run(experiment: Experiment, plan: StudyPlan, key: str, storage_url: str, source: Source) -> str:
@@ -57,12 +50,13 @@ def _make(experiment: Experiment, plan: StudyPlan, key: str, storage_url: str, s
     tags = {
         STUDY_KEY_TAG: key,
         STUDY_TAG: plan.name,
+        "arm": config.arm,
         "variant": config.variant,
         "depth": str(config.depth),
         "dataset": config.dataset,
         **source.tags,
     }
-    run_id: str = client.create_run(experiment.experiment_id, run_name=f"study-{plan.arm}", tags=tags).info.run_id
+    run_id: str = client.create_run(experiment.experiment_id, run_name=f"study-{plan.network}", tags=tags).info.run_id
     params = {"storage": without_credentials(storage_url), **plan.definition}
     # MLflow's names hold no apostrophe.
     named = {name.replace("'s", "").replace(" ", "_"): str(value) for name, value in params.items()}
@@ -70,10 +64,14 @@ def _make(experiment: Experiment, plan: StudyPlan, key: str, storage_url: str, s
     return run_id
 
 
-def mark_failed(experiment: Experiment, run_id: str | None, status: str) -> None:
-    """End the MLflow run of a trial that failed, if it had one and it is in this store."""
-    if run_id is None:
-        return
-    with suppress(MlflowException):  # another machine's trial may be tracked elsewhere
-        experiment.client.set_tag(run_id, STATE_TAG, "failed")
-        set_status(experiment, run_id, status)
+def end_trial_run(job: Job, number: int) -> None:
+    """End the MLflow run of a trial whose process is gone; who goes on from its checkpoint opens it again."""
+    client = job.experiment.client
+    with suppress(StoreAway, StoreRefuses), reaching_store():
+        found = client.search_runs(
+            [job.experiment.experiment_id],
+            f"attributes.status = 'RUNNING' AND tags.{TRIAL_TAG} = '{number}' "
+            f"AND tags.`{MLFLOW_PARENT_RUN_ID}` = '{job.parent_run_id}'",
+        )
+        for run in found:
+            set_status(job.experiment, run.info.run_id, "KILLED")

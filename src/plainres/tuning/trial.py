@@ -1,6 +1,6 @@
-"""One trial: draw its values, train the run with all its tracking, and tell the study what came of it."""
+"""One trial: draw its values, train the run that they make, and tell the study what came of it."""
 
-import math
+from collections.abc import Callable
 
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from optuna import Study, Trial
@@ -9,85 +9,109 @@ from optuna.trial import TrialState
 
 from plainres.config import RunConfig
 from plainres.data import dataset_of
-from plainres.hardware import give_back_memory
-from plainres.names import DIVERGED_TAG, STATE_TAG
-from plainres.tracking.runs import Experiment, log_metrics, set_status, tracked_run
-from plainres.tracking.shown import first_line
-from plainres.training import EpochRecord, train
+from plainres.names import TRIAL_TAG
+from plainres.running.events import Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
+from plainres.running.job import Job
+from plainres.running.stopping import Interrupted, StopSignal
+from plainres.running.tracked_run import Hooks, train_run
+from plainres.tracking.outages import PATIENCE, keep_trying
+from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.objective import chance_value, epoch_value, final_value, worst_value
-from plainres.tuning.state import DIVERGED, FAILURE, PRUNED_EPOCH, RUN_ID
-from plainres.tuning.study_runs import Tracking, mark_failed
+from plainres.tuning.objective import chance_value, epoch_metric, epoch_value, final_value, is_known, worst_value
+from plainres.tuning.state import DIVERGED, FAILURE, PRUNED_EPOCH, RUN_ID, TAKEN
 
 
-def run_trial(study: Study, trial: Trial, plan: StudyPlan, tracking: Tracking) -> None:
-    """Train a claimed trial and tell the study; an error in training fails the trial and is noted with it.
+def run_trial(
+    study: Study, trial: Trial, plan: StudyPlan, job: Job, *, tell: Callable[[str], None], stop: StopSignal
+) -> Outcome:
+    """Train a claimed trial and tell the study; a failure fails the trial and is noted with it.
 
-    Should the trial have been given to another process meanwhile, because this one showed no sign of life, what
-    this one has counts no longer.
+    The trial of a process that died goes on from that one's checkpoint, in the same MLflow run. A run of the same
+    configuration that the store has already, finished, is taken for the trial's. A trial that is stopped is left to
+    who stopped it.
     """
-    try:
-        value = train_trial(study, trial, plan, tracking)
-        if value is None:
-            told = study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-        else:
-            told = study.tell(trial, value, skip_if_finished=True)
-        lost = told.state == TrialState.FAIL
-    except UpdateFinishedTrialError:
-        lost = True
-    except Exception as error:
-        study._storage.set_trial_user_attr(trial._trial_id, FAILURE, f"{type(error).__name__}: {first_line(error)}")
-        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-        mark_failed(tracking.experiment, trial.user_attrs.get(RUN_ID), "FAILED")
-        return
-    finally:
-        give_back_memory(plan.config.device)
-    if lost:
-        mark_failed(tracking.experiment, trial.user_attrs.get(RUN_ID), "KILLED")
-
-
-def train_trial(study: Study, trial: Trial, plan: StudyPlan, tracking: Tracking) -> float | None:
-    """The objective's value after training with the values drawn for the trial, or None if it was pruned."""
     low, high = plan.search.lr_range
     config = plan.trial_config(
         lr=trial.suggest_float("lr", low, high, log=True),
         batch_size=int(trial.suggest_categorical("batch_size", plan.search.batch_sizes)),
     )
-    experiment, client = tracking.experiment, tracking.experiment.client
-    dataset = dataset_of(config)
-    with tracked_run(experiment, config, dataset, tracking.parent_run_id, tracking.source) as run_id:
-        trial.set_user_attr(RUN_ID, run_id)
-        client.set_tag(run_id, MLFLOW_RUN_NAME, f"{plan.arm}-trial{trial.number}")
-        client.set_tag(run_id, "trial", str(trial.number))
-        last, values = _train_epochs(trial, config, plan.search.objective, experiment, run_id)
-        value = None if last is None else final_value(plan.search.objective, last.metrics)
-        if last is not None and value is not None and (last.diverged or not math.isfinite(value)):
-            trial.set_user_attr(DIVERGED, last.epoch)
-            client.set_tag(run_id, DIVERGED_TAG, str(last.epoch))
-            chance = chance_value(plan.search.objective, dataset.num_classes)
-            value = worst_value(study.get_trials(deepcopy=False), values, chance)
-        client.set_tag(run_id, STATE_TAG, "pruned" if value is None else "complete")
-    if value is None:
-        set_status(experiment, run_id, "KILLED")  # FINISHED runs are taken for whole ones
-    return value
+    reports = _Reports(trial, plan.search.objective)
+    name = f"{plan.network}-trial{trial.number}"
+
+    def notice(event: Started | Progress | Notice) -> None:
+        if isinstance(event, Notice):
+            tell(f"{name}: {event.text}")
+
+    hooks = Hooks(
+        tags={MLFLOW_RUN_NAME: name, TRIAL_TAG: str(trial.number)},
+        on_known=reports.add,
+        on_record=lambda _, record: reports.prunes(record, config.epochs),
+    )
+    outcome = train_run(config, job, notice, patient=True, stop=stop, hooks=hooks)
+    if isinstance(outcome, Stopped):
+        return outcome
+    try:
+        if isinstance(outcome, Pruned):
+            trial.set_user_attr(RUN_ID, outcome.run_id)
+            trial.set_user_attr(PRUNED_EPOCH, outcome.epoch)
+            study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+        elif isinstance(outcome, Finished):
+            trial.set_user_attr(RUN_ID, outcome.run_id)
+            if not reports.any:
+                trial.set_user_attr(TAKEN, True)
+                reports.add_stored(job, outcome.run_id)
+            study.tell(trial, _value(study, trial, plan, config, outcome, reports.values), skip_if_finished=True)
+        elif isinstance(outcome, Failed):
+            trial.set_user_attr(FAILURE, outcome.reason)
+            study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+    except UpdateFinishedTrialError:  # another process tries it again: it takes the run as it finds it
+        pass
+    return outcome
 
 
-def _train_epochs(
-    trial: Trial, config: RunConfig, objective: str, experiment: Experiment, run_id: str
-) -> tuple[EpochRecord | None, list[float]]:
-    """Train with tracking; the last epoch's record, or None if pruned, and the objective's finite values by epoch."""
-    client, values = experiment.client, []
-    for record in train(config):
-        log_metrics(client, run_id, record.metrics, record.epoch)
+class _Reports:
+    """What a trial's study is told of its epochs."""
+
+    def __init__(self, trial: Trial, objective: str) -> None:
+        self.trial = trial
+        self.objective = objective
+        self.any = False
+        self.values: list[float] = []
+        """The objective's finite ones."""
+
+    def add(self, record: EpochRecord) -> None:
+        """Report an epoch's objective, if it's finite."""
+        self.any = True
         if record.epoch == 0:
-            continue
-        value = epoch_value(objective, record.metrics)
-        if math.isfinite(value):
-            values.append(value)
-            trial.report(value, record.epoch)
-        # After the last epoch nothing is saved by pruning.
-        if record.epoch < config.epochs and not record.diverged and trial.should_prune():
-            trial.set_user_attr(PRUNED_EPOCH, record.epoch)
-            client.set_tag(run_id, PRUNED_EPOCH, str(record.epoch))
-            return None, values
-    return record, values
+            return
+        value = epoch_value(self.objective, record.metrics)
+        if is_known(value):
+            self.values.append(value)
+            try:
+                self.trial.report(value, record.epoch)
+            except UpdateFinishedTrialError:  # this process was silent for so long that the trial went to another one
+                raise Interrupted from None
+
+    def prunes(self, record: EpochRecord, epochs: int) -> bool:
+        """Report an epoch; whether the study wants no more. After the last one nothing is saved by pruning."""
+        self.add(record)
+        return 0 < record.epoch < epochs and not record.diverged and self.trial.should_prune()
+
+    def add_stored(self, job: Job, run_id: str) -> None:
+        """Report the epochs of a finished run."""
+        name = epoch_metric(self.objective)
+        client = job.experiment.client
+        for metric in keep_trying(lambda: client.get_metric_history(run_id, name), PATIENCE):
+            self.add(EpochRecord(metric.step, {name: metric.value}))
+
+
+def _value(
+    study: Study, trial: Trial, plan: StudyPlan, config: RunConfig, outcome: Finished, values: list[float]
+) -> float:
+    """The objective's value of a trained run, marking the trial if it diverged."""
+    value = final_value(plan.search.objective, outcome.metrics)
+    if outcome.diverged is None and is_known(value):
+        return value
+    trial.set_user_attr(DIVERGED, outcome.diverged or config.epochs)
+    chance = chance_value(plan.search.objective, dataset_of(config).num_classes)
+    return worst_value(study.get_trials(deepcopy=False), values, chance)

@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from plainres.config import RunConfig
-from plainres.running.events import Failed, Finished, Notice, Progress
+from plainres.running.events import Failed, Finished, Notice, Progress, Started
 from plainres.running.job import Job
-from plainres.running.workers import train_side_by_side
+from plainres.running.local_launcher import LocalLauncher
+from plainres.running.train_runs import train_runs
 from tests.faults.stored import loading_processes, processes_at
 from tests.faults.waiting import eventually
 
@@ -20,12 +21,12 @@ from tests.faults.waiting import eventually
 def train(configs: list[RunConfig], job: Job, kills: int) -> list[Finished | Failed | Notice]:
     """Train one after the other, and kill the worker of the first run so many times in the middle of an epoch."""
     events = []
-    for event in train_side_by_side(configs, 1, job):
+    for event in train_runs(configs, LocalLauncher(1), job):
         if isinstance(event, Progress):
             if event.config == configs[0] and event.epoch == 2 and kills:
                 kills -= 1
                 os.kill(worker(job), signal.SIGKILL)
-        else:
+        elif not isinstance(event, Started):
             events.append(event)
     return events
 
@@ -57,7 +58,7 @@ def test_a_run_whose_workers_are_killed_fails_and_no_other(job: Job, tiny: Calla
 
 
 def test_closing_the_iterator_stops_the_runs_in_flight(job: Job, tiny: Callable[..., RunConfig]) -> None:
-    events = train_side_by_side([tiny(epochs=5000)], 1, job)
+    events = train_runs([tiny(epochs=5000)], LocalLauncher(1), job)
     assert any(isinstance(event, Progress) and event.epoch == 2 for event in events)
     events.close()
     (run,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
@@ -89,5 +90,5 @@ def test_a_killed_run_whose_images_are_streamed_goes_on_and_leaves_no_decoders(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_several_runs_share_a_gpu(job: Job, tiny: Callable[..., RunConfig]) -> None:
     configs = [tiny(seed=seed, device="cuda") for seed in range(3)]
-    ends = [event for event in train_side_by_side(configs, 3, job) if isinstance(event, Finished | Failed)]
+    ends = [event for event in train_runs(configs, LocalLauncher(3), job) if isinstance(event, Finished | Failed)]
     assert {end.config for end in ends if isinstance(end, Finished)} == set(configs)

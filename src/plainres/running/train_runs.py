@@ -1,0 +1,54 @@
+"""Many runs trained by a launcher, told as a stream of events."""
+
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from functools import partial
+
+from plainres.config import RunConfig
+from plainres.running.events import Elsewhere, Event, Failed, Notice, Outcome, Tell
+from plainres.running.job import Job
+from plainres.running.launcher import Died, Launcher, Task, Told
+from plainres.running.stopping import StopSignal
+
+
+def train_runs(configs: Sequence[RunConfig], launcher: Launcher, job: Job) -> Generator[Event, None, None]:
+    """Train every configuration, each tracked as a child of the job's parent run.
+
+    Ends when every run has finished or failed; one that failed is tried once more, after the others. Closing the
+    iterator, or an exception such as KeyboardInterrupt while it waits, makes the runs in flight write checkpoints and
+    ends them as KILLED.
+
+    Raises:
+        AtOnce: a second interrupt, during that.
+    """
+    tasks = deque(_task(config, job, patient=False) for config in configs)
+    failed_once: set[RunConfig] = set()
+    with closing(launcher.run(tasks)) as happenings:
+        for happening in happenings:
+            if happening is None:
+                continue
+            config: RunConfig = happening.task.about
+            if isinstance(happening, Told):
+                yield happening.message
+                continue
+            end = Failed(config, happening.reason) if isinstance(happening, Died) else happening.value
+            if isinstance(end, Elsewhere):
+                yield Notice(config, "another process trains it: its result is waited for")
+                tasks.append(_task(config, job, patient=True))
+            elif isinstance(end, Failed) and end.worth_a_retry and config not in failed_once:
+                failed_once.add(config)
+                yield Notice(config, f"{end.reason}; it is tried once more")
+                tasks.append(_task(config, job, patient=True))
+            else:
+                yield end
+
+
+def _task(config: RunConfig, job: Job, *, patient: bool) -> Task:
+    return Task(config, partial(_train, config, job, patient=patient))
+
+
+def _train(config: RunConfig, job: Job, *, patient: bool, tell: Tell, stop: StopSignal) -> Outcome:
+    from plainres.running.tracked_run import train_run  # it imports torch, which the command itself does without
+
+    return train_run(config, job, tell, patient=patient, stop=stop)

@@ -1,0 +1,55 @@
+import os
+import time
+from collections import deque
+from functools import partial
+
+import pytest
+
+from plainres.running.launcher import Died, Happening, Returned, Task, Told
+from plainres.running.local_launcher import LocalLauncher
+from plainres.running.processes import gpu_of
+from plainres.running.stopping import StopSignal
+from plainres.running.train_runs import Tell
+
+
+def double(number: int, *, tell: Tell, stop: StopSignal) -> int:
+    tell(f"doubling {number}")  # type: ignore[arg-type]
+    if number == 3:
+        raise ValueError("not three\nof all numbers")
+    return 2 * number
+
+
+def gpu_seen(*, tell: Tell, stop: StopSignal) -> str:
+    time.sleep(0.5)  # so that the other worker has the other task
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def test_tasks_are_carried_out_in_order_and_more_may_be_added_meanwhile() -> None:
+    tasks = deque(Task(number, partial(double, number)) for number in (1, 3))
+    happened: list[Happening] = []
+    for happening in LocalLauncher(1).run(tasks):
+        if happening is None:
+            continue
+        happened.append(happening)
+        if isinstance(happening, Died):
+            tasks.append(Task(4, partial(double, 4)))
+    assert [(type(happening), happening.task.about) for happening in happened] == [
+        (Told, 1), (Returned, 1), (Told, 3), (Died, 3), (Told, 4), (Returned, 4),
+    ]  # fmt: skip
+    assert [happening.value for happening in happened if isinstance(happening, Returned)] == [2, 8]
+    assert [happening.reason for happening in happened if isinstance(happening, Died)] == ["ValueError: not three"]
+    assert happened[0] == Told(Task(1, happened[0].task.call), "doubling 1")
+
+
+def test_each_worker_sees_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plainres.running.local_launcher.gpu_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    tasks = deque(Task(number, gpu_seen) for number in range(2))
+    happened = list(LocalLauncher(2).run(tasks))
+    assert sorted(happening.value for happening in happened if isinstance(happening, Returned)) == ["3", "5"]
+
+
+def test_gpus_are_shared_out_in_turn() -> None:
+    assert [gpu_of(place, 2, {}) for place in range(3)] == [{"CUDA_VISIBLE_DEVICES": index} for index in "010"]
+    # A GPU by another name, which only CUDA could count, stays as it is.
+    assert gpu_of(1, 1, {"CUDA_VISIBLE_DEVICES": "MIG-1"}) == gpu_of(1, 0, {}) == {}
