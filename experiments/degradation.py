@@ -7,10 +7,10 @@ from typing import Annotated
 
 import tyro
 
+from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.running.checkpoint_flags import CheckpointFlags
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.settings import Settings
 from plainres.sweeps.arms import parse_arm
@@ -125,7 +125,7 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
     """Print the table and the verdict of a sweep and where to look further; with `rebuild` store its report anew."""
     from plainres.analysis import judge, load_sweep
     from plainres.analysis.report import report_location, store_report
-    from plainres.analysis.summary import terminal_table
+    from plainres.analysis.results_table import terminal_table
     from plainres.analysis.tuned_table import tuned_terminal_table
     from plainres.terminal import console
     from plainres.tracking.outages import reaching_store

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
+from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command
 from plainres.config import configure
 from plainres.data.catalogue import facts_of
 from plainres.errors import Terminated
-from plainres.running.checkpoint_flags import CheckpointFlags
 from plainres.settings import RunConfig, Settings
 from plainres.tracking.store import browse_hint, check_experiment_name, check_store, tracking_uri
 

@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from plainres.command_line import FINISHED, run_command
-from plainres.config import RunConfig, configure
+from plainres.config import configure
 from plainres.errors import BadInput
+from plainres.settings import RunConfig
 
 PROGRAM = "uv run python -m experiments.overhead"
 

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
-from plainres.config import RunConfig
 from plainres.durable import write_whole
 from plainres.errors import BadInput
-from plainres.settings import Settings
+from plainres.settings import RunConfig, Settings
 from plainres.sweeps.plan import plan_sweep
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import tyro
 
+from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.running.checkpoint_flags import CheckpointFlags
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.settings import Settings
 from plainres.tracking.shown import without_credentials

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plainres.config import RunConfig, configure
+from plainres.config import configure
+from plainres.settings import RunConfig
 from tests.faults.commands import Commands
 
 if TYPE_CHECKING:  # it would import MLflow, which some tests do without

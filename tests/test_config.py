@@ -3,9 +3,10 @@ from dataclasses import asdict
 
 import pytest
 
-from plainres.config import RunConfig, configure
+from plainres.config import configure
 from plainres.errors import BadInput
 from plainres.recipes import RECIPES
+from plainres.settings import RunConfig
 
 
 def test_what_is_not_given_comes_from_the_recipe_and_the_paper() -> None:

@@ -28,10 +28,11 @@ Flags = TypeVar("Flags")
 registry = tyro.constructors.ConstructorRegistry()
 
 
-def with_default(default: str, metavar: str) -> Any:
-    """Marks a flag whose default is None, and what its help shows instead."""
+def with_default(default: str, metavar: str, stands_for: object = None) -> Any:
+    """Marks a flag whose default, None if nothing else, stands for what its help shows instead."""
     return tyro.conf.arg(
-        metavar=metavar, help_behavior_hint=lambda given: f"(default: {default if given == 'None' else given})"
+        metavar=metavar,
+        help_behavior_hint=lambda given: f"(default: {default if given == str(stands_for) else given})",
     )
 
 

@@ -11,7 +11,7 @@ from plainres.networks.architecture import resolve_architecture
 from plainres.recipes import recipe_of
 from plainres.settings import DECLARED, RunConfig, check_name, typed
 
-__all__ = ["RunConfig", "changed", "configure"]
+__all__ = ["changed", "configure"]
 
 
 def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunConfig:

@@ -7,13 +7,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from plainres.analysis.trained import load_run
-from plainres.config import RunConfig
 from plainres.data import dataset_of
 from plainres.errors import BadInput
 from plainres.running.events import Finished
 from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import train_run
+from plainres.settings import RunConfig
 
 
 def test_a_network_comes_back_with_the_losses_that_its_run_logged(job: Job, tiny: Callable[..., RunConfig]) -> None:

@@ -6,13 +6,13 @@ import pytest
 import torch
 from PIL import Image
 
-from plainres.config import RunConfig
 from plainres.data import AnySplit, dataset_of, load_dataset
 from plainres.data.batches import Normalise, shuffled_batches
 from plainres.data.image_folder import read_image_folder
 from plainres.data.splits import Split
 from plainres.data.streaming import StreamedSplit
 from plainres.errors import BadInput
+from plainres.settings import RunConfig
 from plainres.training import train
 
 

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 
 from experiments.image_classification import PROGRAM, Flags, main
 from plainres.command_line import run_command
-from plainres.config import RunConfig
 from plainres.data import load_dataset
+from plainres.settings import RunConfig
 
 Here = Callable[..., tuple[int, str, str]]
 TINY = ["--dataset", "digits", "--depth", "8", "--width", "8", "--stem", "small", "--image-size", "12", "--lr", "0.1"]

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from plainres.config import RunConfig
 from plainres.errors import BadInput
 from plainres.networks.factory import Network
 from plainres.probes import PROBES, gradients
 from plainres.probes.probe import Batch, probe_called
+from plainres.settings import RunConfig
 from plainres.training import Trainer, train
 
 TIMES = {"images_per_second", "final/seconds"}

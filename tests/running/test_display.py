@@ -4,10 +4,10 @@ from io import StringIO
 
 from rich.console import Console
 
-from plainres.config import RunConfig
 from plainres.running.clock import clock_time
 from plainres.running.display import LiveDisplay, WorkLeft, make_display
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
+from plainres.settings import RunConfig
 
 
 def test_the_time_left_counts_the_epochs_that_are_trained_now(tiny: Callable[..., RunConfig]) -> None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from plainres.config import RunConfig
 from plainres.running.events import Failed, Finished, Notice, Progress, Started
 from plainres.running.job import Job
 from plainres.running.local_launcher import LocalLauncher
 from plainres.running.train_runs import train_runs
+from plainres.settings import RunConfig
 from tests.faults.stored import loading_processes, processes_at
 from tests.faults.waiting import eventually
 

@@ -3,7 +3,7 @@ from itertools import islice
 
 import pytest
 
-from plainres.config import RunConfig
+from plainres.settings import RunConfig
 from plainres.throughput.loops import bare, conventional, flops_per_image, harness
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from plainres.config import RunConfig
+from plainres.settings import RunConfig
 from plainres.training import EpochRecord, Trainer, train
 from plainres.training.process import initial_draws
 

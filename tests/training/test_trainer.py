@@ -10,9 +10,9 @@ from torch._subclasses import FakeTensorMode
 from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from plainres.config import RunConfig
 from plainres.data import load_dataset
 from plainres.probes.gradients import GradientNorms
+from plainres.settings import RunConfig
 from plainres.training import EpochRecord, Trainer, train
 from plainres.training.step import Graphed
 

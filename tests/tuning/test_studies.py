@@ -11,12 +11,12 @@ import torch
 from optuna.trial import TrialState
 
 from plainres.analysis.trained import load_network
-from plainres.config import RunConfig
 from plainres.errors import BadInput
 from plainres.running.events import Finished
 from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import Hooks
+from plainres.settings import RunConfig
 from plainres.tracking.runs import finished_run
 from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan

@@ -8,8 +8,8 @@ from mlflow import MlflowClient
 
 from plainres.analysis import figures
 from plainres.analysis.results import SweepResults, load_curves
+from plainres.analysis.results_table import markdown_table
 from plainres.analysis.statistics import CONFIDENCE
-from plainres.analysis.summary import markdown_table
 from plainres.analysis.tuned_table import tuned_markdown_table
 from plainres.analysis.verdict import Verdict
 from plainres.figure_style import save_figure

@@ -10,13 +10,13 @@ from mlflow.exceptions import MlflowException
 from torch import Tensor
 
 from plainres.analysis.stored_runs import stored_run
-from plainres.config import RunConfig
 from plainres.data import ImageDataset, dataset_of
 from plainres.data.batches import Normalise
 from plainres.errors import BadInput
 from plainres.names import MODEL_FILE
 from plainres.networks.configured import network_for
 from plainres.networks.network import Network
+from plainres.settings import RunConfig
 from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.shown import first_line
 from plainres.tracking.store import tracking_uri as default_uri

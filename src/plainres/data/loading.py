@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from plainres.config import RunConfig
 from plainres.data.catalogue import facts_of, loader_of
 from plainres.data.memory import memory_for_images
 from plainres.data.resize import resize
 from plainres.data.split_sizes import check_batch_size, draw_size, validation_size
 from plainres.data.splits import AnySplit, ImageDataset, Split, carve, index_hash
 from plainres.data.unsplit import Request
+from plainres.settings import RunConfig
 
 
 def dataset_of(config: RunConfig) -> ImageDataset:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
 from plainres.names import COHERENCE
-from plainres.probes.blocks import blocks_of
+from plainres.probes.network_blocks import blocks_of
 from plainres.probes.probe import Batch, check_size
 from plainres.probes.undisturbed import undisturbed
 

@@ -9,9 +9,9 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from plainres.config import RunConfig
 from plainres.running.clock import Clock
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
+from plainres.settings import RunConfig
 
 SECONDS_BETWEEN_LINES = 30
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from plainres.config import RunConfig
 from plainres.names import FINAL_TRAIN_ERROR
+from plainres.settings import RunConfig
 
 
 @dataclass(frozen=True)

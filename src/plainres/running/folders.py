@@ -11,9 +11,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from plainres.config import RunConfig
 from plainres.errors import BadInput
 from plainres.machine_folders import cache_folder
+from plainres.settings import RunConfig
 from plainres.tracking.database import is_sqlite, sqlite_path
 from plainres.tracking.journal import run_id_of
 from plainres.tracking.shown import without_credentials

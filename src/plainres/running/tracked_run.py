@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from plainres.config import RunConfig
 from plainres.data import dataset_of
 from plainres.errors import BadInput, StoreAway
 from plainres.hardware import give_back_memory
@@ -29,6 +28,7 @@ from plainres.running.events import (
 from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import Interrupted, StopSignal
+from plainres.settings import RunConfig
 from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.outages import PATIENCE, reaching_store
 from plainres.tracking.run_log import RunLog

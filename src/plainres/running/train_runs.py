@@ -5,11 +5,11 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from functools import partial
 
-from plainres.config import RunConfig
 from plainres.running.events import Elsewhere, Event, Failed, Notice, Outcome, Tell
 from plainres.running.job import Job
 from plainres.running.launcher import Died, Launcher, Task, Told
 from plainres.running.stopping import StopSignal
+from plainres.settings import RunConfig
 
 
 def train_runs(configs: Sequence[RunConfig], launcher: Launcher, job: Job) -> Generator[Event, None, None]:

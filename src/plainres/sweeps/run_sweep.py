@@ -5,7 +5,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from plainres.config import RunConfig
 from plainres.errors import StoreAway, StoreRefuses
 from plainres.running.display import make_display
 from plainres.running.events import Failed, Finished
@@ -13,6 +12,7 @@ from plainres.running.folders import RunFolder, run_folder
 from plainres.running.job import Job
 from plainres.running.launcher import AtOnce, Launcher
 from plainres.running.train_runs import train_runs
+from plainres.settings import RunConfig
 from plainres.sweeps.plan import Sweep
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.parents import add_members, open_parent

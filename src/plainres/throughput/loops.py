@@ -10,12 +10,12 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from plainres.config import RunConfig
 from plainres.data import Split, dataset_of
 from plainres.data.batches import ordered_batches
 from plainres.data.streaming import LOADER_START
 from plainres.errors import BadInput
 from plainres.networks.configured import network_for
+from plainres.settings import RunConfig
 from plainres.training import Trainer
 from plainres.training.convolution import Conv2d
 from plainres.training.process import settings_of

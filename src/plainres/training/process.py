@@ -7,7 +7,7 @@ from types import TracebackType
 
 import torch
 
-from plainres.config import RunConfig
+from plainres.settings import RunConfig
 
 
 @contextmanager

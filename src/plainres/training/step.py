@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
-from plainres.config import RunConfig
 from plainres.probes.probe import StepProbe
+from plainres.settings import RunConfig
 
 WARM_UP = 3  # steps before a graph is captured: libraries set themselves up and choose their algorithms
 

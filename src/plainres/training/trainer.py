@@ -14,7 +14,6 @@ from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from plainres.config import RunConfig
 from plainres.data import AnySplit, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
 from plainres.names import (
@@ -35,6 +34,7 @@ from plainres.names import (
 from plainres.networks.configured import network_for
 from plainres.probes.gradients import GradientNorms
 from plainres.probes.probe import Batch, probe_called
+from plainres.settings import RunConfig
 from plainres.training.convolution import Conv2d
 from plainres.training.process import initial_draws, settings_of
 from plainres.training.schedule import learning_rate_factor

@@ -7,13 +7,13 @@ from optuna import Study, Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from plainres.config import RunConfig
 from plainres.data import dataset_of
 from plainres.names import TRIAL_TAG
 from plainres.running.events import Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
 from plainres.running.job import Job
 from plainres.running.stopping import Interrupted, StopSignal
 from plainres.running.tracked_run import Hooks, train_run
+from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying
 from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from plainres.analysis.results import SweepResults
-from plainres.analysis.summary import COLUMNS, markdown_table, percent, summary_rows, terminal_table, three_digits
+from plainres.analysis.results_table import COLUMNS, markdown_table, percent, summary_rows, terminal_table, three_digits
 from plainres.analysis.verdict import judge
 from tests.analysis.synthetic import sweep_of
 
