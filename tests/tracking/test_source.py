@@ -6,7 +6,6 @@ import pytest
 
 from plainres.tracking.source import current_source
 
-
 CODE = "0\n1\n2\n3\ndepth = 18\n4\n5\n6\n7\n"
 
 
