@@ -3,6 +3,7 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -22,12 +23,13 @@ with Listener(family="AF_UNIX") as listener, Client(listener.address):
 
 
 @pytest.mark.parametrize("length", [30, 100, 200])
-def test_processes_talk_whatever_the_length_of_tmpdir(length: int, tmp_path: Path) -> None:
-    folder = Path("/tmp" + "/folder" * (length // 7))
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-c", TALK], env={**environment(), "TMPDIR": str(folder)}, capture_output=True, text=True
-    )
+def test_processes_talk_whatever_the_length_of_tmpdir(length: int) -> None:
+    with TemporaryDirectory(dir="/tmp") as short:
+        folder = Path(short).joinpath("t" * (length - len(short) - 1))
+        folder.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", TALK], env={**environment(), "TMPDIR": str(folder)}, capture_output=True, text=True
+        )
     assert done.returncode == 0, done.stderr
     used = Path(done.stdout.strip())
     assert used.is_relative_to(folder) == (length == 30)

@@ -81,6 +81,14 @@ def test_files_that_lie_in_another_folder_than_their_store_stay_there(
     assert files(working) == {"report.md", "more.md"}
 
 
+def test_files_that_were_left_behind_are_not_taken_for_those_beside_the_store(clone: Path, tmp_path: Path) -> None:
+    _, run_id = stored(clone)
+    there = tmp_path / "there"
+    shutil.copytree(clone, there)
+    (clone / "mlflow.db").unlink()
+    assert Path(artifact_location(f"sqlite:///{there / 'mlflow.db'}", run_id)).is_relative_to(there)
+
+
 @pytest.mark.parametrize("name", ["a#b", "a?b", "100%", "a%41b", "a b", "ü;&="])
 def test_every_file_lands_in_a_folder_of_any_name(clone: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     folder = clone.rename(clone.with_name(name))

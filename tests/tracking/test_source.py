@@ -6,6 +6,8 @@ import pytest
 
 from plainres.tracking.source import current_source
 
+CODE = "0\n1\n2\n3\ndepth = 18\n4\n5\n6\n7\n"
+
 
 def git(folder: Path, *arguments: str) -> str:
     named = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
@@ -20,11 +22,11 @@ def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "checkout"
     (root / "src" / "plainres").mkdir(parents=True)
     (root / "pyproject.toml").write_text("[project]\n")
-    (root / "src" / "plainres" / "code.py").write_text("depth = 18\n")
+    (root / "src" / "plainres" / "code.py").write_text(CODE)
     git(tmp_path, "init", "-q", str(root))
     git(root, "add", ".")
     git(root, "commit", "-qm", "first")
-    (root / "src" / "plainres" / "code.py").write_text("depth = 34\n")
+    (root / "src" / "plainres" / "code.py").write_text(CODE.replace("18", "34"))
     return root
 
 
@@ -32,9 +34,15 @@ CHANGE = """\
 diff --git a/src/plainres/code.py b/src/plainres/code.py
 --- a/src/plainres/code.py
 +++ b/src/plainres/code.py
-@@ -1 +1 @@
+@@ -2,7 +2,7 @@
+ 1
+ 2
+ 3
 -depth = 18
 +depth = 34
+ 4
+ 5
+ 6
 """
 
 

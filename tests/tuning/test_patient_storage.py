@@ -51,9 +51,9 @@ def cut_at_the_next_commit(storage: RDBStorage, url: str, *, arrived: bool = Fal
 
 
 def test_a_trial_whose_end_is_cut_off_in_the_commit_is_complete(study: optuna.Study, postgresql: str) -> None:
-    trial = study.ask()
-    with cut_at_the_next_commit(storage_of(study), postgresql) as ended:
-        study.tell(trial, 0.5)
+    trial, storage = study.ask(), storage_of(study)
+    with cut_at_the_next_commit(storage, postgresql) as ended:
+        assert storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
     assert len(ended) == 1
     (stored,) = study.get_trials()
     assert (stored.state, stored.value) == (TrialState.COMPLETE, 0.5)
@@ -80,8 +80,9 @@ def test_drawing_reporting_and_noting_outlast_a_cut(study: optuna.Study, postgre
 def test_a_commit_that_arrived_though_its_answer_did_not_counts(study: optuna.Study, postgresql: str) -> None:
     storage, trial = storage_of(study), study.ask()
     with cut_at_the_next_commit(storage, postgresql, arrived=True) as ended:
-        assert study.tell(trial, 0.5).state == TrialState.COMPLETE
+        assert storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
     assert len(ended) == 1
+    assert study.get_trials()[0].value == 0.5
     with pytest.raises(UpdateFinishedTrialError):  # as by a process that was taken for dead
         storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
 
