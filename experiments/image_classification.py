@@ -121,6 +121,7 @@ def classify(config: RunConfig, flags: Flags, uri: str) -> int:
 def train_tracked(config: RunConfig, experiment: "Experiment", console: "Console") -> str:
     """Train the run, log it and what the network takes each test image for; where its artifacts are."""
     from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
+    from plainres.figure_style import DOTS_PER_INCH, plain_style
     from plainres.names import DIVERGED_TAG
     from plainres.tracking.runs import log_metrics, tracked_run
     from plainres.tracking.source import current_source
@@ -140,11 +141,12 @@ def train_tracked(config: RunConfig, experiment: "Experiment", console: "Console
         console.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
         table = prediction_table(dataset.test.labels, trainer.predict(trainer.test_split), dataset.class_names)
         client.log_text(run_id, table.to_csv(index=False), "predictions.csv")
-        for name, figure in {
-            "confusion.png": draw_confusion(table, dataset.class_names),
-            "predictions.png": draw_predictions(dataset.test, table),
-        }.items():
-            client.log_figure(run_id, figure, name, save_kwargs={"dpi": 200})
+        with plain_style():
+            for name, figure in {
+                "confusion.png": draw_confusion(table, dataset.class_names),
+                "predictions.png": draw_predictions(dataset.test, table),
+            }.items():
+                client.log_figure(run_id, figure, name, save_kwargs={"dpi": DOTS_PER_INCH})
     return str(client.get_run(run_id).info.artifact_uri).removeprefix("file://")
 
 

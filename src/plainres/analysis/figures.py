@@ -1,5 +1,6 @@
 """The figures of a report, fit for a paper: colour-blind-safe, every axis with its unit, whatever the numbers are."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ TIMES = {"initialisation": "at initialisation", "end": "mean of the last epoch"}
 SMALLEST, LARGEST = 1e-45, 1e39
 FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
+DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
+CHARACTER, HANDLE, LINE = 0.085, 0.75, 0.21  # inches of a legend's entry
 
 
 def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
@@ -34,14 +37,15 @@ def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
         figure = Figure(figsize=(5.6, 3.5), layout="constrained")
         axes = figure.subplots()
         handles = []
+        beside = DODGE * np.diff(np.log(depths)).min(initial=np.log(2))  # points of two arms must not hide each other
         for index, arm in enumerate(arms):
             chosen = data[data["arm"] == arm]
             style: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
             means = chosen.groupby("depth")["error"].mean()
             axes.plot(means.index, means, color=style["color"], linewidth=1.6)
             axes.plot(
-                chosen["depth"], chosen["error"], **style, linestyle="none", markersize=6, alpha=0.75,
-                markeredgecolor="white", markeredgewidth=0.5,
+                _beside(chosen["depth"], index, len(arms), beside), chosen["error"], **style,
+                linestyle="none", markersize=6, alpha=0.75, markeredgecolor="white", markeredgewidth=0.5,
             )  # fmt: skip
             handles.append(Line2D([], [], **style, linewidth=1.6, markersize=6, label=arm))
         diverged = data[data["diverged"].astype(bool)]
@@ -53,7 +57,8 @@ def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
                 "markersize": 8,
                 "label": "diverged",
             }
-            axes.plot(diverged["depth"], diverged["error"], **cross)
+            places = diverged["arm"].map(list(arms).index)
+            axes.plot(_beside(diverged["depth"], places, len(arms), beside), diverged["error"], **cross)
             handles.append(Line2D([], [], **cross))
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(depths))
@@ -115,7 +120,7 @@ def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str]) -> Figure:
     colours = depth_colours(gradients["depth"])
     finite = gradients["norm"].between(SMALLEST, LARGEST)
     lost = {"not finite": ~finite & (gradients["norm"] != 0), "zero": gradients["norm"] == 0}
-    edges = {"not finite": ("^", 0.97), "zero": ("v", 0.03)}
+    edges = {"not finite": ("^", 0.96), "zero": ("v", 0.04)}
     with plain_style():
         figure, panels = _panels(len(arms), rows_each=len(TIMES))
         places = [(arm, when) for group in _groups(arms) for when in TIMES for arm in group]
@@ -132,7 +137,7 @@ def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str]) -> Figure:
                     positions = chosen["position"].unique()
                     axes.plot(
                         positions, np.full(len(positions), height), marker, color=colours[depth], markersize=5,
-                        transform=axes.get_xaxis_transform(),
+                        transform=axes.get_xaxis_transform(), clip_on=False,
                     )  # fmt: skip
         drawn = gradients["norm"][finite]
         _log_axis(panels[0], drawn)
@@ -144,6 +149,12 @@ def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str]) -> Figure:
         ]
         _legend(figure, handles)
     return figure
+
+
+def _beside(depths: pd.Series, place: Any, arms: int, step: float) -> pd.Series:
+    """Depths on a log axis, those of each arm shifted to the arm's place beside the others."""
+    shifted: pd.Series = depths * np.exp(step * (place - (arms - 1) / 2))
+    return shifted
 
 
 def _percent(shares: pd.Series) -> pd.Series:
@@ -201,5 +212,8 @@ def _depth_handles(colours: Mapping[Any, Any]) -> list[Line2D]:
 
 
 def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    columns = 1 if sum(len(str(handle.get_label())) for handle in handles) > 70 else len(handles)
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, 5))
+    """Below the panels, in as many columns as the figure is wide enough for."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    columns = max(1, min(len(handles), int(figure.get_figwidth() / (HANDLE + CHARACTER * longest))))
+    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(handles) / columns) - 1))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
