@@ -15,7 +15,7 @@ from tests.environment import environment
 
 Here = Callable[..., tuple[int, str]]
 TINY = ["--width", "8", "--train-images", "600", "--epochs", "2", "--seeds", "0", "1", "--device", "cpu", "--jobs", "2"]
-ARTIFACTS = ["curves.png", "degradation.png", "gradients.png", "report.md", "results.csv"]
+ARTIFACTS = ["curves.png", "degradation.png", "gradients.png", "report.html", "report.md", "results.csv"]
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

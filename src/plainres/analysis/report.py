@@ -65,20 +65,25 @@ def _write(results: SweepResults, verdict: Verdict, folder: Path, formats: tuple
     drawn, narrow = {}, {}
     if not results.runs.empty:
         curves = load_curves(results)
-        drawn, narrow = _figures(results, curves, figures.MOST_COLUMNS), _figures(results, curves, 1)
+        drawn = {
+            "degradation": figures.draw_degradation(results.runs, results.arms),
+            **_panels(results, curves, figures.MOST_COLUMNS),
+        }
+        narrow = _panels(results, curves, 1)
     for name, figure in drawn.items():
         for suffix in formats:
             save_figure(figure, folder / f"{name}{suffix}")
-    drawings = {name: Drawing(_svg(figure), _svg(narrow[name])) for name, figure in drawn.items()}
+    drawings = {
+        name: Drawing(_svg(figure), _svg(narrow[name]) if name in narrow else None) for name, figure in drawn.items()
+    }
     blocks = content(results, verdict)
     (folder / PAGE_FILE).write_text(html_page(verdict, blocks, drawings), encoding="utf-8")
     (folder / "report.md").write_text(markdown_page(verdict, blocks), encoding="utf-8")
 
 
-def _figures(results: SweepResults, curves: pd.DataFrame, columns: int) -> dict[str, Figure]:
-    """By the names of `plainres.analysis.report_content.PICTURES`, with so many columns of panels."""
+def _panels(results: SweepResults, curves: pd.DataFrame, columns: int) -> dict[str, Figure]:
+    """The figures with a panel for each arm, in so many columns."""
     return {
-        "degradation": figures.draw_degradation(results.runs, results.arms),
         "curves": figures.draw_curves(curves, results.arms, columns),
         "gradients": figures.draw_gradients(results.gradients, results.arms, columns),
     }

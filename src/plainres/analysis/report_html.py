@@ -60,10 +60,10 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure as SVG, for a wide page and for a phone."""
+    """A figure as SVG, for a wide page, and for a phone where that needs another."""
 
     wide: str
-    narrow: str
+    narrow: str | None
 
 
 def html_page(verdict: Verdict, blocks: Sequence[Block], drawings: Mapping[str, Drawing]) -> str:
@@ -133,12 +133,13 @@ def _row(columns: Sequence[str], row: Sequence[str], link: str) -> str:
 
 
 def _figure(picture: Picture, drawing: Drawing) -> str:
-    wide, narrow = (
-        f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}" for svg in (drawing.wide, drawing.narrow)
-    )
-    source = f'<source media="(max-width: 640px)" srcset="{narrow}">' if drawing.narrow != drawing.wide else ""
-    kind = ' class="narrow"' if not source else ""
+    source = f'<source media="(max-width: 640px)" srcset="{_data(drawing.narrow)}">' if drawing.narrow else ""
+    kind = "" if drawing.narrow else ' class="narrow"'
+    image = f'<img alt="{escape(picture.alternative)}" src="{_data(drawing.wide)}">'
     return (
-        f'<figure{kind}><picture>{source}<img alt="{escape(picture.alternative)}" src="{wide}"></picture>'
-        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
+        f"<figure{kind}><picture>{source}{image}</picture><figcaption>{escape(picture.caption)}</figcaption></figure>"
     )
+
+
+def _data(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
