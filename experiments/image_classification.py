@@ -182,12 +182,13 @@ def train(config: RunConfig, job: "Job", console: "Console") -> "Outcome":
 def draw(trainer: "Trainer", folder: Path) -> None:
     """Write what the trained network takes each test image for, as a table and as pictures."""
     from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
+    from plainres.figure_style import save_figure
 
     dataset = trainer.dataset
     table = prediction_table(dataset.test.labels, trainer.predict(trainer.test_split), dataset.class_names)
     table.to_csv(folder / "predictions.csv", index=False)
-    draw_confusion(table, dataset.class_names).savefig(folder / "confusion.png", dpi=200)
-    draw_predictions(dataset.test, table).savefig(folder / "predictions.png", dpi=200)
+    save_figure(draw_confusion(table, dataset.class_names), folder / "confusion.png")
+    save_figure(draw_predictions(dataset.test, table), folder / "predictions.png")
 
 
 def epoch_text(record: "EpochRecord", trainer: "Trainer") -> str:

@@ -11,8 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 GAP = 1  # between columns, of the box
-# What Markdown would read as its own; an underscore within a word it doesn't.
-MARKDOWN_SIGNS = re.compile(r"[\\`*\[\]<>|$~]|(?<!\w)_|_(?!\w)")
+# What Markdown would read as its own; an underscore within a word, or a bracket that no address follows, it doesn't.
+MARKDOWN_SIGNS = re.compile(r"[\\`*<>|$~]|(?<!\w)_|_(?!\w)|\](?=[(\[:])")
+
+LATEX_SIGNS = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--",
+    "×": r"$\times$", "≤": r"$\le$", **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,34 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption}"
 
 
+def latex(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
+    """The table in LaTeX, for the package booktabs, its caption above."""
+    lines = [" & ".join(map(_latex_text, line)) + r" \\" for line in (columns, *rows)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{_latex_text(caption)}}}",
+            r"\centering",
+            rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
 def escaped(text: str) -> str:
     """The text as Markdown shows it."""
     return MARKDOWN_SIGNS.sub(r"\\\g<0>", " ".join(text.splitlines()))
+
+
+def _latex_text(text: str) -> str:
+    return "".join(LATEX_SIGNS.get(sign, sign) for sign in " ".join(text.splitlines()))
 
 
 def _folding(row: Sequence[str]) -> Sequence[str]:

@@ -50,6 +50,8 @@ def test_the_line_of_an_arm_goes_through_the_means_in_percent(tmp_path: Path) ->
 def test_diverged_runs_are_crossed(tmp_path: Path) -> None:
     figure = draw_degradation(sweep_of({("plain", 8): [0.9]}, diverged=True).runs, ("plain",))
     assert legend_of(figure) == ["plain", "diverged"]
+    _, point, cross = figure.axes[0].lines
+    assert np.allclose(cross.get_xydata(), point.get_xydata())
     saved(figure, tmp_path)
 
 

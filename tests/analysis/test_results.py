@@ -3,7 +3,6 @@
 import gzip
 import math
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -11,42 +10,14 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.cli import gc
-from mlflow.entities import Metric, Param, RunTag
 
 from plainres.analysis import judge, load_sweep
 from plainres.analysis.report import write_report
 from plainres.analysis.results import load_curves
 from plainres.errors import BadInput
+from tests.analysis.stored_sweep import ARMS, FINAL, LAYERS, Sweep
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "store.sql.gz"
-ARMS = ("residual", "plain:lr=0.02")
-LAYERS = {"conv1": 8.0, "layer1.0.conv1": 4.0, "layer1.0.downsample.0": 99.0, "layer1.0.conv2": 2.0, "fc": 1.0}
-FINAL = {
-    "final/train_error": 0.25, "final/test_error": 0.5, "final/train_loss": 0.75, "final/test_loss": 1.5,
-    "final/seconds": 12.0,
-}  # fmt: skip
-
-
-class Sweep:
-    """A sweep's parent run and the children that are logged to it."""
-
-    def __init__(self, store: str, arms: tuple[str, ...] = ARMS, depths: str = "8 14", seeds: str = "0 1") -> None:
-        self.store, self.client = store, MlflowClient(store)
-        self.experiment = self.client.create_experiment("sweep")
-        self.parent = self.client.create_run(self.experiment).info.run_id
-        params = [Param("arms", " ".join(arms)), Param("depths", depths), Param("seeds", seeds)]
-        self.client.log_batch(self.parent, params=params)
-
-    def add(self, name: str, metrics: Mapping[str, float], histories: Mapping[str, Mapping[int, float]]) -> str:
-        """A finished run under a name of the parent's."""
-        run_id: str = self.client.create_run(self.experiment, tags={"arm": "plain", "variant": "plain"}).info.run_id
-        entries = [Metric(metric, value, 1000, 0) for metric, value in metrics.items()]
-        entries += [
-            Metric(metric, value, 1000 + step, step) for metric, of in histories.items() for step, value in of.items()
-        ]
-        self.client.log_batch(run_id, metrics=entries)
-        self.client.log_batch(self.parent, tags=[RunTag(f"run.{run_id[:12]}", f"{run_id} {name}")])
-        return run_id
 
 
 def test_a_row_holds_what_a_run_logged_under_the_arm_that_its_sweep_calls_it(store: str) -> None:

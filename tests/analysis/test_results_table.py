@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from plainres.analysis.results import SweepResults
-from plainres.analysis.results_table import COLUMNS, markdown_table, percent, summary_rows, terminal_table, three_digits
+from plainres.analysis.results_table import COLUMNS, latex_table, percent, summary_rows, terminal_table, three_digits
 from plainres.analysis.verdict import judge
 from tests.analysis.synthetic import sweep_of
 
@@ -82,7 +82,7 @@ def test_no_number_breaks_a_table(odd: float, tmp_path: Path) -> None:
     values = {"test_error": odd, "gradient_growth": odd, "seconds": odd, "epochs_to_10": odd}
     results = sweep_of({("plain", 18): [0.1, 0.1], ("plain", 34): [odd, 0.2]}, **values)
     results.runs.loc[0, "test_error"] = 0.5
-    assert "training error" in markdown_table(results, judge(results))
+    assert "training error" in latex_table(results, judge(results))
     shown(results, 80)
     results.runs.to_csv(tmp_path / "results.csv", index=False)
     read = pd.read_csv(tmp_path / "results.csv")

@@ -9,13 +9,19 @@ from plainres.analysis.results import SweepResults
 from plainres.analysis.statistics import t_interval
 from plainres.analysis.verdict import judge, outcome_of, status_of
 from plainres.errors import BadInput
-from tests.analysis.synthetic import sweep_of
+from tests.analysis.synthetic import Errors, sweep_of
 
 DEGRADING = {("plain", 18): [0.1, 0.1, 0.1], ("plain", 34): [0.11, 0.12, 0.13], ("plain", 50): [0.2, 0.25, 0.3]}
 STEADY = {
     ("residual", 18): [0.1, 0.1, 0.1], ("residual", 34): [0.1, 0.1, 0.1], ("residual", 50): [0.098, 0.1, 0.102],
 }  # fmt: skip
 DRAWS = 2000
+
+
+def taken(errors: Errors, condition: str) -> SweepResults:
+    """A sweep of which a person has taken only some of the runs."""
+    sweep = sweep_of(errors)
+    return replace(sweep, runs=sweep.runs.query(condition))
 
 
 def test_gaps_are_paired_by_seed() -> None:
@@ -147,6 +153,8 @@ def test_without_its_shallowest_runs_an_arm_has_no_gaps() -> None:
         (sweep_of({("plain", 18): [0.1, 0.2], ("residual", 18): [0.1, 0.2]}), "two depths"),
         (sweep_of(DEGRADING), "both variants"),
         (sweep_of({}, missing=("plain-18-seed0",)), "plain-18-seed0"),
+        (taken(DEGRADING | STEADY, "arm != 'plain' or depth == 18"), "share no two seeds"),
+        (taken(DEGRADING | STEADY, "arm != 'plain' or seed == 0"), "share no two seeds"),
         (sweep_of({**DEGRADING, **STEADY, ("plain", 50): [0.1, math.nan, math.inf]}), "plain-50-seed1, plain-50-seed2"),
     ],
 )

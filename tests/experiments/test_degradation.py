@@ -15,7 +15,7 @@ from tests.environment import environment
 
 Here = Callable[..., tuple[int, str]]
 TINY = ["--width", "8", "--train-images", "600", "--epochs", "2", "--seeds", "0", "1", "--device", "cpu", "--jobs", "2"]
-ARTIFACTS = ["curves.png", "degradation.png", "gradients.png", "report.md", "results.csv"]
+ARTIFACTS = ["curves.png", "degradation.png", "gradients.png", "report.html", "report.md", "results.csv"]
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -88,7 +88,7 @@ def report_path(output: str) -> str:
 def test_the_first_run_leaves_a_table_a_verdict_and_a_report(swept: tuple[Path, str]) -> None:
     folder, output = swept
     assert "[8/8]" in output
-    for words in ("training error", "residual", "eproduced: from depth 8 to 14", "mlflow ui"):
+    for words in ("training error", "residual", "from depth 8 to 14", "mlflow ui"):
         assert words in output
     artifacts = Path(report_path(output)).parent
     assert artifacts.is_relative_to(folder / "mlruns")
@@ -178,7 +178,7 @@ def test_runs_that_fail_are_named(here: Here) -> None:
     assert "failed: " in output
     report = Path(report_path(output)).read_text()
     assert "Missing: plain-152-seed0, residual-152-seed0." in report
-    assert "Inconclusive" in report
+    assert "Incomplete" in report
 
 
 BAD_INPUT = {

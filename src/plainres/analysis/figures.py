@@ -1,16 +1,20 @@
 """The figures of a report, fit for a paper: colour-blind-safe, every axis with its unit, whatever the numbers are."""
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from textwrap import wrap
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
-from plainres.figure_style import COLOURS, MARKERS, depth_colours, plain_style
+from plainres.figure_style import COLOURS, COLUMN, MARKERS, PAGE, depth_colours, plain_style
 from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
 
 MOST_COLUMNS = 3  # of panels
@@ -19,6 +23,8 @@ TIMES = {"initialisation": "at initialisation", "end": "mean of the last epoch"}
 SMALLEST, LARGEST = 1e-45, 1e39
 FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
+DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
+CHARACTER, HANDLE, LINE = 0.07, 0.65, 0.18  # inches of a legend's entry
 
 
 def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
@@ -31,19 +37,20 @@ def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
     data = runs.assign(error=_percent(runs["train_error"])).dropna(subset="error")
     depths = sorted(data["depth"].unique())
     with plain_style():
-        figure = Figure(figsize=(5.6, 3.5), layout="constrained")
+        figure = Figure(figsize=(COLUMN, 2.7), layout="constrained")
         axes = figure.subplots()
         handles = []
+        beside = DODGE * np.diff(np.log(depths)).min(initial=np.log(2))  # points of two arms must not hide each other
         for index, arm in enumerate(arms):
             chosen = data[data["arm"] == arm]
             style: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
             means = chosen.groupby("depth")["error"].mean()
-            axes.plot(means.index, means, color=style["color"], linewidth=1.6)
+            axes.plot(means.index, means, color=style["color"], linewidth=1.4)
             axes.plot(
-                chosen["depth"], chosen["error"], **style, linestyle="none", markersize=6, alpha=0.75,
-                markeredgecolor="white", markeredgewidth=0.5,
+                _beside(chosen["depth"], index, len(arms), beside), chosen["error"], **style,
+                linestyle="none", markersize=5, alpha=0.75, markeredgecolor="white", markeredgewidth=0.5,
             )  # fmt: skip
-            handles.append(Line2D([], [], **style, linewidth=1.6, markersize=6, label=arm))
+            handles.append(Line2D([], [], **style, linewidth=1.4, markersize=6, label=arm))
         diverged = data[data["diverged"].astype(bool)]
         if len(diverged):
             cross: dict[str, Any] = {
@@ -53,7 +60,8 @@ def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
                 "markersize": 8,
                 "label": "diverged",
             }
-            axes.plot(diverged["depth"], diverged["error"], **cross)
+            places = diverged["arm"].map(list(arms).index)
+            axes.plot(_beside(diverged["depth"], places, len(arms), beside), diverged["error"], **cross)
             handles.append(Line2D([], [], **cross))
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(depths))
@@ -68,12 +76,13 @@ def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
     return figure
 
 
-def draw_curves(curves: pd.DataFrame, arms: Sequence[str]) -> Figure:
+def draw_curves(curves: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS) -> Figure:
     """Training error (dashed) and validation error (bold) by epoch, a panel for each arm (the paper's figure 6).
 
     Args:
         curves: as from `plainres.analysis.results.load_curves`.
         arms: in the order of the panels.
+        columns: of panels, at most.
     """
     splits: dict[str, tuple[str, Any, float]] = {
         TRAIN_ACCURACY: ("training", (0, (3, 1.5)), 1.2),
@@ -81,16 +90,16 @@ def draw_curves(curves: pd.DataFrame, arms: Sequence[str]) -> Figure:
     }
     colours = depth_colours(curves["depth"])
     with plain_style():
-        figure, panels = _panels(len(arms), rows_each=1)
+        figure, panels = _panels(len(arms), columns, rows_each=1)
         for arm, axes in zip(arms, panels, strict=True):
-            axes.set_title(arm, parse_math=False)
+            _title(axes, arm)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.set(xlabel="epoch", ylabel="error (%)")
             for depth, runs in curves[curves["arm"] == arm].groupby("depth"):
                 for metric, (_, dashes, width) in splits.items():
                     errors = _percent(1 - runs[metric]).groupby(runs["epoch"])
                     axes.plot(errors.mean(), color=colours[depth], linestyle=dashes, linewidth=width)
                     _band(axes, errors.min(), errors.max(), colours[depth])
+        _labels(figure, "epoch", "error (%)")
         both = pd.concat([_percent(1 - curves[metric]) for metric in splits])
         _from_zero(panels[0], both)
         handles = [
@@ -102,7 +111,7 @@ def draw_curves(curves: pd.DataFrame, arms: Sequence[str]) -> Figure:
     return figure
 
 
-def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str]) -> Figure:
+def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS) -> Figure:
     """Gradient norm of each main-path layer by its position: at initialisation above, in the last epoch below.
 
     The line is the geometric mean over seeds. Norms that aren't finite are marked at the upper edge, those of zero at
@@ -111,17 +120,18 @@ def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str]) -> Figure:
     Args:
         gradients: the `gradients` of a `plainres.analysis.results.SweepResults`.
         arms: in the order of the panels.
+        columns: of panels, at most.
     """
     colours = depth_colours(gradients["depth"])
     finite = gradients["norm"].between(SMALLEST, LARGEST)
     lost = {"not finite": ~finite & (gradients["norm"] != 0), "zero": gradients["norm"] == 0}
-    edges = {"not finite": ("^", 0.97), "zero": ("v", 0.03)}
+    edges = {"not finite": ("^", 0.96), "zero": ("v", 0.04)}
     with plain_style():
-        figure, panels = _panels(len(arms), rows_each=len(TIMES))
-        places = [(arm, when) for group in _groups(arms) for when in TIMES for arm in group]
+        figure, panels = _panels(len(arms), columns, rows_each=len(TIMES))
+        places = [(arm, when) for group in _groups(arms, columns) for when in TIMES for arm in group]
         for (arm, when), axes in zip(places, panels, strict=True):
-            axes.set_title(f"{arm}\n{TIMES[when]}", parse_math=False)
-            axes.set(xlabel="layer position (0 input, 1 classifier)", ylabel="gradient norm (L2)", xlim=(-0.03, 1.03))
+            _title(axes, arm, TIMES[when])
+            axes.set_xlim(-0.03, 1.03)
             here = (gradients["arm"] == arm) & (gradients["when"] == when)
             for depth, chosen in gradients[here & finite].groupby("depth"):
                 norms = np.log(chosen["norm"]).groupby(chosen["position"])
@@ -132,10 +142,10 @@ def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str]) -> Figure:
                     positions = chosen["position"].unique()
                     axes.plot(
                         positions, np.full(len(positions), height), marker, color=colours[depth], markersize=5,
-                        transform=axes.get_xaxis_transform(),
+                        transform=axes.get_xaxis_transform(), clip_on=False,
                     )  # fmt: skip
-        drawn = gradients["norm"][finite]
-        _log_axis(panels[0], drawn)
+        _labels(figure, "layer position (0 input, 1 classifier)", "gradient norm (L2)")
+        _log_axis(panels[0], gradients["norm"][finite])
         handles = _depth_handles(colours)
         handles += [
             Line2D([], [], color=".3", marker=marker, linestyle="none", label=name)
@@ -146,30 +156,51 @@ def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str]) -> Figure:
     return figure
 
 
+def _beside(depths: pd.Series, place: Any, arms: int, step: float) -> pd.Series:
+    """Depths on a log axis, those of each arm shifted to the arm's place beside the others."""
+    shifted: pd.Series = depths * np.exp(step * (place - (arms - 1) / 2))
+    return shifted
+
+
 def _percent(shares: pd.Series) -> pd.Series:
     """In percent, what can't be an error left out."""
     return 100 * shares.where(shares.between(0, 1))
 
 
-def _groups(arms: Sequence[str]) -> Iterator[Sequence[str]]:
+def _groups(arms: Sequence[str], columns: int) -> Iterator[Sequence[str]]:
     """The arms of each row of panels."""
-    columns = min(MOST_COLUMNS, len(arms)) if len(arms) != 4 else 2
-    return (arms[start : start + columns] for start in range(0, len(arms), columns))
+    used = 2 if len(arms) == 4 and columns > 2 else max(1, min(columns, len(arms)))
+    return (arms[start : start + used] for start in range(0, len(arms), used))
 
 
-def _panels(arms: int, rows_each: int) -> tuple[Figure, list[Axes]]:
+def _panels(arms: int, columns: int, rows_each: int) -> tuple[Figure, list[Axes]]:
     """A figure with so many rows of panels for each row of arms, all with the same axes, and its panels in use."""
-    groups = [len(group) for group in _groups([""] * arms)]
+    groups = [len(group) for group in _groups([""] * arms, columns)]
     rows = [count for count in groups for _ in range(rows_each)]
-    columns = max(rows)
-    figure = Figure(figsize=(1.4 + 3.1 * columns, 0.4 + 2.7 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
+    width = PAGE if max(rows) > 1 else COLUMN
+    figure = Figure(
+        figsize=(width, 0.6 + len(rows) * (0.6 + 0.45 * width / max(rows))), layout=ConstrainedLayoutEngine(h_pad=0.08)
+    )
+    grid = figure.subplots(len(rows), max(rows), sharex=True, sharey=True, squeeze=False)
     for count, line in zip(rows, grid, strict=True):
         for axes in line[count:]:
             axes.remove()
     for axes in grid.flat:
         axes.tick_params(labelbottom=True, labelleft=True)
     return figure, [axes for count, line in zip(rows, grid, strict=True) for axes in line[:count]]
+
+
+def _title(axes: Axes, *lines: str) -> None:
+    """Folded to the panel's width."""
+    characters = int(axes.get_position().width * cast(Figure, axes.figure).get_figwidth() / CHARACTER)
+    spaced = [line if len(line) <= characters else re.sub("([:,])", r"\1 ", line) for line in lines]
+    axes.set_title("\n".join(part for line in spaced for part in wrap(line, characters)), parse_math=False)
+
+
+def _labels(figure: Figure, across: str, up: str) -> None:
+    """What all panels' axes are."""
+    figure.supxlabel(across)
+    figure.supylabel(up)
 
 
 def _band(axes: Axes, low: pd.Series, high: pd.Series, colour: Any) -> None:
@@ -201,5 +232,8 @@ def _depth_handles(colours: Mapping[Any, Any]) -> list[Line2D]:
 
 
 def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    columns = 1 if sum(len(str(handle.get_label())) for handle in handles) > 70 else len(handles)
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, 5))
+    """Above the panels, in as many columns as the figure is wide enough for."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    columns = max(1, min(len(handles), int(figure.get_figwidth() / (HANDLE + CHARACTER * longest))))
+    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(handles) / columns) - 1))
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)

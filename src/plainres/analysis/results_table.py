@@ -54,12 +54,12 @@ def summary_rows(results: SweepResults, verdict: Verdict) -> list[tuple[str, ...
 
 def terminal_table(results: SweepResults, verdict: Verdict) -> table.TerminalTable:
     """The table for a terminal."""
-    return table.terminal(COLUMNS, summary_rows(results, verdict), _caption(results, verdict))
+    return table.terminal(COLUMNS, summary_rows(results, verdict), caption(results, verdict))
 
 
-def markdown_table(results: SweepResults, verdict: Verdict) -> str:
-    """The table in Markdown."""
-    return table.markdown(COLUMNS, summary_rows(results, verdict), _caption(results, verdict))
+def latex_table(results: SweepResults, verdict: Verdict) -> str:
+    """The table in LaTeX."""
+    return table.latex(COLUMNS, summary_rows(results, verdict), caption(results, verdict))
 
 
 def three_digits(value: float) -> str:
@@ -86,7 +86,8 @@ def percent(shares: pd.Series) -> str:
     return shown.format(mean) + (f" ± {shown.format(deviation)}" if known.size > 1 else "")
 
 
-def _caption(results: SweepResults, verdict: Verdict) -> str:
+def caption(results: SweepResults, verdict: Verdict) -> str:
+    """What stands with the table."""
     diverged = results.runs[results.runs["diverged"].astype(bool)]
     if diverged.empty:
         return explanation(verdict)

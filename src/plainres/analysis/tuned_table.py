@@ -36,8 +36,3 @@ def explanation(tuned: Sequence[Tuned]) -> str:
 def tuned_terminal_table(tuned: Sequence[Tuned]) -> table.TerminalTable:
     """The table for a terminal."""
     return table.terminal(COLUMNS, tuned_rows(tuned), explanation(tuned))
-
-
-def tuned_markdown_table(tuned: Sequence[Tuned]) -> str:
-    """The table in Markdown."""
-    return table.markdown(COLUMNS, tuned_rows(tuned), explanation(tuned))

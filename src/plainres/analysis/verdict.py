@@ -79,7 +79,10 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
     }
     deepest = {arm: table[depths[-1]] for arm, table in paired.items() if depths[-1] in gaps[arm]}
     plain, residual = (_first_of(variant, arms) for variant in ("plain", "residual"))
-    lacking = _what_is_lacking(results, plain, residual)
+    worth = (deepest[plain] - deepest[residual]).dropna() if plain in deepest and residual in deepest else pd.Series()
+    lacking = _what_is_lacking(results, plain, residual) or (
+        "" if len(worth) >= 2 else "the runs at hand share no two seeds"
+    )
     headline = (plain, residual) if not lacking else ()
     others = tuple(
         _arm_sentence(arm, depths, gaps[arm][depths[-1]], deepest, (plain, residual))
@@ -90,7 +93,7 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
         return Verdict("incomplete", f"Incomplete: {lacking}.", others, margin, gaps, None)
 
     of_plain, of_residual = gaps[plain][depths[-1]], gaps[residual][depths[-1]]
-    difference = t_interval(list((deepest[plain] - deepest[residual]).dropna()))
+    difference = t_interval(list(worth))
     outcome = outcome_of(of_plain.status, of_residual.status)
     sentence = (
         f"{outcome.capitalize()}: from depth {depths[0]} to {depths[-1]} the final training error changes by "

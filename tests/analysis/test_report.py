@@ -1,0 +1,203 @@
+"""The report as a person opens it: one page without a network, Markdown, tables and figures for a paper."""
+
+import math
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import chdir
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from plainres.analysis import judge, load_sweep
+from plainres.analysis.report import export_report, report_location, store_report
+from plainres.analysis.report_content import content
+from plainres.analysis.report_html import STYLE, html_page
+from plainres.analysis.report_markdown import markdown_page
+from plainres.analysis.results import SweepResults
+from plainres.analysis.results_table import summary_rows
+from plainres.errors import BadInput
+from tests.analysis.stored_sweep import FINAL, LAYERS, Sweep
+
+VOID = ("meta", "img", "source", "wbr", "br")
+
+
+class Page(HTMLParser):
+    """What a page holds: its elements with their attributes, the text of its cells, and whether all of them end."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.cells: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "td" in self.open:
+            self.cells[-1] += data
+        if "style" not in self.open:
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def results(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -> SweepResults:
+    """Two arms at two depths with two seeds, one network of them exploding."""
+    folder = tmp_path_factory.mktemp("store")
+    shutil.copy(template_database, folder / "mlflow.db")
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    with chdir(folder):
+        sweep = Sweep(store, arms=("plain:lr=0.02", "residual"))
+    for arm in ("plain:lr=0.02", "residual"):
+        for depth in (8, 14):
+            for seed in (0, 1):
+                explodes = arm.startswith("plain") and depth == 14
+                norms = {
+                    f"{when}/{layer}": math.inf if explodes and layer == "conv1" else norm
+                    for when in ("initial_grad_norm", "grad_norm")
+                    for layer, norm in LAYERS.items()
+                }
+                final = {**FINAL, "final/train_error": 0.9 - 0.01 * seed if explodes else 0.01 * seed}
+                losses = {"final/train_loss": math.nan, "final/test_loss": math.inf} if explodes else {}
+                curve = {1: 0.1, 2: 0.11} if explodes else {1: 0.5, 2: 0.95}
+                histories = {"accuracy/train": curve, "accuracy/validation": curve}
+                sweep.add(f"{arm}-{depth}-seed{seed}", {**final, **losses, **norms}, histories)
+    return load_sweep(sweep.parent, store)
+
+
+@pytest.fixture(scope="module")
+def exported(results: SweepResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("for") / "a" / "paper"
+    export_report(results, judge(results), folder)
+    return folder
+
+
+@pytest.mark.filterwarnings("error::UserWarning", "error::RuntimeWarning")
+def test_the_page_holds_the_verdict_the_table_and_the_figures_and_fetches_nothing(
+    results: SweepResults, exported: Path
+) -> None:
+    text = (exported / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    verdict = judge(results)
+    assert verdict.sentence.partition(": ")[2] in page.text.replace("From depth", "from depth")
+    cells = [" ".join(cell.split()) for cell in page.cells]
+    expected = [cell for row in summary_rows(results, verdict) for cell in row]
+    assert cells[: len(expected)] == expected
+    assert len(page.all("img")) == 3
+    for image in page.all("img"):
+        assert str(image["src"]).startswith("data:image/svg+xml;base64,")
+        assert image["alt"]
+    fetched = [value for tag, attributes in page.elements for name, value in attributes.items()
+               if name in ("src", "srcset", "href") and tag != "a"]  # fmt: skip
+    assert all(value and value.startswith("data:") for value in fetched)
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.elements}
+    assert "url(" not in STYLE
+    assert "@import" not in STYLE
+    assert page.all("html") == [{"lang": "en"}]
+    (policy,) = [meta["content"] for meta in page.all("meta") if "http-equiv" in meta]
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def test_every_run_leads_to_its_page_in_mlflows_ui(results: SweepResults, exported: Path) -> None:
+    page = Page((exported / "report.html").read_text(encoding="utf-8"))
+    assert [link["href"] for link in page.all("a")] == [
+        f"http://127.0.0.1:5000/#/experiments/{results.experiment_id}/runs/{run_id}"
+        for run_id in results.runs["run_id"]
+    ]
+
+
+def test_settings_that_look_like_markup_are_shown_as_they_are(results: SweepResults) -> None:
+    odd = replace(results, params={**results.params, "data_dir": "/data/<b>&*x*|y"}, runs=results.runs[:0])
+    verdict = judge(odd)
+    blocks = content(odd, verdict)
+    assert "data_dir: /data/<b>&*x*|y" in Page(html_page(verdict, blocks, {})).text
+    assert r"data_dir: /data/\<b\>&\*x\*\|y" in markdown_page(verdict, blocks)
+
+
+def test_a_paper_gets_its_files(results: SweepResults, exported: Path) -> None:
+    figures = [f"{name}.{kind}" for name in ("degradation", "curves", "gradients") for kind in ("png", "pdf", "svg")]
+    names = {path.name for path in exported.iterdir()}
+    assert names == {*figures, "report.html", "report.md", "results.csv", "table.tex"}
+    read = pd.read_csv(exported / "results.csv")
+    assert list(read.columns) == list(results.runs.columns)
+    for column in ("train_error", "train_loss", "test_loss", "gradient_growth"):
+        np.testing.assert_allclose(read[column], results.runs[column])
+    assert read["test_loss"].max() == math.inf
+
+
+def test_figures_are_as_wide_as_a_papers_text_or_less(exported: Path) -> None:
+    for name, inches in {"degradation": 4.2, "curves": 6.9, "gradients": 6.9}.items():
+        pdf = (exported / f"{name}.pdf").read_bytes()
+        found = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
+        assert found
+        assert float(found[1]) / 72 == pytest.approx(inches)
+        assert float(found[2]) / 72 < 9  # a page's height
+        assert b"/Type3" not in pdf  # fonts that publishers refuse
+
+
+def test_the_same_results_give_the_same_files(results: SweepResults, exported: Path, tmp_path: Path) -> None:
+    export_report(results, judge(results), tmp_path / "again")
+    for path in exported.iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+
+
+def test_a_folder_that_is_none_is_bad_input(results: SweepResults, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match=r"the report can't be written to .*file: "):
+        export_report(results, judge(results), tmp_path / "file")
+
+
+def test_the_stored_report_is_beside_the_parent_run(results: SweepResults) -> None:
+    store_report(results, judge(results))
+    page = Path(report_location(results))
+    assert page.name == "report.html"
+    assert {path.name for path in page.parent.iterdir()} == {
+        "report.html", "report.md", "results.csv", "degradation.png", "curves.png", "gradients.png",
+    }  # fmt: skip
+    parent = MlflowClient(results.tracking_uri).get_run(results.parent_run_id)
+    assert parent.data.tags["verdict"] == "reproduced"
+    assert parent.data.tags["mlflow.note.content"].startswith("Reproduced: from depth 8 to 14")
+
+
+def colours_of(style: str) -> Iterator[dict[str, str]]:
+    """The page's colours by day, at night and on paper."""
+    for block in re.findall(r":root \{([^}]*)\}", style):
+        yield dict(re.findall(r"--(\w+): #(\w+)", block))
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2's relative luminance."""
+    full = "".join(2 * digit for digit in colour) if len(colour) == 3 else colour
+    channels = [int(full[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+
+def test_text_stands_out_by_day_at_night_and_on_paper() -> None:
+    palettes = list(colours_of(STYLE))
+    assert len(palettes) == 3
+    for palette in palettes:
+        for text in ("text", "dim", "link"):
+            for ground in ("back", "card"):
+                light, dark = sorted((luminance(palette[text]), luminance(palette[ground])), reverse=True)
+                assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)  # WCAG 2.2, level AA
