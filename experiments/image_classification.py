@@ -127,7 +127,7 @@ def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> in
     job = Job(experiment, None, "", current_source(), checkpoints, flags.checkpoints.checkpoint_every)
     outcome = train(config, job, console)
     if isinstance(outcome, Failed):
-        print(f"failed: {outcome.reason}; the same command goes on", file=sys.stderr)
+        print(f"failed: {outcome.reason}; to go on: the same command", file=sys.stderr)
         return RUN_FAILED
     assert isinstance(outcome, Finished)
     loss, error = outcome.metrics[FINAL_TEST_LOSS], outcome.metrics[FINAL_TEST_ERROR]

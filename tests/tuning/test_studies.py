@@ -1,7 +1,9 @@
 """Studies worked on in this process: what is drawn, counted, pruned and stored."""
 
 import math
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from secrets import token_hex
 
@@ -13,6 +15,7 @@ from optuna.trial import TrialState
 from plainres.analysis.trained import load_network
 from plainres.errors import BadInput
 from plainres.running.events import Finished
+from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import Hooks
@@ -25,6 +28,8 @@ from plainres.tuning.slots import claim, deaths_of, queue_again, queue_failed_ag
 from plainres.tuning.state import StudyState
 from plainres.tuning.storage import check_studies, load_study, open_storage, open_studies
 from plainres.tuning.trial_workers import work as run_worker
+from tests.faults.stored import histories
+from tests.faults.waiting import eventually
 
 Plans = Callable[..., tuple[StudyPlan, ...]]
 
@@ -145,6 +150,24 @@ def test_a_trial_takes_the_finished_run_of_an_equal_one(storage_url: str, job: J
     assert (taken.params, taken.value, taken.intermediate_values) == (
         trained.params, trained.value, trained.intermediate_values,
     )  # fmt: skip
+
+
+def test_a_trial_waits_for_an_equal_run_that_is_in_training(storage_url: str, job: Job, tiny_plans: Plans) -> None:
+    (plan,) = tiny_plans()
+    assert plan.first_trial
+    config = plan.trial_config(**plan.first_trial)
+    folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
+    storage = open_storage(storage_url)
+    open_studies(storage, [plan])
+    study = load_study(storage, plan)
+    with ThreadPoolExecutor(1) as worker:
+        with folder.held(wait=False):
+            working = worker.submit(work, (plan,), 1, storage_url, job)
+            eventually(lambda: study.get_trials(states=(TrialState.RUNNING,)))
+            time.sleep(1)
+            assert not histories(job.experiment.tracking_uri, "somewhere")
+        (state,) = working.result()
+    assert [trial.state for trial in state.done] == [TrialState.COMPLETE]
 
 
 def test_a_diverged_trial_counts_as_the_worst_and_is_marked(storage_url: str, job: Job, tiny_plans: Plans) -> None:

@@ -23,49 +23,50 @@ from plainres.tuning.state import DIVERGED, FAILURE, PRUNED_EPOCH, RUN_ID, TAKEN
 
 def run_trial(
     study: Study, trial: Trial, plan: StudyPlan, job: Job, *, tell: Callable[[str], None], stop: StopSignal
-) -> Outcome:
+) -> Outcome | None:
     """Train a claimed trial and tell the study; a failure fails the trial and is noted with it.
 
     The trial of a process that died goes on from that one's checkpoint, in the same MLflow run. A run of the same
     configuration that the store has already, finished, is taken for the trial's. A trial that is stopped is left to
     who stopped it.
+
+    Returns:
+        How the run ended; None if the trial was given to another process, because this one showed no sign of life.
     """
     low, high = plan.search.lr_range
-    config = plan.trial_config(
-        lr=trial.suggest_float("lr", low, high, log=True),
-        batch_size=int(trial.suggest_categorical("batch_size", plan.search.batch_sizes)),
-    )
-    reports = _Reports(trial, plan.search.objective)
     name = f"{plan.network}-trial{trial.number}"
 
     def notice(event: Started | Progress | Notice) -> None:
         if isinstance(event, Notice):
             tell(f"{name}: {event.text}")
 
-    hooks = Hooks(
-        tags={MLFLOW_RUN_NAME: name, TRIAL_TAG: str(trial.number)},
-        on_known=reports.add,
-        on_record=lambda _, record: reports.prunes(record, config.epochs),
-    )
-    outcome = train_run(config, job, notice, patient=True, stop=stop, hooks=hooks)
-    if isinstance(outcome, Stopped):
-        return outcome
     try:
-        if isinstance(outcome, Pruned):
+        config = plan.trial_config(
+            lr=trial.suggest_float("lr", low, high, log=True),
+            batch_size=int(trial.suggest_categorical("batch_size", plan.search.batch_sizes)),
+        )
+        reports = _Reports(trial, plan.search.objective)
+        hooks = Hooks(
+            tags={MLFLOW_RUN_NAME: name, TRIAL_TAG: str(trial.number)},
+            on_known=reports.add,
+            on_record=lambda _, record: reports.prunes(record, config.epochs),
+        )
+        outcome = train_run(config, job, notice, patient=True, stop=stop, hooks=hooks)
+        if isinstance(outcome, Finished | Pruned):
             trial.set_user_attr(RUN_ID, outcome.run_id)
-            trial.set_user_attr(PRUNED_EPOCH, outcome.epoch)
-            study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-        elif isinstance(outcome, Finished):
-            trial.set_user_attr(RUN_ID, outcome.run_id)
+        if isinstance(outcome, Finished):
             if not reports.any:
                 trial.set_user_attr(TAKEN, True)
                 reports.add_stored(job, outcome.run_id)
             study.tell(trial, _value(study, trial, plan, config, outcome, reports.values), skip_if_finished=True)
-        elif isinstance(outcome, Failed):
+        elif isinstance(outcome, Pruned):
+            trial.set_user_attr(PRUNED_EPOCH, outcome.epoch)
+            study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+        elif isinstance(outcome, Failed) and not isinstance(outcome, Stopped):
             trial.set_user_attr(FAILURE, outcome.reason)
             study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-    except UpdateFinishedTrialError:  # another process tries it again: it takes the run as it finds it
-        pass
+    except (UpdateFinishedTrialError, Interrupted):
+        return None
     return outcome
 
 
@@ -89,7 +90,7 @@ class _Reports:
             self.values.append(value)
             try:
                 self.trial.report(value, record.epoch)
-            except UpdateFinishedTrialError:  # this process was silent for so long that the trial went to another one
+            except UpdateFinishedTrialError:  # the run is left as it is to the process that has the trial now
                 raise Interrupted from None
 
     def prunes(self, record: EpochRecord, epochs: int) -> bool:

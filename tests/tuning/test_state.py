@@ -1,0 +1,36 @@
+import time
+from collections.abc import Callable
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from plainres.tuning.definition import StudyPlan
+from plainres.tuning.slots import ORIGINAL
+from plainres.tuning.state import study_state
+from plainres.tuning.study_display import WorkDone
+
+
+def test_the_time_left_goes_by_the_epochs_that_were_trained(tiny_plans: Callable[..., tuple[StudyPlan, ...]]) -> None:
+    (plan,) = tiny_plans(epochs=10)
+    study = optuna.create_study()
+
+    def add(state: TrialState, epochs: int, **attributes: int) -> None:
+        values = dict.fromkeys(range(1, epochs + 1), 1.0)
+        value = 1.0 if state in (TrialState.COMPLETE, TrialState.PRUNED) else None
+        study.add_trial(create_trial(state=state, value=value, intermediate_values=values, system_attrs=attributes))
+
+    add(TrialState.COMPLETE, 10)
+    add(TrialState.FAIL, 6)
+    work = WorkDone([study_state(plan, 4, study.trials)])
+    assert work.clock.started
+    work.clock.started = time.monotonic() - 60
+    assert work.remaining([study_state(plan, 4, study.trials)]) == ""
+    add(TrialState.PRUNED, 4)
+    add(TrialState.RUNNING, 6, **{ORIGINAL: 1})  # goes on from the checkpoint of the one that failed
+    state = study_state(plan, 4, study.trials)
+    # Trials that ended took 7 epochs on average; of the two that are left one has 6 already.
+    assert (state.epochs, state.epochs_underway) == (20, 6)
+    assert state.work_left == pytest.approx((2 * 7 - 6) * 8)
+    # The four epochs of the pruned one took 60 s.
+    assert work.remaining([state]) == "2:00 left"
