@@ -1,14 +1,16 @@
 """Do deeper plain networks train worse, and do shortcuts cure it? `python -m experiments.degradation --help`."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
+from plainres.config import identified
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
 from plainres.running.jobs import check_jobs, default_jobs
@@ -70,14 +72,16 @@ def main(flags: Flags) -> int:
     check_experiment_name(flags.experiment_name)
     check_store(uri)
     checkpoints = flags.checkpoints.root(uri)
+    settings = identified(flags.run)
+    sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, **settings)
     if flags.tuned:
-        sweep = tune(sweep, flags)
+        sweep = tune(sweep, settings, flags)
     elif flags.storage is not None or flags.study_name is not None:
         raise BadInput("--storage and --study-name are for --tuned")
     return train_and_report(sweep, flags, uri, checkpoints)
 
 
-def tune(sweep: Sweep, flags: Flags) -> Sweep:
+def tune(sweep: Sweep, settings: Mapping[str, Any], flags: Flags) -> Sweep:
     """The sweep with the learning rate and batch size that each network's study found best."""
     recipe = recipe_settings(arguments=sys.argv[1:])
     own = [arm for arm in sweep.arms if set(SEARCHED) & parse_arm(arm).settings.keys()]
@@ -89,7 +93,7 @@ def tune(sweep: Sweep, flags: Flags) -> Sweep:
     prefix = DEFAULT_PREFIX if flags.study_name is None else flags.study_name
     tuned = tuned_values(flags.storage or DEFAULT_STORAGE, prefix, sweep.configs)
     of_network = {network: {"lr": values.lr, "batch_size": values.batch_size} for network, values in tuned.items()}
-    return plan_sweep(flags.arms, flags.depths, flags.seeds, own=of_network, notes=to_params(tuned), **flags.run.values)
+    return plan_sweep(flags.arms, flags.depths, flags.seeds, own=of_network, notes=to_params(tuned), **settings)
 
 
 def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:

@@ -14,7 +14,7 @@ import tyro
 
 from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command
-from plainres.config import configure
+from plainres.config import configure, identified
 from plainres.data.catalogue import facts_of
 from plainres.errors import Terminated
 from plainres.settings import RunConfig, Settings
@@ -87,6 +87,7 @@ def main(flags: Flags) -> int:
     check_experiment_name(flags.experiment_name)
     uri = tracking_uri()
     check_store(uri)
+    config = configure(flags.variant, flags.depth, flags.seed, **identified(flags.run))
     return classify(config, flags, uri, flags.checkpoints.root(uri))
 
 

@@ -3,12 +3,13 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
+from plainres.config import identified
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
 from plainres.running.jobs import check_jobs, default_jobs
@@ -73,10 +74,13 @@ def main(flags: Flags) -> int:
         pruner_warmup=flags.pruner_warmup,
         sampler_seed=flags.sampler_seed,
     )
-    plans = plan_studies(
-        flags.arms, flags.depths, flags.seed,
-        prefix=flags.study_name, search=search, settings=flags.run.values,
-    )  # fmt: skip
+
+    def plan(settings: dict[str, Any]) -> tuple[StudyPlan, ...]:
+        return plan_studies(
+            flags.arms, flags.depths, flags.seed, prefix=flags.study_name, search=search, settings=settings
+        )
+
+    plan(flags.run.values)
     if flags.trials < 1:
         raise BadInput(f"trials {flags.trials} is below 1")
     check_jobs(flags.jobs)
@@ -84,7 +88,7 @@ def main(flags: Flags) -> int:
     uri = tracking_uri()
     check_store(uri)
     check_storage(flags.storage)
-    return tune(plans, flags, uri, flags.checkpoints.root(uri))
+    return tune(plan(identified(flags.run)), flags, uri, flags.checkpoints.root(uri))
 
 
 def tune(plans: tuple[StudyPlan, ...], flags: Flags, uri: str, checkpoints: Path) -> int:
@@ -103,9 +107,10 @@ def tune(plans: tuple[StudyPlan, ...], flags: Flags, uri: str, checkpoints: Path
 
     console = Console()
     if facts_of(flags.run.dataset).needs_files:
-        from plainres.tuning.data import with_data
+        from plainres.data import dataset_of
 
-        plans = with_data(plans)  # before anything is written
+        largest = max(flags.batch_sizes)
+        dataset_of(plans[0].trial_config(plans[0].config.lr, largest))  # before anything is written
     if plans[0].first_trial is None:
         lr, batch_size = plans[0].config.lr, plans[0].config.batch_size
         words = f"The recipe's learning rate {lr:g} with batch size {batch_size} is outside the space: no trial has it."

@@ -1,9 +1,12 @@
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from plainres.config import configure
+from plainres.command_line import recipe_settings
+from plainres.config import configure, identified
 from plainres.errors import BadInput
 from plainres.recipes import RECIPES
 from plainres.settings import RunConfig
@@ -92,3 +95,24 @@ def test_what_came_later_leaves_the_hash_of_a_run_alone(tiny: Callable[..., RunC
 def test_what_cannot_be_trained_is_refused(settings: dict[str, object], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         configure("plain", 18, **settings)  # type: ignore[arg-type]
+
+
+def test_images_that_changed_are_another_runs_and_the_same_elsewhere_are_not(tmp_path: Path) -> None:
+    def folder(name: str, pixel: int) -> str:
+        for split in ("train", "test"):
+            for label in ("cat", "dog"):
+                (tmp_path / name / split / label).mkdir(parents=True, exist_ok=True)
+                for number in range(12):
+                    Image.new("L", (8, 8), pixel + number).save(tmp_path / name / split / label / f"{number}.png")
+        return str(tmp_path / name)
+
+    def config_hash(data_dir: str) -> str:
+        settings = recipe_settings({"dataset": "imagefolder", "data_dir": data_dir, "device": "cpu"})
+        return configure("plain", 8, **identified(settings)).config_hash
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("HOME", str(tmp_path / "home"))  # the cache's
+        first = config_hash(folder("first", 0))
+        assert config_hash(folder("second", 0)) == first
+        assert config_hash(folder("first", 100)) != first
+    assert identified(recipe_settings({"dataset": "digits"}))["data_content"] == ""

@@ -3,13 +3,13 @@
 from dataclasses import MISSING, replace
 from typing import Any
 
-from plainres.data.catalogue import facts_of
+from plainres.data.catalogue import content_of, facts_of
 from plainres.data.places import resolved_data_dir
 from plainres.data.split_sizes import check_batch_size, check_part, draw_size, validation_size
 from plainres.hardware import resolve_device
 from plainres.networks.architecture import resolve_architecture
 from plainres.recipes import recipe_of
-from plainres.settings import DECLARED, RunConfig, check_name, typed
+from plainres.settings import DECLARED, RunConfig, Settings, check_name, typed
 
 __all__ = ["changed", "configure"]
 
@@ -41,6 +41,16 @@ def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunCo
     values["device"], values["precision"] = resolve_device(values["device"], values["precision"])
     values["data_dir"] = resolved_data_dir(values["data_dir"])
     return _checked(RunConfig(**values))
+
+
+def identified(settings: Settings) -> dict[str, Any]:
+    """The settings by name, with what stands for the content of their images, so that changed images are others.
+
+    Raises:
+        BadInput: the images' files are missing or can't be read.
+    """
+    content = content_of(settings.dataset, resolved_data_dir(settings.data_dir))
+    return {**settings.values, "data_content": content}
 
 
 def changed(config: RunConfig, **settings: Any) -> RunConfig:

@@ -119,9 +119,10 @@ class _Run:
         """Train what is left of it, and store what the store lacks."""
         config, job, folder = self.config, self.job, self.folder
         journal = _open_journal(folder, job.generation)
-        log = RunLog(
-            journal, job.experiment, config, dataset_of(config), job.parent_run_id, job.source, self.hooks.tags
-        )
+        dataset = dataset_of(config)
+        if config.data_content and dataset.content != config.data_content:
+            raise BadInput(f"the images in {config.data_dir} have changed since the command began")
+        log = RunLog(journal, job.experiment, config, dataset, job.parent_run_id, job.source, self.hooks.tags)
         pruned: int | None = None
         try:
             if journal.complete and (self.artifacts / MODEL_FILE).exists():

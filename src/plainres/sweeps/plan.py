@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -45,10 +45,6 @@ class Sweep:
             **{name: self._setting(name) for name in names_of(Settings)},
             **self.notes,
         }
-
-    def with_content(self, content: str) -> "Sweep":
-        """The sweep on images of this content, which only their files tell."""
-        return replace(self, configs=tuple(replace(config, data_content=content) for config in self.configs))
 
     def _setting(self, name: str) -> str:
         """A setting's value, or where networks differ in it the value of each arm, or of each network."""

@@ -57,13 +57,11 @@ class StudyPlan:
     Attributes:
         prefix: what the names of all studies of one comparison begin with.
         config: a trial's configuration but for its learning rate and batch size, which here are the first trial's.
-        data: stands for the content of data that lies in files, as `plainres.data.splits.index_hash`; empty if none.
     """
 
     prefix: str
     search: Search
     config: RunConfig
-    data: str = ""
 
     def __post_init__(self) -> None:
         """Raise BadInput for a batch size or a pruner's warm-up that this network's runs can't have."""
@@ -113,7 +111,6 @@ class StudyPlan:
             "pruner's warm-up": self.pruner_warmup,
             "sampler seed": search.sampler_seed,
             "first trial": self.first_trial,
-            "data": self.data,
             **run_settings(self.config),
             "seed": self.config.seed,
         }
