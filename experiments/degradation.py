@@ -1,5 +1,6 @@
 """Do deeper plain networks train worse, and do shortcuts cure it? `python -m experiments.degradation --help`."""
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,6 +50,10 @@ class Flags:
     """Train every run anew, finished ones too."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""
+    margin: float = 1.0
+    """Smallest change of the training error that counts, in percentage points."""
+    export: Annotated[str | None, with_default("none", "FOLDER")] = None
+    """Write the report there too, as a paper needs it: figures as PDF and SVG, results.csv and a LaTeX table."""
     tuned: bool = False
     """Train each network at the learning rate and batch size that its study (studies.lr_batch_size) found best."""
     storage: Annotated[str | None, with_default(DEFAULT_STORAGE, "URL")] = None
@@ -62,11 +67,13 @@ class Flags:
 def main(flags: Flags) -> int:
     """Check what can be checked in an instant, then train and report."""
     uri = tracking_uri()
+    if not (flags.margin >= 0 and math.isfinite(flags.margin)):
+        raise BadInput(f"margin {flags.margin} is not a finite number of at least 0")
     if flags.report is not None:
         check_store(uri)
         if not run_exists(uri, flags.report):
             raise BadInput(f"the tracking store has no run {flags.report!r}")
-        return report(flags.report, uri, rebuild=True)
+        return report(flags.report, uri, flags, rebuild=True)
     sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, **flags.run.values)
     check_jobs(flags.jobs)
     check_experiment_name(flags.experiment_name)
@@ -121,14 +128,14 @@ def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) ->
         checkpoint_every=flags.checkpoints.checkpoint_every,
     )
     with reaching_store():
-        rebuild = not has_report(experiment, parent_run_id)
-    return report(parent_run_id, uri, rebuild=rebuild)
+        rebuild = flags.margin != Flags.margin or not has_report(experiment, parent_run_id)
+    return report(parent_run_id, uri, flags, rebuild=rebuild)
 
 
-def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
+def report(parent_run_id: str, uri: str, flags: Flags, *, rebuild: bool) -> int:
     """Print the table and the verdict of a sweep and where to look further; with `rebuild` store its report anew."""
     from plainres.analysis import judge, load_sweep
-    from plainres.analysis.report import report_location, store_report
+    from plainres.analysis.report import export_report, report_location, store_report
     from plainres.analysis.results_table import terminal_table
     from plainres.analysis.tuned_table import tuned_terminal_table
     from plainres.terminal import console
@@ -137,9 +144,11 @@ def report(parent_run_id: str, uri: str, *, rebuild: bool) -> int:
 
     with reaching_store():
         results = load_sweep(parent_run_id, uri)
-        verdict = judge(results)
+        verdict = judge(results, flags.margin / 100)
         if rebuild:
             store_report(results, verdict)
+        if flags.export is not None:
+            export_report(results, verdict, Path(flags.export))
     screen = console()
     screen.print(terminal_table(results, verdict))
     tuned = from_params(results.params)

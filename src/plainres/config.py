@@ -6,8 +6,10 @@ from typing import Any
 from plainres.data.catalogue import content_of, facts_of
 from plainres.data.places import resolved_data_dir
 from plainres.data.split_sizes import check_batch_size, check_part, draw_size, validation_size
+from plainres.declaration import check_choice
 from plainres.hardware import resolve_device
 from plainres.networks.architecture import resolve_architecture
+from plainres.probes import PROBES
 from plainres.recipes import recipe_of
 from plainres.settings import DECLARED, RunConfig, Settings, check_name, typed
 
@@ -33,6 +35,8 @@ def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunCo
     given = {name: typed(name, value) for name, value in given.items() if value is not None}
     values = {name: each.default for name, each in DECLARED.items() if each.default is not MISSING} | given
     facts_of(values["dataset"])  # refuses what is no data set
+    for probe in values["probes"]:
+        check_choice("probe", probe, PROBES)
     values = values | dict(recipe_of(values["recipe"] or values["dataset"])) | given
 
     own = {name: None if values[name] in ("auto", 0) else values[name] for name in ("width", "shortcut", "family")}

@@ -114,6 +114,9 @@ class TrainingSettings:
         choices=("cosine", "step", "constant"),
     )  # fmt: skip
     warmup_epochs: int = setting(RECIPE, "Epochs in which the learning rate first rises linearly.", least=0)
+    probes: tuple[str, ...] = setting(
+        (), "What is measured of the network at the start and after each epoch, beside gradient norms.", shown="nothing"
+    )
 
 
 @dataclass(frozen=True)

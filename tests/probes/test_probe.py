@@ -48,7 +48,7 @@ def test_probes_are_measured_at_initialisation_and_after_each_epoch_and_change_n
 
 
 def test_initial_values_are_those_of_the_network_before_its_first_step(tiny: Callable[..., RunConfig]) -> None:
-    trainer = Trainer(tiny(epochs=1), probes=["responses"])
+    trainer = Trainer(tiny(epochs=1, probes=["responses"]))
     expected = probe_called("responses")(trainer.network, trainer.probe_batch)
     first, last = list(trainer)
     assert expected.items() <= first.metrics.items()
@@ -67,7 +67,7 @@ def test_gradient_norms_on_a_batch_are_those_of_backward(network: Network, batch
 
 def test_an_unknown_probe_is_refused(tiny: Callable[..., RunConfig]) -> None:
     with pytest.raises(BadInput, match="unknown probe 'lesions'; choose from gradient_coherence, growth_rate"):
-        Trainer(tiny(), probes=["lesions"])
+        tiny(probes=["lesions"])
 
 
 @pytest.mark.parametrize("name", ["gradient_coherence", "responses", "lesion"])

@@ -92,7 +92,7 @@ def test_the_process_is_as_before_a_run_that_is_left_anywhere(configs: list[RunC
 
 def test_the_process_is_as_before_after_a_step(configs: list[RunConfig]) -> None:
     before = process()
-    trainer = Trainer(configs[0], probes=())
+    trainer = Trainer(configs[0])
     next(trainer.train_steps())
     trainer.evaluate(trainer.test_split)
     trainer.predict(trainer.test_split)

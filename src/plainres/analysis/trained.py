@@ -73,6 +73,8 @@ def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
     except (MlflowException, OSError) as error:
         raise BadInput(f"run {run_id} holds no trained network: {first_line(error)}") from error
     config = RunConfig.from_params(params)
-    network = network_for(config, in_channels=weights["conv1.weight"].shape[1], num_classes=len(weights["fc.weight"]))
+    in_channels, num_classes = weights["conv1.weight"].shape[1], len(weights["fc.weight"])
+    with torch.random.fork_rng(devices=[]):  # whoever loads a run keeps their random numbers
+        network = network_for(config, in_channels=in_channels, num_classes=num_classes)
     network.load_state_dict(weights)
     return TrainedRun(network.eval(), config)

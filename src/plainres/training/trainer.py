@@ -1,7 +1,7 @@
 """Train one run: SGD over epochs, yielding a record of each."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -57,7 +57,7 @@ class EpochRecord:
     """The loss is no longer finite, and this record is the run's last."""
 
 
-def train(config: RunConfig, probes: Sequence[str] = ()) -> Iterator[EpochRecord]:
+def train(config: RunConfig) -> Iterator[EpochRecord]:
     """Train a run from scratch, yielding what is known at initialisation (epoch 0) and after each epoch.
 
     Errors are in [0, 1], losses in nats (mean cross-entropy). `loss/train` and `accuracy/train` are means over the
@@ -68,12 +68,8 @@ def train(config: RunConfig, probes: Sequence[str] = ()) -> Iterator[EpochRecord
     probes. `final/epochs_to_10` is the first epoch whose training error is at most 10 %, if there is one.
 
     Nothing in the process changes: runs in several threads or taking turns are what each is alone.
-
-    Args:
-        config: the run's.
-        probes: names of probes (`plainres.probes.PROBES`), whose values the records of all epochs hold.
     """
-    return iter(Trainer(config, probes))
+    return iter(Trainer(config))
 
 
 class Trainer:
@@ -83,9 +79,9 @@ class Trainer:
     initial weights comes from the generator `order`; a layer that draws, as dropout does, would need one too.
     """
 
-    def __init__(self, config: RunConfig, probes: Sequence[str] = ()) -> None:
+    def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self.probes = [probe_called(name) for name in probes]
+        self.probes = [probe_called(name) for name in config.probes]
         self.after_step: Callable[[], None] = lambda: None  # who shows the steps of an epoch sets it
         self.device = torch.device(config.device)
         with settings_of(config):
