@@ -42,7 +42,7 @@ class Flags:
     plain:lr=0.01,warmup_epochs=1."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of initial weights and order of the images; a run each, and a verdict needs two."""
-    jobs: Annotated[int | None, with_default("one a core on the CPU, 1 on a GPU", "INT")] = None
+    jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = None
     """Runs trained side by side."""
     experiment_name: str = "degradation"
     """MLflow experiment that the runs belong to."""

@@ -56,7 +56,7 @@ class Flags:
     """Database of the studies: sqlite:///FILE, postgresql://USER@HOST/DATABASE or another SQLAlchemy URL."""
     study_name: str = DEFAULT_PREFIX
     """What the studies' names begin with; data set and network follow."""
-    jobs: Annotated[int | None, with_default("one a core on the CPU, 1 on a GPU", "INT")] = None
+    jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = None
     """Trials trained side by side by this command."""
     experiment_name: str = "lr_batch_size"
     """MLflow experiment that the runs belong to."""

@@ -1,6 +1,8 @@
 import os
+import pickle
 import signal
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from PIL import Image
 
 from plainres.running.events import Failed, Finished, Notice, Progress, Started
 from plainres.running.job import Job
+from plainres.running.launcher import Happening, Launcher, Returned, Task, Told
 from plainres.running.local_launcher import LocalLauncher
+from plainres.running.stopping import StopSignal
 from plainres.running.train_runs import train_runs
 from plainres.settings import RunConfig
 from tests.faults.stored import loading_processes, processes_at
@@ -35,6 +39,30 @@ def worker(job: Job) -> int:
     """The process that trains: it has a journal open, as have those that load its images."""
     (pid,) = set(processes_at(job.checkpoints, "journal")) - loading_processes()
     return pid
+
+
+class AnotherLauncher(Launcher):
+    """Tasks travel as bytes, and what they tell comes all at once."""
+
+    jobs = 1
+
+    def run(self, tasks: deque[Task]) -> Generator[Happening | None, None, None]:
+        while tasks:
+            task = tasks.popleft()
+            told: list[object] = []
+            value = pickle.loads(pickle.dumps(task.call))(tell=told.append, stop=StopSignal())
+            yield None
+            yield from (Told(task, message) for message in told)
+            yield Returned(task, value)
+
+
+def test_runs_are_trained_by_any_launcher(job: Job, tiny: Callable[..., RunConfig], tmp_path: Path) -> None:
+    good, bad = tiny(epochs=1), tiny(dataset="imagefolder", data_dir=str(tmp_path / "nowhere"))
+    *_, progress, finished, failed = train_runs([good, bad], AnotherLauncher(), job)
+    assert isinstance(progress, Progress)
+    assert isinstance(finished, Finished)
+    assert isinstance(failed, Failed)
+    assert (progress.config, finished.config, failed.config) == (good, good, bad)
 
 
 def test_a_run_whose_worker_was_killed_is_tried_once_more(job: Job, tiny: Callable[..., RunConfig]) -> None:
