@@ -6,6 +6,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from plainres.networks.factory import build_network
 from plainres.networks.network import Network
+from plainres.networks.summary import summarize
 
 KINDS = [(variant, depth) for variant in ("plain", "residual") for depth in (18, 50, 20)]  # 50 has bottlenecks
 
@@ -114,3 +115,46 @@ def test_hooks_at_a_layers_name_see_what_torchvisions_see(depth: int) -> None:
             )
         network(images)
     assert all(torch.equal(seen[0][name], seen[1][name]) for name in names)
+
+
+ARMS = [
+    {"weights": "dirac"},
+    {"shortcut_scale": 0.5},
+    {"block": "pre"},
+    {"block": "pre", "norm": "none"},
+    {"residual_gate": True},
+    {"norm": "none"},
+    {"norm": "none", "residual_gate": True},
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize("options", ARMS, ids=str)
+@pytest.mark.parametrize("depth", [8, 50])
+def test_every_arm_can_be_traced_scripted_and_read(depth: int, options: dict[str, object], images: Tensor) -> None:
+    torch.manual_seed(0)
+    network = build_network("residual", depth, num_classes=5, width=8, stem="small", **options).eval()
+    for parameter in network.parameters():
+        parameter.data += 0.01  # away from gates and classifiers at zero
+    outputs: list[Tensor] = []
+    for _, block in network.blocks():
+        block.residual.register_forward_hook(lambda _, __, output: outputs.append(output))
+    expected = network(images)
+    assert len(outputs) == len(list(network.blocks()))
+    assert torch.equal(torch.fx.symbolic_trace(network)(images), expected)
+    assert torch.equal(torch.jit.script(network)(images), expected)
+    layers = sum(isinstance(module, nn.Conv2d | nn.Linear) for module in network.modules())
+    assert layers - sum("downsample.0" in name for name, _ in network.named_modules()) == depth
+    assert summarize(network, (3, 16, 16)).total.trainable == sum(map(Tensor.numel, network.parameters()))
+
+
+def test_pre_activation_begins_in_the_stem_and_ends_after_the_stages() -> None:
+    # He et al. 2016, appendix: "the first and the last Residual Units".
+    network = build_network("residual", 20, num_classes=5, stem="small", block="pre").eval()
+    images = torch.randn(2, 3, 8, 8)
+    names = [name for name, _ in network.named_children()]
+    assert names[:3] == ["conv1", "bn1", "relu"]
+    assert names[-4:] == ["last_bn", "last_relu", "avgpool", "fc"]
+    assert [name for name, _ in network.layer1[0].named_children()] == ["conv1", "bn2", "relu2", "conv2"]
+    x = network.layer3(network.layer2(network.layer1(torch.relu(network.bn1(network.conv1(images))))))
+    assert torch.equal(network(images), network.fc(torch.relu(network.last_bn(x)).mean((2, 3))))

@@ -4,7 +4,9 @@ Sources: He et al. 2015, "Deep Residual Learning for Image Recognition", table 1
 (three-stage).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Any
 
 from plainres.errors import BadInput
@@ -12,6 +14,11 @@ from plainres.errors import BadInput
 VARIANTS = ("plain", "residual")
 STEMS = ("imagenet", "small")
 SHORTCUTS = ("A", "B", "C")
+INITS = ("he", "dirac", "orthogonal", "delta-orthogonal")
+SHARE = 0.1  # of the draw beside the identity, for init=dirac
+WEIGHTS = ("plain", "dirac")
+BLOCKS = ("post", "pre")
+NORMS = ("batch", "none")
 BOTTLENECK_FROM = 50  # layers of a four-stage network
 
 # Table 1: the blocks of each stage.
@@ -47,16 +54,66 @@ class Architecture:
     conv_bias: bool = False
     """Whether convolutions have biases, which start at zero; batch norm makes them redundant."""
     projection_norm: bool = True
-    """Whether batch norm follows the 1x1 convolution of shortcuts B and C."""
+    """Whether batch norm follows the 1x1 convolution of shortcuts B and C; it never does with `block` pre."""
+    init: str = "he"
+    """How the main path's convolutions start: `he` (He et al. 2015b); `dirac`, the identity plus `init_share` of He's
+    draw; `orthogonal` (Saxe et al. 2014); `delta-orthogonal` (Xiao et al. 2018, algorithm 1)."""
+    init_share: float = SHARE
+    """The share of He's draw with `init` dirac."""
+    weights: str = "plain"
+    """`dirac`: blocks learn diag(a) I + diag(b) W / |W| in the place of W (Zagoruyko & Komodakis 2017, section 3)."""
+    shortcut_scale: float = 1.0
+    """By what shortcuts are multiplied (He et al. 2016, section 3.1, constant scaling)."""
+    block: str = "post"
+    """`pre`: norm and ReLU stand before each convolution and none after the addition (He et al. 2016, figure 4e)."""
+    zero_gamma: bool = False
+    """Whether the last batch norm of each block starts at zero (Goyal et al. 2017, section 5.1)."""
+    residual_gate: bool = False
+    """Whether F(x) is multiplied by a learnt scalar that starts at zero (SkipInit: De & Smith 2020; ReZero: Bachlechner
+    et al. 2020)."""
+    norm: str = "batch"
+    """`none`: no batch norm; residual blocks without a gate then follow Fixup (Zhang et al. 2019, section 3)."""
 
     def __post_init__(self) -> None:
         check_choice("variant", self.variant, VARIANTS)
         check_choice("family", self.family, tuple(DEFAULT_WIDTH))
         check_choice("stem", self.stem, STEMS)
         check_choice("shortcut", self.shortcut, ("none",) if self.variant == "plain" else SHORTCUTS)
+        check_choice("init", self.init, INITS)
+        check_choice("weights", self.weights, WEIGHTS)
+        check_choice("block", self.block, BLOCKS)
+        check_choice("norm", self.norm, NORMS)
+        for name in ("init_share", "shortcut_scale"):
+            if not 0 <= getattr(self, name) < inf:
+                raise BadInput(f"{name} {getattr(self, name)} is not a number from 0 on")
+        for contradiction, why in self._contradictions():
+            if contradiction:
+                raise BadInput(why)
         if not 1 <= self.width <= WIDEST:
             raise BadInput(f"width {self.width} is outside 1 to {WIDEST}")
         self.blocks  # noqa: B018  # refuses a depth that doesn't exist
+
+    @property
+    def fixup(self) -> bool:
+        """Whether residual blocks follow Fixup's rules."""
+        return self.variant == "residual" and self.norm == "none" and not self.residual_gate
+
+    def _contradictions(self) -> Iterator[tuple[bool, str]]:
+        """Combinations without meaning, each with the reason."""
+        plain = self.variant == "plain"
+        yield plain and self.residual_gate, "residual_gate: a plain network passes nothing beside a gate at zero"
+        yield plain and self.zero_gamma, "zero_gamma: a plain network passes nothing beside a batch norm at zero"
+        yield plain and self.shortcut_scale != 1, "shortcut_scale: a plain network has no shortcut"
+        yield plain and self.block == "pre", "block pre: a plain network's layers have the same order as with post"
+        yield self.zero_gamma and self.norm == "none", "zero_gamma: with norm none there is no batch norm"
+        yield self.zero_gamma and self.block == "pre", "zero_gamma: with block pre no batch norm ends a block"
+        yield self.zero_gamma and self.residual_gate, "zero_gamma: it doesn't learn behind a residual_gate at zero"
+        at_zero = self.zero_gamma or self.residual_gate or self.fixup
+        yield at_zero and self.shortcut_scale == 0, "shortcut_scale 0: nothing passes a block whose F(x) is zero"
+        yield self.init != "dirac" and self.init_share != SHARE, "init_share: only init dirac has a share"
+        yield self.weights == "dirac" and self.init == "dirac", "init dirac: weights dirac have the identity already"
+        yield self.fixup and self.init != "he", "init: Fixup (norm none without residual_gate) scales He's draw"
+        yield self.fixup and self.weights == "dirac", "weights dirac: they can't start at zero, as Fixup's do"
 
     @property
     def blocks(self) -> tuple[int, ...]:

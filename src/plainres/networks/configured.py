@@ -14,5 +14,6 @@ def network_for(
     config: RunConfig, *, in_channels: int, num_classes: int, convolution: type[nn.Conv2d] = nn.Conv2d
 ) -> Network:
     """The network with freshly drawn weights, for images of so many channels and classes; see `build_network`."""
-    settings = {field.name: getattr(config, field.name) for field in fields(Architecture)}
+    known = {field.name for field in fields(config)}
+    settings = {field.name: getattr(config, field.name) for field in fields(Architecture) if field.name in known}
     return drawn(Architecture(**settings), in_channels, num_classes, convolution)

@@ -27,7 +27,7 @@ def build_network(
     """Build a plain or residual network with freshly drawn weights.
 
     After the same `torch.manual_seed`, networks of one depth have identical weights on the main path, whatever their
-    variant and shortcut.
+    variant and shortcut; other options change what is made of the same random numbers, not which are taken.
 
     Args:
         variant: `plain` (no shortcut) or `residual`.
@@ -62,5 +62,5 @@ def drawn(
     with torch.device("meta"):
         network = Network(Layers(architecture, convolution), in_channels, num_classes)
     network.to_empty(device=torch.get_default_device())
-    initialise(network)
+    initialise(network, architecture)
     return network

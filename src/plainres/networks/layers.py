@@ -1,8 +1,11 @@
-"""The layers that a network is made of, all torch's own, as its architecture asks for them."""
+"""The layers that a network is made of, as its architecture asks for them: torch's own, and what torch has none for."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from plainres.networks.architecture import Architecture
 
@@ -10,30 +13,105 @@ from plainres.networks.architecture import Architecture
 # buffer (torch 2.15 on AVX2, 2 to 6 channels); its forward pass and the gradient of its input are right.
 STRIDED_FROM = 8
 
+NamedLayers = dict[str, nn.Module]
+
 
 @dataclass(frozen=True)
 class Layers:
-    """Makes the layers of an architecture."""
+    """Makes the layers of an architecture; those that it doesn't have are left out of the named ones."""
 
     architecture: Architecture
     conv2d: type[nn.Conv2d] = nn.Conv2d
 
-    def convolution(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-        """A convolution that keeps the size (divided by the stride)."""
+    def convolution(
+        self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, in_block: bool = False
+    ) -> nn.Conv2d:
+        """A convolution that keeps the size (divided by the stride); `in_block`: on a block's main path."""
+        kind = DiracConv2d if in_block and self.architecture.weights == "dirac" else self.conv2d
         bias = self.architecture.conv_bias
-        return self.conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=bias)
+        return kind(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=bias)
 
-    def norm(self, channels: int) -> nn.Module:
-        """What follows a convolution."""
-        return nn.BatchNorm2d(channels)
+    def norm(self, name: str, channels: int) -> NamedLayers:
+        """What normalises before a ReLU."""
+        return {name: nn.BatchNorm2d(channels)} if self.architecture.norm == "batch" else {}
+
+    def bias(self, name: str) -> NamedLayers:
+        """What Fixup puts before convolutions in blocks, ReLUs and the classifier (rule 3)."""
+        return {name: Bias()} if self.architecture.fixup else {}
+
+    def factor(self) -> NamedLayers:
+        """What F(x) is multiplied by."""
+        if self.architecture.fixup:
+            return {"scale": Scale(1.0)}
+        return {"gate": Scale(0.0)} if self.architecture.residual_gate else {}
 
     def projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
         """The 1x1 convolution of shortcuts B and C."""
-        projection = nn.Sequential()
+        layers = self.bias("bias")
         if in_channels < STRIDED_FROM and stride > 1:
-            projection.add_module("subsample", nn.AvgPool2d(kernel_size=1, stride=stride))  # every stride-th pixel
+            layers["subsample"] = nn.AvgPool2d(kernel_size=1, stride=stride)  # every stride-th pixel
             stride = 1
-        projection.add_module("0", self.convolution(in_channels, out_channels, 1, stride))
-        if self.architecture.projection_norm:
-            projection.add_module("1", self.norm(out_channels))
-        return projection
+        layers["0"] = self.convolution(in_channels, out_channels, 1, stride)
+        if self.architecture.projection_norm and self.architecture.block == "post":
+            layers |= self.norm("1", out_channels)
+        return nn.Sequential(OrderedDict(layers))
+
+
+def add_layers(module: nn.Module, layers: NamedLayers) -> None:
+    """Make the layers the module's last children."""
+    for name, layer in layers.items():
+        module.add_module(name, layer)
+
+
+class Scale(nn.Module):
+    """x times a learnt scalar: Fixup's multiplier, or a gate."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__()
+        self.start = start
+        self.factor = nn.Parameter(torch.empty(1))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.factor, self.start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+
+class Bias(nn.Module):
+    """x plus a learnt scalar that starts at zero (Fixup, rule 3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.empty(1))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias
+
+
+class DiracConv2d(nn.Conv2d):
+    """A convolution with diag(a) I + diag(b) W / |W|, by output channel; I is the identity's kernel.
+
+    Zagoruyko & Komodakis 2017, "DiracNets", section 3; a starts at 1, b at 0.1, as in the authors' code.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, *, padding: int, bias: bool
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding=padding, bias=bias)
+        self.a = nn.Parameter(torch.empty(out_channels))
+        self.b = nn.Parameter(torch.empty(out_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out_channels, in_channels, side, _ = self.weight.shape
+        identity = torch.eye(out_channels, in_channels, device=self.a.device, dtype=self.a.dtype) * self.a[:, None]
+        around = side // 2
+        kernel = pad(identity[:, :, None, None], (around, around, around, around))
+        direction = self.weight / torch.linalg.vector_norm(self.weight, dim=(1, 2, 3), keepdim=True)
+        out: Tensor = self._conv_forward(x, kernel + self.b[:, None, None, None] * direction, self.bias)
+        return out

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from plainres.networks.blocks import BasicBlock, Block, Bottleneck
-from plainres.networks.layers import Layers
+from plainres.networks.layers import Layers, add_layers
 
 STEM_CONVOLUTION = {"imagenet": (7, 2), "small": (3, 1)}  # kernel, stride
 
@@ -23,7 +23,7 @@ class Network(nn.Module):
         width = architecture.width
         kernel, stride = STEM_CONVOLUTION[architecture.stem]
         self.conv1 = layers.convolution(in_channels, width, kernel, stride)
-        self.bn1 = layers.norm(width)
+        add_layers(self, layers.norm("bn1", width) | layers.bias("bias1"))
         self.relu = nn.ReLU()
         if architecture.stem == "imagenet":
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -33,10 +33,14 @@ class Network(nn.Module):
             blocks = nn.Sequential()
             for position in range(count):
                 stride = 2 if stage > 0 and position == 0 else 1
-                blocks.append(block(layers, channels, width * 2**stage, stride))
+                blocks.append(block(layers, channels, width * 2**stage, stride, first=stage == position == 0))
                 channels = width * 2**stage * block.expansion
             self.add_module(f"layer{stage + 1}", blocks)
+        if architecture.block == "pre":
+            add_layers(self, layers.norm("last_bn", channels) | layers.bias("last_bias"))
+            self.last_relu = nn.ReLU()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
+        add_layers(self, layers.bias("bias2"))
         self.fc = nn.Linear(channels, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
