@@ -149,6 +149,11 @@ def test_without_its_shallowest_runs_an_arm_has_no_gaps() -> None:
     ("sweep", "words"),
     [
         (sweep_of(DEGRADING | STEADY, missing=("plain-50-seed3",)), "aren't finished (plain-50-seed3)"),
+        (
+            sweep_of(DEGRADING | STEADY, missing=tuple("abcdefgh")),
+            "of the runs asked for, 8 aren't finished (a, b, c, d, e and 3 more).",
+        ),
+        (sweep_of(DEGRADING | STEADY, missing=tuple("abcde")), "5 aren't finished (a, b, c, d, e)."),
         (sweep_of({key: errors[:1] for key, errors in (DEGRADING | STEADY).items()}), "two seeds"),
         (sweep_of({("plain", 18): [0.1, 0.2], ("residual", 18): [0.1, 0.2]}), "two depths"),
         (sweep_of(DEGRADING), "both variants"),
