@@ -123,6 +123,16 @@ def test_other_arms_get_a_sentence_each_against_plain_and_residual() -> None:
     )
 
 
+def test_two_seeds_are_enough_for_a_difference_and_one_is_not() -> None:
+    two = {(arm, depth): [0.1, 0.1] for arm in ("plain", "residual", "plain:lr=0.01") for depth in (18, 50)}
+    assert judge(sweep_of(two)).others == (
+        "plain:lr=0.01 from depth 18 to 50: +0.0 [+0.0, +0.0] (does not degrade, p = 1); the difference is "
+        "+0.0 [+0.0, +0.0] from plain and +0.0 [+0.0, +0.0] from residual.",
+    )
+    (other,) = judge(taken(two, "arm != 'residual' or seed == 0")).others[-1:]
+    assert other.endswith("the difference is +0.0 [+0.0, +0.0] from plain.")
+
+
 def test_without_a_bare_arm_the_first_of_its_variant_stands_for_it() -> None:
     named = {(f"{arm}:lr=0.1", depth): values for (arm, depth), values in (DEGRADING | STEADY).items()}
     verdict = judge(sweep_of(named))
