@@ -78,7 +78,17 @@ def test_curves_are_means_over_seeds_of_errors_in_percent(tmp_path: Path) -> Non
     for line in axes.lines:
         assert np.allclose(line.get_xydata(), [(1, 80), (2, 20)])
     assert legend_of(figure) == ["depth 8", "training", "validation"]
+    assert [text.get_text() for text in (figure._supxlabel, figure._supylabel)] == ["epoch", "error (%)"]  # type: ignore[attr-defined]
+    assert figure.get_figwidth() == 4.2
     saved(figure, tmp_path)
+
+
+def test_panels_stand_side_by_side_or_for_a_phone_below_each_other() -> None:
+    curves = curves_of({(arm, 8): [[0.1, 0.9]] for arm in ARMS})
+    side_by_side, below = draw_curves(curves, ARMS), draw_curves(curves, ARMS, columns=1)
+    assert (side_by_side.get_figwidth(), below.get_figwidth()) == (6.9, 4.2)
+    for figure, rows in ((side_by_side, 1), (below, 2)):
+        assert len({axes.get_subplotspec().rowspan.start for axes in figure.axes if axes.get_subplotspec()}) == rows  # type: ignore[union-attr]
 
 
 def test_gradients_are_geometric_means_on_a_log_axis(tmp_path: Path) -> None:

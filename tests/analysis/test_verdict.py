@@ -123,6 +123,16 @@ def test_other_arms_get_a_sentence_each_against_plain_and_residual() -> None:
     )
 
 
+def test_two_seeds_are_enough_for_a_difference_and_one_is_not() -> None:
+    two = {(arm, depth): [0.1, 0.1] for arm in ("plain", "residual", "plain:lr=0.01") for depth in (18, 50)}
+    assert judge(sweep_of(two)).others == (
+        "plain:lr=0.01 from depth 18 to 50: +0.0 [+0.0, +0.0] (does not degrade, p = 1); the difference is "
+        "+0.0 [+0.0, +0.0] from plain and +0.0 [+0.0, +0.0] from residual.",
+    )
+    (other,) = judge(taken(two, "arm != 'residual' or seed == 0")).others[-1:]
+    assert other.endswith("the difference is +0.0 [+0.0, +0.0] from plain.")
+
+
 def test_without_a_bare_arm_the_first_of_its_variant_stands_for_it() -> None:
     named = {(f"{arm}:lr=0.1", depth): values for (arm, depth), values in (DEGRADING | STEADY).items()}
     verdict = judge(sweep_of(named))
@@ -149,6 +159,11 @@ def test_without_its_shallowest_runs_an_arm_has_no_gaps() -> None:
     ("sweep", "words"),
     [
         (sweep_of(DEGRADING | STEADY, missing=("plain-50-seed3",)), "aren't finished (plain-50-seed3)"),
+        (
+            sweep_of(DEGRADING | STEADY, missing=tuple("abcdefgh")),
+            "of the runs asked for, 8 aren't finished (a, b, c, d, e and 3 more).",
+        ),
+        (sweep_of(DEGRADING | STEADY, missing=tuple("abcde")), "5 aren't finished (a, b, c, d, e)."),
         (sweep_of({key: errors[:1] for key, errors in (DEGRADING | STEADY).items()}), "two seeds"),
         (sweep_of({("plain", 18): [0.1, 0.2], ("residual", 18): [0.1, 0.2]}), "two depths"),
         (sweep_of(DEGRADING), "both variants"),

@@ -18,7 +18,7 @@ STYLE = """
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--back); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 58rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; overflow-wrap: anywhere; }
+main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 .5rem; }
 a { color: var(--link); }
@@ -36,7 +36,7 @@ figure { margin: 1.6rem 0; }
 img { display: block; width: 100%; height: auto; background: #fff; border-radius: .3rem; padding: .4rem; }
 figure.narrow img { max-width: 36rem; margin: 0 auto; }
 li { margin: .15rem 0; }
-@media (max-width: 640px) {
+@media screen and (max-width: 900px) {
   thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
   table { display: flex; flex-direction: column; }
   caption { order: 1; }

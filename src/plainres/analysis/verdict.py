@@ -6,7 +6,7 @@ does not degrade when the interval lies below; else it is undecided.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,7 @@ from plainres.analysis.statistics import CONFIDENCE, MOST_SEEDS, Interval, seeds
 from plainres.errors import BadInput
 
 MARGIN = 0.01  # one percentage point
+MOST_LISTED = 5  # names in a sentence
 
 Status = Literal["degrades", "does not degrade", "undecided"]
 Outcome = Literal["reproduced", "not reproduced", "undecided", "incomplete"]
@@ -173,11 +174,11 @@ def _first_of(variant: str, arms: Iterable[str]) -> str | None:
 def _what_is_lacking(results: SweepResults, plain: str | None, residual: str | None) -> str:
     """Why there can be no verdict, or nothing."""
     if results.missing:
-        return f"of the runs asked for, {len(results.missing)} aren't finished ({', '.join(results.missing)})"
+        return f"of the runs asked for, {len(results.missing)} aren't finished ({_listed(results.missing)})"
     without = results.runs[~_has_error(results.runs)]
     if len(without):
         names = [f"{arm}-{depth}-seed{seed}" for arm, depth, seed in without[["arm", "depth", "seed"]].to_numpy()]
-        return f"{len(names)} of the runs have no final training error ({', '.join(names)})"
+        return f"{len(names)} of the runs have no final training error ({_listed(names)})"
     if plain is None or residual is None:
         return "a verdict needs both variants, plain and residual"
     if len(results.depths) < 2:
@@ -185,6 +186,11 @@ def _what_is_lacking(results: SweepResults, plain: str | None, residual: str | N
     if len(results.seeds) < 2:
         return "a verdict needs at least two seeds"
     return ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
 
 
 def _has_error(runs: pd.DataFrame) -> np.ndarray:
