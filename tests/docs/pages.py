@@ -76,7 +76,7 @@ def program_of(command: str) -> tuple[list[str], list[str]]:
     return extras, words
 
 
-def extras() -> dict[str, list[str]]:
-    """The project's extras and what each installs."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return project["optional-dependencies"]  # type: ignore[no-any-return]
+def extras_and_groups() -> set[str]:
+    """What `uv` can be asked to install beside the project."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return {*project["project"]["optional-dependencies"], *project["dependency-groups"]}

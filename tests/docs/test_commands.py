@@ -8,7 +8,7 @@ import pytest
 from plainres.command_line import run_command
 from plainres.config import configure
 from plainres.sweeps.plan import plan_sweep
-from tests.docs.pages import COMMANDS, PAGES, extras, program_of
+from tests.docs.pages import COMMANDS, PAGES, extras_and_groups, program_of
 from tests.docs.short import flags_of
 from tests.environment import ROOT
 
@@ -40,13 +40,15 @@ def test_every_experiment_and_study_is_shown() -> None:
 
 
 def test_a_flag_that_the_text_names_exists() -> None:
-    known = {"help", "extra", "pdb"} | {flag for module in MODULES for flag in flags_of(import_module(module).Flags)}
+    known = {"help", "extra", "group", "pdb"} | {
+        flag for module in MODULES for flag in flags_of(import_module(module).Flags)
+    }
     named = {flag for page in PAGES for span in page.spans for flag in re.findall(r"--([a-z][a-z-]*)", span)}
     assert {flag.removeprefix("no-") for flag in named} <= known
 
 
 def test_other_commands_are_few_and_known() -> None:
     for command in set(COMMANDS) - set(PYTHON) - OTHER:
-        asked = re.findall(r"--extra (\S+)", command)
+        asked = re.findall(r"--(?:extra|group) (\S+)", command)
         assert asked or command.startswith("uv run python "), command
-        assert set(asked) <= extras().keys()
+        assert set(asked) <= extras_and_groups(), command

@@ -24,7 +24,8 @@ from tests.faults.commands import Commands
 
 pytestmark = pytest.mark.slow
 PYTHON = [command for command in COMMANDS if program_of(command)[1][:2] == ["python", "-m"]]
-BLOCKS = [block for page in PAGES for block in page.python if "import " in block]
+# A page's blocks, one after the other; those that ask for no sweep have tests of their own.
+SCRIPTS = ["\n".join(page.python) for page in PAGES if "RUN_ID" in page.text and page.python]
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +78,9 @@ def test_a_command_finishes(command: str, finish: Callable[[Words], None], image
     finish(shortened(command, {"FOLDER": str(images), "RUN_ID": sweep}))
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_python_runs(block: str, folder: Path, sweep: str) -> None:
-    code = block.replace("RUN_ID", sweep)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_python_runs(script: str, folder: Path, sweep: str) -> None:
+    code = script.replace("RUN_ID", sweep)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120
     )
