@@ -11,7 +11,7 @@ from plainres.hardware import resolve_device
 from plainres.networks.architecture import resolve_architecture
 from plainres.probes import PROBES
 from plainres.recipes import recipe_of
-from plainres.settings import DECLARED, RunConfig, Settings, check_name, typed
+from plainres.settings import DECLARED, NetworkSettings, RunConfig, Settings, check_name, names_of, typed
 
 __all__ = ["changed", "configure"]
 
@@ -39,9 +39,9 @@ def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunCo
         check_choice("probe", probe, PROBES)
     values = values | dict(recipe_of(values["recipe"] or values["dataset"])) | given
 
-    own = {name: None if values[name] in ("auto", 0) else values[name] for name in ("width", "shortcut", "family")}
-    architecture = resolve_architecture(values["variant"], values["depth"], stem=values["stem"], **own)
-    values |= {name: getattr(architecture, name) for name in ("width", "shortcut", "family")}
+    network = names_of(NetworkSettings)
+    architecture = resolve_architecture(values["variant"], values["depth"], **{name: values[name] for name in network})
+    values |= {name: getattr(architecture, name) for name in network}
     values["device"], values["precision"] = resolve_device(values["device"], values["precision"])
     values["data_dir"] = resolved_data_dir(values["data_dir"])
     return _checked(RunConfig(**values))

@@ -93,6 +93,39 @@ class NetworkSettings:
     )  # fmt: skip
     conv_bias: bool = setting(False, "Give convolutions a bias, as many tutorials do; batch norm makes it redundant.")
     projection_norm: bool = setting(True, "Let batch norm follow the projections of shortcuts B and C.")
+    init: str = setting(
+        "he",
+        "How convolutions start: he (He et al. 2015b), dirac (the identity plus a share of He's draw), orthogonal (Saxe "
+        "et al. 2014) or delta-orthogonal (Xiao et al. 2018, algorithm 1).",
+        words="initialisation",
+        choices=("he", "dirac", "orthogonal", "delta-orthogonal"),
+    )
+    init_share: float = setting(0.1, "The share of He's draw with --init dirac.", least=0)
+    weights: str = setting(
+        "plain",
+        "plain, or dirac: blocks learn diag(a) I + diag(b) W / |W| in place of W (Zagoruyko & Komodakis 2017, sec. 3).",
+        choices=("plain", "dirac"),
+    )
+    shortcut_scale: float = setting(
+        1.0, "By what shortcuts are multiplied (He et al. 2016, section 3.1, constant scaling).", least=0
+    )
+    block: str = setting(
+        "post",
+        "post, or pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e).",
+        choices=("post", "pre"),
+    )
+    zero_gamma: bool = setting(
+        False, "Start the last batch norm of each residual block at zero (Goyal et al. 2017, section 5.1)."
+    )
+    residual_gate: bool = setting(
+        False,
+        "Multiply F(x) by a learnt scalar that starts at zero (De & Smith 2020; Bachlechner et al. 2020).",
+    )
+    norm: str = setting(
+        "batch",
+        "batch, or none: residual blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).",
+        choices=("batch", "none"),
+    )
 
 
 @dataclass(frozen=True)

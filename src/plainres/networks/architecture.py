@@ -5,35 +5,30 @@ Sources: He et al. 2015, "Deep Residual Learning for Image Recognition", table 1
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from math import inf
+from dataclasses import dataclass
 from typing import Any
 
+from plainres.declaration import check_choice
 from plainres.errors import BadInput
+from plainres.settings import ABOUT, DECLARED, NetworkSettings, check_name, names_of
 
-VARIANTS = ("plain", "residual")
-STEMS = ("imagenet", "small")
-SHORTCUTS = ("A", "B", "C")
-INITS = ("he", "dirac", "orthogonal", "delta-orthogonal")
-SHARE = 0.1  # of the draw beside the identity, for init=dirac
-WEIGHTS = ("plain", "dirac")
-BLOCKS = ("post", "pre")
-NORMS = ("batch", "none")
 BOTTLENECK_FROM = 50  # layers of a four-stage network
 
 # Table 1: the blocks of each stage.
 FOUR_STAGE = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 DEFAULT_WIDTH = {"four-stage": 64, "three-stage": 16}
 DEFAULT_SHORTCUT = {"four-stage": "B", "three-stage": "A"}
+SHORTCUTS = ("A", "B", "C")
 DEEPEST = 1202  # of section 4.2
-WIDEST = 4096  # 64 times the paper's
 DEPTHS_THAT_EXIST = "four-stage: 18, 34, 50, 101, 152; three-stage: 6n+2, as 20, 32, 44, 56, 110, 1202"
 BY_DEFAULT = (None, "auto")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Architecture:
+class Architecture(NetworkSettings):
     """All that a network is, but its weights, the channels of its images and its classes; every default is resolved.
+
+    The settings are explained where they are declared.
 
     Raises:
         BadInput: there is no such network.
@@ -42,55 +37,14 @@ class Architecture:
     variant: str
     depth: int
     """Weighted layers on the main path."""
-    family: str
-    """`four-stage` (table 1) or `three-stage` (section 4.2)."""
-    stem: str
-    """`imagenet` (7x7/2 convolution, 3x3/2 max-pool) or `small` (3x3/1 convolution)."""
-    shortcut: str
-    """`A` (zero-padded identity), `B` (projection where the shape changes) or `C` (projection everywhere), section 3.3;
-    `none` in a plain network."""
-    width: int
-    """Channels of the first stage."""
-    conv_bias: bool = False
-    """Whether convolutions have biases, which start at zero; batch norm makes them redundant."""
-    projection_norm: bool = True
-    """Whether batch norm follows the 1x1 convolution of shortcuts B and C; it never does with `block` pre."""
-    init: str = "he"
-    """How the main path's convolutions start: `he` (He et al. 2015b); `dirac`, the identity plus `init_share` of He's
-    draw; `orthogonal` (Saxe et al. 2014); `delta-orthogonal` (Xiao et al. 2018, algorithm 1)."""
-    init_share: float = SHARE
-    """The share of He's draw with `init` dirac."""
-    weights: str = "plain"
-    """`dirac`: blocks learn diag(a) I + diag(b) W / |W| in the place of W (Zagoruyko & Komodakis 2017, section 3)."""
-    shortcut_scale: float = 1.0
-    """By what shortcuts are multiplied (He et al. 2016, section 3.1, constant scaling)."""
-    block: str = "post"
-    """`pre`: norm and ReLU stand before each convolution and none after the addition (He et al. 2016, figure 4e)."""
-    zero_gamma: bool = False
-    """Whether the last batch norm of each block starts at zero (Goyal et al. 2017, section 5.1)."""
-    residual_gate: bool = False
-    """Whether F(x) is multiplied by a learnt scalar that starts at zero (SkipInit: De & Smith 2020; ReZero: Bachlechner
-    et al. 2020)."""
-    norm: str = "batch"
-    """`none`: no batch norm; residual blocks without a gate then follow Fixup (Zhang et al. 2019, section 3)."""
 
     def __post_init__(self) -> None:
-        check_choice("variant", self.variant, VARIANTS)
-        check_choice("family", self.family, tuple(DEFAULT_WIDTH))
-        check_choice("stem", self.stem, STEMS)
+        for name in ("variant", *names_of(NetworkSettings)):
+            ABOUT[name].check(getattr(self, name))
         check_choice("shortcut", self.shortcut, ("none",) if self.variant == "plain" else SHORTCUTS)
-        check_choice("init", self.init, INITS)
-        check_choice("weights", self.weights, WEIGHTS)
-        check_choice("block", self.block, BLOCKS)
-        check_choice("norm", self.norm, NORMS)
-        for name in ("init_share", "shortcut_scale"):
-            if not 0 <= getattr(self, name) < inf:
-                raise BadInput(f"{name} {getattr(self, name)} is not a number from 0 on")
         for contradiction, why in self._contradictions():
             if contradiction:
                 raise BadInput(why)
-        if not 1 <= self.width <= WIDEST:
-            raise BadInput(f"width {self.width} is outside 1 to {WIDEST}")
         self.blocks  # noqa: B018  # refuses a depth that doesn't exist
 
     @property
@@ -110,7 +64,10 @@ class Architecture:
         yield self.zero_gamma and self.residual_gate, "zero_gamma: it doesn't learn behind a residual_gate at zero"
         at_zero = self.zero_gamma or self.residual_gate or self.fixup
         yield at_zero and self.shortcut_scale == 0, "shortcut_scale 0: nothing passes a block whose F(x) is zero"
-        yield self.init != "dirac" and self.init_share != SHARE, "init_share: only init dirac has a share"
+        yield (
+            self.init != "dirac" and self.init_share != DECLARED["init_share"].default,
+            "init_share: only init dirac has a share",
+        )
         yield self.weights == "dirac" and self.init == "dirac", "init dirac: weights dirac have the identity already"
         yield self.fixup and self.init != "he", "init: Fixup (norm none without residual_gate) scales He's draw"
         yield self.fixup and self.weights == "dirac", "weights dirac: they can't start at zero, as Fixup's do"
@@ -151,7 +108,7 @@ def resolve_architecture(
             is given here.
         family: `four-stage` or `three-stage`; by default the one that has this depth, four-stage first (50 and 152
             exist in both).
-        options: further fields of `Architecture`.
+        options: further settings of networks (`plainres.settings.NetworkSettings`).
 
     Raises:
         BadInput: there is no such network or option.
@@ -163,21 +120,14 @@ def resolve_architecture(
         shortcut = DEFAULT_SHORTCUT[family]
     elif variant == "plain":
         check_choice("shortcut", shortcut, (*SHORTCUTS, "none"))
-    known = [field.name for field in fields(Architecture)]
     for name in options:
-        check_choice("option of a network", name, tuple(known))
+        check_name(name, names_of(NetworkSettings))
     return Architecture(
         variant=variant,
         depth=depth,
         family=family,
         stem=stem,
         shortcut="none" if variant == "plain" else shortcut,
-        width=DEFAULT_WIDTH[family] if width is None else width,
+        width=width or DEFAULT_WIDTH[family],
         **{name: value for name, value in options.items() if value not in BY_DEFAULT},
     )
-
-
-def check_choice(what: str, value: str | None, choices: tuple[str, ...]) -> None:
-    """Raise BadInput naming the choices unless `value` is one of them."""
-    if value not in choices:
-        raise BadInput(f"unknown {what} {value!r}; choose from {', '.join(choices)}")

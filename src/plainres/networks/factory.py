@@ -40,7 +40,7 @@ def build_network(
             section 3.3; by default `B` (four-stage) or `A` (three-stage). A plain network has none.
         family: `four-stage` (table 1) or `three-stage` (section 4.2); by default the one that has this depth.
         convolution: the class of the convolutions.
-        options: further fields of `plainres.networks.architecture.Architecture`; None stands for the default.
+        options: further settings of networks (`plainres.settings.NetworkSettings`); None stands for the default.
 
     Returns:
         A module from images (N, in_channels, H, W) to logits (N, num_classes).
