@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torchvision
@@ -88,8 +90,7 @@ def test_torch_traces_scripts_and_exports_what_it_computes(network: Network, ima
     copies = [torch.fx.symbolic_trace(network), torch.jit.script(network)]
     dynamic = {0: torch.export.Dim("images", min=1, max=64)}
     copies.append(torch.export.export(network, (images,), dynamic_shapes=(dynamic,)).module())
-    for copy in copies:
-        assert torch.equal(copy(images), expected)
+    assert all(torch.equal(copied(images), expected) for copied in copies)
 
 
 def test_features_of_a_stage_can_be_extracted(network: Network, images: Tensor) -> None:
@@ -136,13 +137,13 @@ def test_every_arm_can_be_traced_scripted_and_read(depth: int, options: dict[str
     network = build_network("residual", depth, num_classes=5, width=8, stem="small", **options).eval()
     for parameter in network.parameters():
         parameter.data += 0.01  # away from gates and classifiers at zero
+    copies = [torch.fx.symbolic_trace(copy.deepcopy(network)), torch.jit.script(network)]
     outputs: list[Tensor] = []
     for _, block in network.blocks():
         block.residual.register_forward_hook(lambda _, __, output: outputs.append(output))
     expected = network(images)
     assert len(outputs) == len(list(network.blocks()))
-    assert torch.equal(torch.fx.symbolic_trace(network)(images), expected)
-    assert torch.equal(torch.jit.script(network)(images), expected)
+    assert all(torch.equal(copied(images), expected) for copied in copies)
     layers = sum(isinstance(module, nn.Conv2d | nn.Linear) for module in network.modules())
     assert layers - sum("downsample.0" in name for name, _ in network.named_modules()) == depth
     assert summarize(network, (3, 16, 16)).total.trainable == sum(map(Tensor.numel, network.parameters()))
