@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ def test_what_is_not_given_comes_from_the_recipe_and_the_paper() -> None:
 
 def test_a_configuration_survives_becoming_text(tiny: Callable[..., RunConfig]) -> None:
     config = tiny("residual", 14, 5, lr=1e-3, weight_decay=0.0, projection_norm=False, train_images=200)
-    assert RunConfig.from_params({name: str(value) for name, value in asdict(config).items()}) == config
+    assert RunConfig.from_params(config.params) == config
 
 
 def test_configurations_that_differ_anywhere_differ_in_their_hash(tiny: Callable[..., RunConfig]) -> None:

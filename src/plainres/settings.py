@@ -95,8 +95,8 @@ class NetworkSettings:
     projection_norm: bool = setting(True, "Let batch norm follow the projections of shortcuts B and C.")
     init: str = setting(
         "he",
-        "How convolutions start: he (He et al. 2015b), dirac (the identity plus a share of He's draw), orthogonal (Saxe "
-        "et al. 2014) or delta-orthogonal (Xiao et al. 2018, algorithm 1).",
+        "How convolutions start: he (He et al. 2015b), dirac (the identity plus a share of He's draw), orthogonal "
+        "(Saxe et al. 2014) or delta-orthogonal (Xiao et al. 2018, algorithm 1).",
         words="initialisation",
         choices=("he", "dirac", "orthogonal", "delta-orthogonal"),
     )

@@ -143,8 +143,8 @@ def test_the_deepest_nets_take_a_training_step(variant: str, depth: int) -> None
         ({"stem": "tiny"}, "imagenet, small"),
         ({"shortcut": "D"}, "A, B, C"),
         ({"family": "five-stage"}, "four-stage, three-stage"),
-        ({"width": 0}, "width 0"),
-        ({"conv_biases": True}, "option of a network 'conv_biases'; choose from .*conv_bias, "),
+        ({"width": -1}, "width -1 is outside 0 to 4096"),
+        ({"conv_biases": True}, "no setting is called 'conv_biases'; is conv_bias meant?"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_the_choices(options: dict[str, object], words: str) -> None:

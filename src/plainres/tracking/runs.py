@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
@@ -126,7 +126,7 @@ def describe_run(
     experiment: Experiment, run_id: str, config: RunConfig, dataset: "ImageDataset", source: Source
 ) -> None:
     """Log a run's parameters, its data set and the code's uncommitted changes; again has no effect."""
-    log_params(experiment.client, run_id, {name: str(value) for name, value in asdict(config).items()})
+    log_params(experiment.client, run_id, config.params)
     log_dataset(experiment.tracking_uri, run_id, config, dataset)
     if source.diff:
         log_text(experiment.tracking_uri, run_id, source.diff, DIFF_FILE)
