@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 PARAM = "tuned."  # before a number, among a sweep's parameters
 
@@ -63,11 +62,12 @@ def from_params(params: Mapping[str, str]) -> list[Tuned]:
 
 
 def _from_json(text: str) -> Tuned:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in json.loads(text).items()
-        if name in Tuned.__dataclass_fields__
-    }
-    if "variant" in values:  # as it was called before there were arms
-        values["arm"] = values.pop("variant")
-    return Tuned(**values)
+    stored = json.loads(text)
+    stored.setdefault("arm", stored.get("variant"))  # as it was called before there were arms
+    return Tuned(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in stored.items()
+            if name in Tuned.__dataclass_fields__
+        }
+    )
