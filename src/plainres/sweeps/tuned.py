@@ -64,10 +64,9 @@ def from_params(params: Mapping[str, str]) -> list[Tuned]:
 def _from_json(text: str) -> Tuned:
     stored = json.loads(text)
     stored.setdefault("arm", stored.get("variant"))  # as it was called before there were arms
-    return Tuned(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in stored.items()
-            if name in Tuned.__dataclass_fields__
-        }
-    )
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in stored.items()
+        if name in Tuned.__dataclass_fields__
+    }
+    return Tuned(**values)
