@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 PARAM = "tuned."  # before a number, among a sweep's parameters
 
