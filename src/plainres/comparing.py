@@ -53,7 +53,7 @@ class Request:
 
     depths: tuple[int, ...] = (18, 34, 50)
     arms: tuple[str, ...] = ("plain", "residual")
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     settings: Mapping[str, Any] = field(default_factory=dict)
     margin: float = 1.0
     tuned: Studies | None = None
