@@ -48,7 +48,7 @@ class TerminalTable:
         room = most - sum(widths) - (len(widths) - 1) * GAP
         if room < 0:
             return []
-        for index, (_, *cells) in [*enumerate(columns)][1:] + [(0, columns[0])]:
+        for index, (_, *cells) in [*[*enumerate(columns)][1:], (0, columns[0])]:
             more = max((cell_len(line) for cell in cells for line in cell.splitlines()), default=0) - widths[index]
             if 0 < more <= room:
                 widths[index] += more
