@@ -157,7 +157,7 @@ def report(parent_run_id: str, uri: str, flags: Flags, *, rebuild: bool) -> int:
     for sentence in (verdict.sentence, *verdict.others):
         screen.print(sentence, soft_wrap=not screen.is_terminal)
     screen.print(f"\nReport: {report_location(results)}", soft_wrap=True)
-    screen.print(f"Browse: {browse_hint(uri, results.experiment_id)}", soft_wrap=True)
+    screen.print(f"Browse: {browse_hint(uri, results.experiment_id, results.view)}", soft_wrap=True)
     return RUN_FAILED if results.missing else FINISHED
 
 

@@ -17,8 +17,10 @@ from plainres.analysis.results_table import latex_table
 from plainres.analysis.verdict import Verdict
 from plainres.errors import BadInput
 from plainres.figure_style import save_figure
-from plainres.names import REPORT_TAG
+from plainres.names import REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
 from plainres.tracking.artifacts import artifact_location, log_artifact
+from plainres.tracking.depth_metrics import Errors, log_by_depth
+from plainres.tracking.shared_view import store_view
 
 PAGE_FILE = "report.html"
 
@@ -29,6 +31,10 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
         write_report(results, verdict, Path(folder))
         log_artifact(results.tracking_uri, results.parent_run_id, Path(folder))
         client = MlflowClient(results.tracking_uri)
+        log_by_depth(client, results.parent_run_id, _errors_by_depth(results))
+        if results.view:
+            layers = _layers_of_deepest(results)
+            store_view(client, results.experiment_id, results.view, results.arms, results.depths, layers)
         client.set_tag(results.parent_run_id, "mlflow.note.content", "\n\n".join((verdict.sentence, *verdict.others)))
         client.set_tag(results.parent_run_id, REPORT_TAG, verdict.outcome)
 
@@ -79,6 +85,21 @@ def _write(results: SweepResults, verdict: Verdict, folder: Path, formats: tuple
     blocks = content(results, verdict)
     (folder / PAGE_FILE).write_text(html_page(verdict, blocks, drawings), encoding="utf-8")
     (folder / "report.md").write_text(markdown_page(verdict, blocks), encoding="utf-8")
+
+
+def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
+    """Means over seeds, of networks whose seeds are all there: what is logged can't be taken back."""
+    networks = results.runs.groupby(["arm", "depth"])[["train_error", "test_error"]]
+    means = networks.mean()[networks.size() == len(results.seeds)].dropna()
+    return {
+        TRAIN_ERROR_BY_DEPTH: means["train_error"].to_dict(),
+        TEST_ERROR_BY_DEPTH: means["test_error"].to_dict(),
+    }
+
+
+def _layers_of_deepest(results: SweepResults) -> list[str]:
+    deepest = results.gradients[results.gradients["depth"] == results.gradients["depth"].max()]
+    return list(deepest.sort_values("position", kind="stable")["layer"].unique())
 
 
 def _panels(results: SweepResults, curves: pd.DataFrame, columns: int) -> dict[str, Figure]:

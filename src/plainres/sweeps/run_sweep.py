@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from plainres.errors import StoreAway, StoreRefuses
+from plainres.names import SETTINGS_TAG
 from plainres.running.display import make_display
 from plainres.running.events import Failed, Finished
 from plainres.running.folders import RunFolder, run_folder
@@ -50,7 +51,9 @@ def run_sweep(
         for config in sweep.configs
     }
     with reaching_store():
-        parent = open_parent(experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh)
+        parent = open_parent(
+            experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh, settings_hash=sweep.settings_hash
+        )
         finished = {config: finished_run(experiment, config, parent.generation) for config in sweep.configs}
     todo = [config for config, run_id in finished.items() if run_id is None]
     unnoted = [(config, run_id) for config, run_id in finished.items() if run_id is not None]
@@ -64,7 +67,8 @@ def run_sweep(
             add_members(experiment, parent.run_id, unnoted)
             unnoted.clear()
 
-    job = Job(experiment, parent.run_id, parent.generation, source, checkpoints, checkpoint_every)
+    tags = {SETTINGS_TAG: sweep.settings_hash}
+    job = Job(experiment, parent.run_id, parent.generation, source, checkpoints, checkpoint_every, tags)
     failures = 0
     try:
         with reaching_store():
