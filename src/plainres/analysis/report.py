@@ -19,6 +19,7 @@ from plainres.errors import BadInput
 from plainres.figure_style import save_figure
 from plainres.names import REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
 from plainres.tracking.artifacts import artifact_location, log_artifact
+from plainres.tracking.dataset_input import copy_dataset
 from plainres.tracking.depth_metrics import Errors, log_by_depth
 from plainres.tracking.shared_view import store_view
 
@@ -35,6 +36,8 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
         if results.view:
             layers = _layers_of_deepest(results)
             store_view(client, results.experiment_id, results.view, results.arms, results.depths, layers)
+        if not results.runs.empty:
+            copy_dataset(client, results.runs["run_id"].iloc[0], results.parent_run_id)
         client.set_tag(results.parent_run_id, "mlflow.note.content", "\n\n".join((verdict.sentence, *verdict.others)))
         client.set_tag(results.parent_run_id, REPORT_TAG, verdict.outcome)
 
@@ -90,10 +93,11 @@ def _write(results: SweepResults, verdict: Verdict, folder: Path, formats: tuple
 def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
     """Means over seeds, of networks whose seeds are all there: what is logged can't be taken back."""
     networks = results.runs.groupby(["arm", "depth"])[["train_error", "test_error"]]
-    means = networks.mean()[networks.size() == len(results.seeds)].dropna()
+    means = networks.mean()[networks.size() == len(results.seeds)].dropna().reset_index()
+    keys = list(zip(means["arm"], means["depth"], strict=True))
     return {
-        TRAIN_ERROR_BY_DEPTH: means["train_error"].to_dict(),
-        TEST_ERROR_BY_DEPTH: means["test_error"].to_dict(),
+        TRAIN_ERROR_BY_DEPTH: dict(zip(keys, means["train_error"], strict=True)),
+        TEST_ERROR_BY_DEPTH: dict(zip(keys, means["test_error"], strict=True)),
     }
 
 

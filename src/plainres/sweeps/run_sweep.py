@@ -24,7 +24,9 @@ from plainres.tracking.runs import (
     open_runs,
     set_status,
 )
+from plainres.tracking.shared_view import store_view, view_name
 from plainres.tracking.source import current_source
+from plainres.tracking.store import browse_hint
 
 
 def run_sweep(
@@ -68,6 +70,7 @@ def run_sweep(
             unnoted.clear()
 
     tags = {SETTINGS_TAG: sweep.settings_hash}
+    view = view_name({**tags, **parent.tags})
     job = Job(experiment, parent.run_id, parent.generation, source, checkpoints, checkpoint_every, tags)
     failures = 0
     try:
@@ -75,6 +78,10 @@ def run_sweep(
             note_members()
             if todo:
                 set_status(experiment, parent.run_id, "RUNNING")
+                store_view(experiment.client, experiment.experiment_id, view, sweep.arms, sweep.depths)
+        if todo:
+            watch = browse_hint(experiment.tracking_uri, experiment.experiment_id, view)
+            console.print(f"Watch: {watch}", highlight=False, markup=False, soft_wrap=True)
         with make_display(console, todo) as display, closing(train_runs(todo, launcher, job)) as events:
             for event in events:
                 display.show(event)

@@ -24,6 +24,11 @@ class Parent:
     generation: str
     finished: bool
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """Those that its runs have too."""
+        return {GENERATION_TAG: self.generation} if self.generation else {}
+
 
 def open_parent(
     experiment: Experiment,

@@ -91,12 +91,13 @@ def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequen
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
         "selectedColumns": list(COLUMNS),
         "compareRunSections": [
-            _section("sweep", "Sweep: final error by depth (step = depth)", columns=2),
-            _section("networks", "Networks: mean and range over seeds (step = epoch)", columns=2),
-            _section("layers", "Gradient norm of layers (step = epoch)", display=False),
-            # MLflow makes a chart of every metric that has none, in the section named before its slash.
-            _section(GRADIENT, GRADIENT.rstrip("/"), display=False, deleted=bool(layers)),
-            _section(INITIAL_GRADIENT, INITIAL_GRADIENT.rstrip("/"), display=False, deleted=True),
+            _section("sweep", "Error by depth", columns=2),
+            _section("networks", "Training", columns=2),
+            _section("layers", "Layers", display=False),
+            # MLflow makes a chart of every metric that has none, in the section named as before its slash. Those of a
+            # folded one aren't drawn.
+            _section(GRADIENT, GRADIENT.rstrip("/"), display=False),
+            _section(INITIAL_GRADIENT, INITIAL_GRADIENT.rstrip("/"), display=False),
         ],
         "compareRunCharts": [
             *(_chart([depth_metric(prefix, arm) for arm in arms], "sweep") for prefix in by_depth),
@@ -106,9 +107,9 @@ def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequen
     }  # fmt: skip
 
 
-def _section(uuid: str, name: str, *, columns: int = 3, display: bool = True, deleted: bool = False) -> State:
+def _section(uuid: str, name: str, *, columns: int = 3, display: bool = True) -> State:
     return {
-        "uuid": uuid, "name": name, "columns": columns, "display": display, "deleted": deleted, "isReordered": False,
+        "uuid": uuid, "name": name, "columns": columns, "display": display, "deleted": False, "isReordered": False,
         "isGenerated": False,
     }  # fmt: skip
 
