@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -79,7 +79,7 @@ class SweepResults:
     runs: pd.DataFrame
     gradients: pd.DataFrame
     missing: tuple[str, ...]
-    view: str = ""
+    view: str = field(default="", kw_only=True)
 
     @property
     def arms(self) -> tuple[str, ...]:
