@@ -106,7 +106,7 @@ def report(sweep: "JudgedSweep", flags: Flags) -> int:
     for sentence in (verdict.sentence, *verdict.others):
         screen.print(sentence, soft_wrap=not screen.is_terminal)
     screen.print(f"\nReport: {report_location(sweep)}", soft_wrap=True)
-    screen.print(f"Browse: {browse_hint(sweep.tracking_uri, sweep.experiment_id)}", soft_wrap=True)
+    screen.print(f"Browse: {browse_hint(sweep.tracking_uri, sweep.experiment_id, sweep.view)}", soft_wrap=True)
     return RUN_FAILED if sweep.missing else FINISHED
 
 

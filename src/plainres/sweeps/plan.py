@@ -1,14 +1,16 @@
 """The runs that one command asks for."""
 
 import hashlib
+import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 from plainres.config import configure
+from plainres.declaration import Role
 from plainres.errors import BadInput
-from plainres.settings import RunConfig, Settings, as_text, names_of
+from plainres.settings import ABOUT, RunConfig, Settings, as_text, names_of
 from plainres.sweeps.arms import parse_arm
 
 Network = tuple[str, int]
@@ -23,6 +25,8 @@ class Sweep:
     depths: tuple[int, ...]
     seeds: tuple[int, ...]
     configs: tuple[RunConfig, ...]
+    settings_hash: str
+    """Twelve hex digits that sweeps share whose runs may be compared: what they have in common is the same."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Where its settings come from, kept as further parameters of the parent run."""
 
@@ -95,7 +99,8 @@ def plan_sweep(
     if len(set(family_of.values())) > 1:
         listed = ", ".join(f"{depth} is {family}" for depth, family in sorted(family_of.items()))
         raise BadInput(f"depths of two families can't be compared: {listed}")
-    return Sweep(tuple(names), tuple(sorted(depths)), tuple(seeds), configs, notes or {})
+    shared = _hash_shared(settings, notes or {})
+    return Sweep(tuple(names), tuple(sorted(depths)), tuple(seeds), configs, shared, notes or {})
 
 
 def check_distinct(what: str, values: Sequence[Hashable]) -> None:
@@ -105,6 +110,12 @@ def check_distinct(what: str, values: Sequence[Hashable]) -> None:
     repeated = [value for value in values if values.count(value) > 1]
     if repeated:
         raise BadInput(f"{what} {repeated[0]} is given twice")
+
+
+def _hash_shared(settings: Mapping[str, Any], notes: Mapping[str, str]) -> str:
+    counted = {name: settings[name] for name in settings if ABOUT[name].role in (Role.IDENTITY, Role.MACHINE)}
+    text = json.dumps([counted, dict(notes)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _check_differ(configs: Sequence[RunConfig]) -> None:
