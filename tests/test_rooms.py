@@ -18,7 +18,7 @@ FLOORS = [
     {"running"},
     {"sweeps"},
     {"analysis", "tuning", "throughput"},
-    {"comparing"},
+    {"comparing", "studying"},
     {"command_line"},
     {"checkpoint_flags"},
 ]

@@ -13,5 +13,9 @@ class StoreRefuses(Exception):
     """The tracking store refuses what it's asked, and would again; its message is one line."""
 
 
+class StudiesFail(Exception):
+    """Studies can't go on: their storage was lost, or workers die whatever they are given; its message is one line."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM: as a KeyboardInterrupt, but with an exit code of its own."""
