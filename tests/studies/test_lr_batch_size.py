@@ -114,8 +114,8 @@ def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tupl
     output = folder.with_name("folder.out").read_text()
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'degradation'")
-    report = Path(next(line.split(maxsplit=1)[1] for line in output.splitlines() if line.startswith("Report:")))
-    report = report.with_name("report.md")
+    page = next(line.split(maxsplit=1)[1] for line in output.splitlines() if line.startswith("Report:"))
+    report = Path(page).with_name("report.md")
     assert "## Tuned values" in report.read_text()
     for arm in ("plain-8", "residual-8"):
         done = [trial for trial in trials(folder, arm) if trial.state == TrialState.COMPLETE]

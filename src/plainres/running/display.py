@@ -25,6 +25,10 @@ class Display(AbstractContextManager["Display"], Protocol):
 
 def make_display(console: Console, configs: list[RunConfig]) -> Display:
     """The display that suits the console, for the runs that are yet to be trained."""
+    if console.is_jupyter:
+        from plainres.running.notebook_display import NotebookDisplay
+
+        return NotebookDisplay(configs)
     return LiveDisplay(console, configs) if console.is_terminal else PlainDisplay(console, configs)
 
 

@@ -1,0 +1,38 @@
+"""What a person sees in a notebook while studies run: a bar for each network."""
+
+from collections.abc import Sequence
+
+from plainres.notebook_bars import Bar, NotebookBars
+from plainres.tuning.state import StudyState, value_of
+from plainres.tuning.study_display import StudyDisplay, WorkDone
+
+
+class NotebookStudyDisplay(StudyDisplay):
+    """Bars that are gone at the end: the studies' value says what came of them."""
+
+    def __init__(self, states: Sequence[StudyState]) -> None:
+        self.work = WorkDone(states)
+        self.last_notice = ""
+        self.bars = NotebookBars()
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.close()
+
+    def notice(self, text: str) -> None:
+        """Show it beside the bar of all studies."""
+        self.last_notice = text
+
+    def show(self, states: Sequence[StudyState]) -> None:
+        """Move the bars."""
+        done, budget = sum(len(state.done) for state in states), sum(state.budget for state in states)
+        words = "  ".join(filter(None, [f"{done}/{budget} trials", self.work.remaining(states), self.last_notice]))
+        networks = [
+            Bar(state.plan.network, len(state.done), state.budget, _words(state))
+            for state in sorted(states, key=lambda state: (state.plan.config.arm, state.plan.config.depth))
+        ]
+        self.bars.draw([Bar("studies", done, budget, words), *networks])
+
+
+def _words(state: StudyState) -> str:
+    best = f"  best {value_of(state.best):.4g}" if state.best else ""
+    return f"{len(state.done)}/{state.budget} trials{best}"
