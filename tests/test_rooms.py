@@ -20,6 +20,7 @@ FLOORS = [
     {"analysis", "tuning", "throughput"},
     {"command_line"},
     {"checkpoint_flags"},
+    {"sweep_flags"},
 ]
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 
