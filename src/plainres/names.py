@@ -27,6 +27,10 @@ LESION = "lesion/"
 SHARPNESS = "sharpness/top_eigenvalue"
 LANDSCAPE = "landscape/"
 
+# Of experiments that look into trained networks.
+UPDATE = "update_size/initial"  # learning rate times the norm of all gradients, before the first step
+CONSTRUCTED = "constructed/"  # of the network constructed from a shallower one, with the run from scratch of its depth
+
 # Tags of a run.
 CONFIG_HASH_TAG = "config_hash"
 ATTEMPT_TAG = "attempt"  # its journal's, by which it is found if its id was never noted

@@ -14,12 +14,15 @@ from plainres.analysis.results import IDENTITY, SweepResults
 from plainres.analysis.trained import TrainedRun, load_run
 from plainres.errors import BadInput
 from plainres.figure_style import save_figure
+from plainres.networks.configured import network_for
+from plainres.networks.network import Network
 from plainres.probes.probe import Batch
 from plainres.table import TerminalTable
 from plainres.terminal import console
 from plainres.tracking.artifacts import artifact_location, log_artifact
 from plainres.tracking.runs import log_metrics
 from plainres.tracking.store import browse_hint
+from plainres.training.process import initial_draws
 
 Measures = Callable[[TrainedRun], Mapping[str, float]]
 
@@ -52,6 +55,14 @@ def training_batch(run: TrainedRun, images: int) -> Batch:
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:images]
     ((pixels, labels),) = split.batches(order, len(order))
     return run.normalisation(pixels), labels
+
+
+def network_at_start(run: TrainedRun) -> Network:
+    """The network as it was before the run's first step, on the CPU."""
+    with initial_draws(run.config.seed):
+        return network_for(
+            run.config, in_channels=run.dataset.train.image_shape[0], num_classes=run.dataset.num_classes
+        )
 
 
 def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
