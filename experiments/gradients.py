@@ -7,14 +7,14 @@ import sys
 from dataclasses import dataclass
 
 from plainres.command_line import run_command
-from plainres.sweep_flags import SweepFlags, check, exit_code, sweep_of
+from plainres.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
 from plainres.sweeps.plan import plan_sweep
 
 PROGRAM = "uv run python -m experiments.gradients"
 
 
 @dataclass(frozen=True)
-class Flags(SweepFlags):
+class Flags(MeasuredFlags):
     """Measure gradients by layer: how they grow towards the input, and how alike those of nearby images are.
 
     Two arms are added that exchange the size of their first updates by their learning rate: plain with the residual's,
@@ -35,7 +35,7 @@ def main(flags: Flags) -> int:
         sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, **flags.run.values)
         arms += [arm for arm in why_gradients.controls(sweep.configs) if arm not in sweep.arms]
     results = sweep_of(flags, arms, "gradients")
-    measured = inspect(results, lambda run: why_gradients.measures(run, flags.images))
+    measured = inspect(results, lambda _, run: why_gradients.measures(run, flags.images))
     present(results, why_gradients.findings(measured, results))
     return exit_code(flags, results)
 

@@ -4,13 +4,13 @@ import sys
 from dataclasses import dataclass
 
 from plainres.command_line import run_command
-from plainres.sweep_flags import SweepFlags, check, exit_code, sweep_of
+from plainres.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
 
 PROGRAM = "uv run python -m experiments.lesion"
 
 
 @dataclass(frozen=True)
-class Flags(SweepFlags):
+class Flags(MeasuredFlags):
     """Drop blocks of trained networks, one or several, or swap them, and compare what blocks add with what they get.
 
     After Veit et al. 2016 and figure 7 of He et al. 2015. Networks are trained where the store lacks them. Measured on
@@ -26,7 +26,7 @@ def main(flags: Flags) -> int:
     from plainres.analysis import why_lesion
     from plainres.analysis.inspection import inspect, present
 
-    measured = inspect(results, lambda run: why_lesion.measures(run, flags.images))
+    measured = inspect(results, lambda _, run: why_lesion.measures(run, flags.images))
     present(results, why_lesion.findings(measured, flags.images))
     return exit_code(flags, results)
 

@@ -29,7 +29,9 @@ LANDSCAPE = "landscape/"
 
 # Of experiments that look into trained networks.
 UPDATE = "update_size/initial"  # learning rate times the norm of all gradients, before the first step
-CONSTRUCTED = "constructed/"  # of the network constructed from a shallower one, with the run from scratch of its depth
+CONSTRUCTED = (
+    "constructed_from_"  # and a depth and a slash: trained on from a shallower network, with the run from scratch
+)
 
 # Tags of a run.
 CONFIG_HASH_TAG = "config_hash"

@@ -33,8 +33,6 @@ class SweepFlags:
     """Of initial weights and order of the images; a run each."""
     finished: Annotated[tuple[str, ...], tyro.conf.arg(name="run", metavar="[RUN_ID ...]")] = ()
     """Train nothing: look into these finished runs, or into those of a sweep whose parent run is named."""
-    images: int = 256
-    """Training images that trained networks are measured on, at most."""
     jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = None
     """Runs trained side by side."""
     experiment_name: str = "degradation"
@@ -43,10 +41,21 @@ class SweepFlags:
     run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
 
+@dataclass(frozen=True)
+class MeasuredFlags(SweepFlags):
+    """Which networks are measured, and on how many images."""
+
+    images: int = 256
+    """Training images that networks are measured on, at most."""
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for too few images."""
+        if self.images < 2:
+            raise BadInput(f"images {self.images} is below 2, the fewest that batch norm can normalise")
+
+
 def check(flags: SweepFlags, arms: Sequence[str]) -> None:
     """Check what can be checked in an instant; raises BadInput."""
-    if flags.images < 2:
-        raise BadInput(f"images {flags.images} is below 2, the fewest that batch norm can normalise")
     uri = tracking_uri()
     if flags.finished:
         check_store(uri)

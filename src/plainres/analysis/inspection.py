@@ -12,11 +12,13 @@ from mlflow import MlflowClient
 
 from plainres.analysis.results import IDENTITY, SweepResults
 from plainres.analysis.trained import TrainedRun, load_run
+from plainres.data import dataset_of
 from plainres.errors import BadInput
 from plainres.figure_style import save_figure
 from plainres.networks.configured import network_for
 from plainres.networks.network import Network
 from plainres.probes.probe import Batch
+from plainres.settings import RunConfig
 from plainres.table import TerminalTable
 from plainres.terminal import console
 from plainres.tracking.artifacts import artifact_location, log_artifact
@@ -24,7 +26,7 @@ from plainres.tracking.runs import log_metrics
 from plainres.tracking.store import browse_hint
 from plainres.training.process import initial_draws
 
-Measures = Callable[[TrainedRun], Mapping[str, float]]
+Measures = Callable[[str, TrainedRun], Mapping[str, float]]  # of a run's id and the run
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,11 @@ def training_batch(run: TrainedRun, images: int) -> Batch:
     return run.normalisation(pixels), labels
 
 
-def network_at_start(run: TrainedRun) -> Network:
-    """The network as it was before the run's first step, on the CPU."""
-    with initial_draws(run.config.seed):
-        return network_for(
-            run.config, in_channels=run.dataset.train.image_shape[0], num_classes=run.dataset.num_classes
-        )
+def network_at_start(config: RunConfig) -> Network:
+    """The network as it is before a run's first step, on the CPU."""
+    dataset = dataset_of(config)
+    with initial_draws(config.seed):
+        return network_for(config, in_channels=dataset.train.image_shape[0], num_classes=dataset.num_classes)
 
 
 def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
@@ -74,7 +75,7 @@ def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
     rows = []
     for known in results.runs[[*IDENTITY, "run_id", "train_error"]].to_dict("records"):
         run = load_run(known["run_id"], results.tracking_uri)
-        values = dict(measures(run))
+        values = dict(measures(known["run_id"], run))
         log_metrics(client, known["run_id"], values, run.config.epochs, _end(client, known["run_id"]))
         rows.append({**known, **values})
     if not rows:

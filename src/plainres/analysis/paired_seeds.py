@@ -23,8 +23,12 @@ def percent(values: pd.Series) -> str:
 
 def difference(higher: pd.DataFrame, lower: pd.DataFrame, column: str) -> Interval | None:
     """How far a column of one network's runs lies above that of another's, paired by seed; None for fewer than two."""
-    paired = higher.set_index("seed")[column] - lower.set_index("seed")[column]
-    values = paired.dropna().tolist()
+    return interval_of(higher.set_index("seed")[column] - lower.set_index("seed")[column])
+
+
+def interval_of(differences: pd.Series) -> Interval | None:
+    """Mean and 95 % t interval of differences, one a seed; None for fewer than two."""
+    values = differences.dropna().tolist()
     return t_interval(values) if len(values) > 1 else None
 
 

@@ -148,7 +148,14 @@ def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
         for index, arm in enumerate(arms):
             runs = data[data["arm"] == arm]
             for axes, column in ((size, UPDATE), (coherence, FIRST)):
-                axes.plot(runs[column], 100 * runs["train_error"], linestyle="none", markersize=4.5, alpha=0.8, **_style(index))
+                axes.plot(
+                    runs[column],
+                    100 * runs["train_error"],
+                    linestyle="none",
+                    markersize=4.5,
+                    alpha=0.8,
+                    **_style(index),
+                )
         size.set(xscale="log", xlabel="size of the first update", ylabel="final training error (%)", ylim=(-3, 100))
         coherence.set(xlabel="cosine at the first block", ylim=(-3, 100))
         handles = [Line2D([], [], linestyle="none", label=arm, **_style(index)) for index, arm in enumerate(arms)]
