@@ -1,6 +1,6 @@
-"""How does the loss lie around trained networks, and how sharply does it curve? `python -m experiments.landscape --help`.
+"""How does the loss lie around trained networks, and how sharply does it curve through their training?
 
-Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets".
+`python -m experiments.landscape --help`; Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets".
 """
 
 import sys

@@ -115,8 +115,8 @@ def table(data: pd.DataFrame, depths: Depths) -> TerminalTable:
     ]
     caption = (
         f"Training error in %, mean ± standard deviation over seeds. Shallow: depth {depths.shallow}; constructed: "
-        f"depth {depths.deep} with the added blocks at the identity; trained on, from scratch: the same depth, trained by "
-        "the same recipe; as long as both: from scratch for twice the epochs."
+        f"depth {depths.deep} with the added blocks at the identity; trained on, from scratch: the same depth, trained "
+        "by the same recipe; as long as both: from scratch for twice the epochs."
     )
     return terminal(COLUMNS, rows, caption)
 

@@ -56,7 +56,7 @@ def measures(run: TrainedRun, images: int) -> dict[str, float]:
     """Cosines by block and growth a layer, of the network at its start and as it was trained."""
     batch = training_batch(run, images)
     found = {}
-    for prefix, network in ((INITIAL, network_at_start(run)), ("", run.network)):
+    for prefix, network in ((INITIAL, network_at_start(run.config)), ("", run.network)):
         norms = gradients.measure(network, batch)
         by_layer = {name.removeprefix(GRADIENT): norm for name, norm in norms.items()}
         values = {**gradient_coherence.measure(network, batch), GROWTH: growth_rate(network, by_layer)}
@@ -76,7 +76,7 @@ def findings(measured: pd.DataFrame, results: SweepResults) -> Findings:
 
 def table(data: pd.DataFrame) -> TerminalTable:
     """A row a network."""
-    last = [name for name in data if name.startswith(COHERENCE)][0]
+    last = next(name for name in data if name.startswith(COHERENCE))
     rows = [
         (
             f"{arm} {depth}",
@@ -100,7 +100,7 @@ def table(data: pd.DataFrame) -> TerminalTable:
 def sentences(data: pd.DataFrame) -> list[str]:
     """What growth, cosine and the exchange of update sizes say, at the deepest depth."""
     runs = data[data["depth"] == data["depth"].max()]
-    of_arm = {arm: of for arm, of in runs.groupby("arm", sort=False)}
+    of_arm = dict(list(runs.groupby("arm", sort=False)))
     first = {variant: next(a for a in of_arm if parse_arm(a).variant == variant) for variant in set(runs["variant"])}
     if len(first) < 2:
         return ["A plain and a residual arm are needed to compare."]
@@ -148,14 +148,8 @@ def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
         for index, arm in enumerate(arms):
             runs = data[data["arm"] == arm]
             for axes, column in ((size, UPDATE), (coherence, FIRST)):
-                axes.plot(
-                    runs[column],
-                    100 * runs["train_error"],
-                    linestyle="none",
-                    markersize=4.5,
-                    alpha=0.8,
-                    **_style(index),
-                )
+                style = {**_style(index), "linestyle": "none", "markersize": 4.5, "alpha": 0.8}
+                axes.plot(runs[column], 100 * runs["train_error"], **style)
         size.set(xscale="log", xlabel="size of the first update", ylabel="final training error (%)", ylim=(-3, 100))
         coherence.set(xlabel="cosine at the first block", ylim=(-3, 100))
         handles = [Line2D([], [], linestyle="none", label=arm, **_style(index)) for index, arm in enumerate(arms)]

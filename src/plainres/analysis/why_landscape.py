@@ -70,7 +70,7 @@ class Around:
         batch = training_batch(run, PROBED)
         found = {
             epoch: sharpness.measure(network, batch)[SHARPNESS]
-            for epoch, network in ((0, network_at_start(run)), (run.config.epochs, run.network))
+            for epoch, network in ((0, network_at_start(run.config)), (run.config.epochs, run.network))
         }
         for epoch, value in found.items():
             log_metrics(client, run_id, {SHARPNESS: value}, epoch)
@@ -124,13 +124,10 @@ def sentences(data: pd.DataFrame) -> list[str]:
         )
         gap = difference(plain, residual, "log")
         said = answer(
-            gap, "the plain network starts where the loss curves more", "it does not start at a sharper place", 0
+            gap, "the plain network starts at a sharper place", "the plain network starts at no sharper place", 0
         )
-        factors = (
-            ""
-            if gap is None
-            else f" (by a factor of {10**gap.mean:.3g}, 95 % interval {10**gap.low:.3g} to {10**gap.high:.3g})"
-        )
+        powers = [] if gap is None else [10**power for power in (gap.mean, gap.low, gap.high)]
+        factors = " (curvature by a factor of {:.3g}, 95 % interval {:.3g} to {:.3g})".format(*powers) if powers else ""
         rise = f"{LANDSCAPE}+0.5"
         found.append(
             f"Depth {depth}: {said}{factors}; at distance 0.5 from the trained network the loss rises by "

@@ -67,8 +67,8 @@ def sentences(summary: pd.DataFrame) -> list[str]:
         gap = difference(plain, residual, "rise")
         said = answer(gap, "plain networks need each block more", "plain networks don't need each block more")
         found.append(
-            f"Depth {depth}: dropping one block raises the error by {percent(plain['rise'])} points in {first['plain']} "
-            f"and by {percent(residual['rise'])} in {first['residual']} (difference {gap or 'of one seed'}): {said}."
+            f"Depth {depth}: dropping one block raises the error by {percent(plain['rise'])} points in "
+            f"{first['plain']} and by {percent(residual['rise'])} in {first['residual']} (difference {gap or 'of one seed'}): {said}."
         )
     return found
 
