@@ -23,6 +23,7 @@ FLOORS = [
     {"interactive"},
     {"command_line"},
     {"checkpoint_flags"},
+    {"sweep_flags"},
 ]
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 
