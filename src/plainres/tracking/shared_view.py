@@ -96,7 +96,7 @@ def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequen
             _section("layers", "Layers", display=False),
             # MLflow makes a chart of every metric that has none, in the section named as before its slash. Those of a
             # folded one aren't drawn.
-            *(_section(prefix, prefix.rstrip("/"), display=False) for prefix in (GRADIENT, INITIAL_GRADIENT, *by_depth)),
+            *(_section(name, name.rstrip("/"), display=False) for name in (GRADIENT, INITIAL_GRADIENT, *by_depth)),
         ],
         "compareRunCharts": [
             *(_chart([depth_metric(prefix, arm) for arm in arms], "sweep") for prefix in by_depth),
