@@ -12,9 +12,8 @@ import tyro
 from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.config import identified
-from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.running.jobs import check_jobs, default_jobs
+from plainres.running.jobs import check_jobs
 from plainres.settings import Settings
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
@@ -105,42 +104,28 @@ def tune(sweep: Sweep, settings: Mapping[str, Any], flags: Flags) -> Sweep:
 
 def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:
     """Train what the store lacks, then report."""
-    from plainres.running.local_launcher import LocalLauncher
-    from plainres.sweeps.run_sweep import run_sweep
-    from plainres.terminal import console
-    from plainres.tracking.outages import reaching_store
-    from plainres.tracking.parents import has_report
-    from plainres.tracking.runs import open_experiment
+    from plainres.sweeps.train_here import train_here
 
-    if facts_of(flags.run.dataset).needs_files:
-        from plainres.data import dataset_of
-
-        dataset_of(sweep.configs[0])  # before anything is written
-    jobs = flags.jobs or default_jobs(sweep.configs[0].device, flags.run.threads)
-    experiment = open_experiment(uri, flags.experiment_name)
-    parent_run_id = run_sweep(
+    parent_run_id, reported = train_here(
         sweep,
-        experiment,
-        launcher=LocalLauncher(jobs),
+        uri,
+        flags.experiment_name,
+        jobs=flags.jobs,
         fresh=flags.fresh,
-        console=console(),
         checkpoints=checkpoints,
         checkpoint_every=flags.checkpoints.checkpoint_every,
     )
-    with reaching_store():
-        rebuild = flags.margin != Flags.margin or not has_report(experiment, parent_run_id)
-    return report(parent_run_id, uri, flags, rebuild=rebuild)
+    return report(parent_run_id, uri, flags, rebuild=flags.margin != Flags.margin or not reported)
 
 
 def report(parent_run_id: str, uri: str, flags: Flags, *, rebuild: bool) -> int:
     """Print the table and the verdict of a sweep and where to look further; with `rebuild` store its report anew."""
     from plainres.analysis import judge, load_sweep
-    from plainres.analysis.report import export_report, report_location, store_report
+    from plainres.analysis.print_report import print_report
+    from plainres.analysis.report import export_report, store_report
     from plainres.analysis.results_table import terminal_table
     from plainres.analysis.tuned_table import tuned_terminal_table
-    from plainres.terminal import console
     from plainres.tracking.outages import reaching_store
-    from plainres.tracking.store import browse_hint
 
     with reaching_store():
         results = load_sweep(parent_run_id, uri)
@@ -149,15 +134,9 @@ def report(parent_run_id: str, uri: str, flags: Flags, *, rebuild: bool) -> int:
             store_report(results, verdict)
         if flags.export is not None:
             export_report(results, verdict, Path(flags.export))
-    screen = console()
-    screen.print(terminal_table(results, verdict))
     tuned = from_params(results.params)
-    if tuned:
-        screen.print(tuned_terminal_table(tuned))
-    for sentence in (verdict.sentence, *verdict.others):
-        screen.print(sentence, soft_wrap=not screen.is_terminal)
-    screen.print(f"\nReport: {report_location(results)}", soft_wrap=True)
-    screen.print(f"Browse: {browse_hint(uri, results.experiment_id)}", soft_wrap=True)
+    tables = [terminal_table(results, verdict), *([tuned_terminal_table(tuned)] if tuned else [])]
+    print_report(results, tables, (verdict.sentence, *verdict.others))
     return RUN_FAILED if results.missing else FINISHED
 
 
