@@ -47,6 +47,6 @@ def test_the_figure_has_a_row_for_each_arm_with_crosses_where_it_fails(tmp_path:
     assert [label.get_text() for label in axes.get_yticklabels()] == list(ARMS)
     drawn = [(list(line.get_xdata()), set(line.get_ydata())) for line in axes.lines]
     assert drawn == [([], set()), ([20], {0}), ([20], {1}), ([110], {1}), ([20, 110], {2}), ([], set())]
-    assert [text.get_text() for text in axes.texts] == ["50", "9.5", "100", "0", "10"]
+    assert [text.get_text() for text in axes.texts] == ["50", "9.5", "?", "0.0", "10"]
     write_frontier(RUNS, ARMS, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {f"frontier.{kind}" for kind in ("png", "pdf", "csv")}

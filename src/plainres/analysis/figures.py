@@ -206,14 +206,14 @@ def draw_frontier(runs: pd.DataFrame, arms: Sequence[str], target: float) -> Fig
         figure = Figure(figsize=(PAGE, 0.9 + 0.3 * len(arms)), layout="constrained")
         axes = figure.subplots()
         for row, arm in enumerate(arms):
-            errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean().fillna(1)
-            trained = errors.index[errors <= target]
-            failed = errors.index[errors > target]
+            errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean()
+            trained, failed = errors.index[errors <= target], errors.index[~(errors <= target)]
             axes.plot(trained, [row] * len(trained), "o-", color=COLOURS[0], linewidth=3, markersize=6)
             axes.plot(failed, [row] * len(failed), "x", color=COLOURS[1], markersize=7, markeredgewidth=2)
             for depth, error in errors.items():
                 axes.annotate(
-                    f"{100 * error:.2g}" if error < 0.0995 else f"{100 * error:.0f}", (cast(float, depth), row), (0, 5),
+                    "?" if math.isnan(error) else f"{100 * error:.{0 if error >= 0.1 else 1}f}",
+                    (cast(float, depth), row), (0, 5),
                     textcoords="offset points", ha="center", fontsize=7, color=".3",
                 )  # fmt: skip
         axes.set_yticks(range(len(arms)), arms, parse_math=False)
@@ -223,12 +223,11 @@ def draw_frontier(runs: pd.DataFrame, arms: Sequence[str], target: float) -> Fig
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(lambda depth, _: f"{depth:g}")
         axes.margins(x=0.05)
-        axes.set_xlabel("depth (weighted layers)")
+        axes.set_xlabel("depth (weighted layers); above each mark the final training error (%)")
         _legend(figure, [
             Line2D([], [], color=COLOURS[0], marker="o", linewidth=3,
                    label=f"trained: error at most {100 * target:g} %"),
             Line2D([], [], color=COLOURS[1], marker="x", linestyle="none", markeredgewidth=2, label="not trained"),
-            Line2D([], [], linestyle="none", label="numbers: final training error (%)"),
         ])  # fmt: skip
     return figure
 
