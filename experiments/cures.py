@@ -1,8 +1,8 @@
 """What cures deep plain networks, at which dose, and how deep does it reach? `python -m experiments.cures --help`."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -11,17 +11,14 @@ import tyro
 
 from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
-from plainres.config import identified
-from plainres.declaration import Setting
+from plainres.comparing import Request, carry_out
 from plainres.errors import BadInput
-from plainres.running.jobs import check_jobs
 from plainres.settings import Settings
 from plainres.sweeps.doses import dose_arms
-from plainres.sweeps.plan import Sweep, plan_sweep
-from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
+from plainres.sweeps.plan import plan_sweep
 
 if TYPE_CHECKING:
-    from plainres.analysis import SweepResults
+    from plainres.analysis.judged_sweep import JudgedSweep
 
 PROGRAM = "uv run python -m experiments.cures"
 
@@ -67,92 +64,83 @@ class Flags:
 
 def main(flags: Flags) -> int:
     """Check what can be checked in an instant, then train and report."""
-    uri = tracking_uri()
-    Setting("", words="margin", least=0).check(flags.margin)
     if flags.dose and flags.frontier:
         raise BadInput("--dose and --frontier ask two questions; leave out one")
     if flags.dose and len(flags.arms) != 1:
         raise BadInput("--dose is of one arm; name it, as --arms residual")
-    arms = dose_arms(flags.arms[0], flags.dose[0], flags.dose[1:]) if flags.dose else flags.arms
-    plan_sweep(arms, flags.depths, flags.seeds, **flags.run.values)
-    check_jobs(flags.jobs)
-    check_experiment_name(flags.experiment_name)
-    check_store(uri)
-    checkpoints = flags.checkpoints.root(uri)
-    sweep = plan_sweep(arms, flags.depths, flags.seeds, **identified(flags.run))
+    request = Request(
+        depths=flags.depths,
+        arms=dose_arms(flags.arms[0], flags.dose[0], flags.dose[1:]) if flags.dose else flags.arms,
+        seeds=flags.seeds,
+        settings=flags.run.values,
+        margin=flags.margin,
+        jobs=flags.jobs,
+        experiment_name=flags.experiment_name,
+        fresh=flags.fresh,
+        checkpoint_every=flags.checkpoints.checkpoint_every,
+        checkpoint_dir=flags.checkpoints.checkpoint_dir,
+    )
     if flags.frontier:
-        return find_frontier(sweep, flags, uri, checkpoints)
-    return compare(sweep, flags, uri, checkpoints)
+        return find_frontier(request)
+    return show_doses(flags.dose[0], request) if flags.dose else show_fates(request)
 
 
-def compare(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:
-    """Train the sweep; print and store what becomes of each arm, or of each dose."""
-    from plainres.analysis import dose_response, judge
+def show_fates(request: Request) -> int:
+    """Train the arms side by side; print what becomes of each."""
     from plainres.analysis.fates import fates_sentence
     from plainres.analysis.print_report import print_report
-    from plainres.analysis.report import store_report
     from plainres.analysis.results_table import terminal_table
-    from plainres.tracking.artifacts import log_artifact
-    from plainres.tracking.outages import reaching_store
+    from plainres.terminal import console
 
-    results, reported = trained(sweep, flags, uri, checkpoints)
-    verdict = judge(results, flags.margin / 100)
-    with reaching_store(), TemporaryDirectory() as folder:
-        if flags.margin != Flags.margin or not reported:
-            store_report(results, verdict)
-        if flags.dose:
-            dose_response.write_dose_response(flags.dose[0], results, Path(folder))
-            log_artifact(uri, results.parent_run_id, Path(folder))
-    if flags.dose:
-        tables = [dose_response.dose_table(flags.dose[0], results, verdict)]
-        sentence = dose_response.dose_sentence(flags.dose[0], results, verdict)
-        print_report(results, tables, [sentence], dose_response.FIGURE)
-    else:
-        print_report(results, [terminal_table(results, verdict)], [fates_sentence(results, verdict)])
-    return RUN_FAILED if results.missing else FINISHED
+    sweep = carry_out(request, console())
+    print_report(sweep, [terminal_table(sweep, sweep.verdict)], [fates_sentence(sweep, sweep.verdict)])
+    return RUN_FAILED if sweep.missing else FINISHED
 
 
-def find_frontier(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:
+def show_doses(setting: str, request: Request) -> int:
+    """Train an arm at each dose; print and store the dose-response curve."""
+    from plainres.analysis.dose_response import FIGURE, dose_sentence, dose_table, write_dose_response
+    from plainres.analysis.print_report import print_report
+    from plainres.terminal import console
+
+    sweep = carry_out(request, console())
+    store_beside(sweep, lambda folder: write_dose_response(setting, sweep, folder))
+    table, sentence = dose_table(setting, sweep, sweep.verdict), dose_sentence(setting, sweep, sweep.verdict)
+    print_report(sweep, [table], [sentence], FIGURE)
+    return RUN_FAILED if sweep.missing else FINISHED
+
+
+def find_frontier(request: Request) -> int:
     """Train depth by depth the arms that have not failed yet; print how deep each reaches, stored with the last."""
+    whole = plan_sweep(request.arms, request.depths, request.seeds, **request.settings)
+
     import pandas as pd
 
     from plainres.analysis.frontier import FIGURE, frontier_sentence, frontier_table, trained_arms, write_frontier
     from plainres.analysis.print_report import print_report
+    from plainres.terminal import console
+
+    arms = whole.arms
+    climb: list[JudgedSweep] = []
+    for depth in whole.depths:
+        if arms:
+            climb.append(carry_out(replace(request, depths=(depth,), arms=arms), console()))
+            arms = trained_arms(climb[-1].runs, depth)
+    runs = pd.concat([sweep.runs for sweep in climb], ignore_index=True)
+    store_beside(climb[-1], lambda folder: write_frontier(runs, whole.arms, folder))
+    print_report(climb[-1], [frontier_table(runs, whole.arms)], [frontier_sentence(runs, whole.arms)], FIGURE)
+    return RUN_FAILED if any(sweep.missing for sweep in climb) else FINISHED
+
+
+def store_beside(sweep: "JudgedSweep", write: Callable[[Path], None]) -> None:
+    """Store the files that `write` makes in a folder beside the sweep's report."""
     from plainres.tracking.artifacts import log_artifact
     from plainres.tracking.outages import reaching_store
 
-    climb: list[SweepResults] = []
-    arms: Sequence[str] = sweep.arms
-    for depth in sweep.depths:
-        if arms:
-            at_depth = plan_sweep(arms, (depth,), flags.seeds, **identified(flags.run))
-            climb.append(trained(at_depth, flags, uri, checkpoints)[0])
-            arms = trained_arms(climb[-1].runs, depth)
-    runs = pd.concat([results.runs for results in climb], ignore_index=True)
-    with reaching_store(), TemporaryDirectory() as folder:
-        write_frontier(runs, sweep.arms, Path(folder))
-        log_artifact(uri, climb[-1].parent_run_id, Path(folder))
-    print_report(climb[-1], [frontier_table(runs, sweep.arms)], [frontier_sentence(runs, sweep.arms)], FIGURE)
-    return RUN_FAILED if any(results.missing for results in climb) else FINISHED
-
-
-def trained(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> tuple["SweepResults", bool]:
-    """The results of a sweep out of the store, what it lacks trained before; and whether its report is stored."""
-    from plainres.analysis import load_sweep
-    from plainres.sweeps.train_here import train_here
-    from plainres.tracking.outages import reaching_store
-
-    parent_run_id, reported = train_here(
-        sweep,
-        uri,
-        flags.experiment_name,
-        jobs=flags.jobs,
-        fresh=flags.fresh,
-        checkpoints=checkpoints,
-        checkpoint_every=flags.checkpoints.checkpoint_every,
-    )
-    with reaching_store():
-        return load_sweep(parent_run_id, uri), reported
+    with TemporaryDirectory() as folder:
+        write(Path(folder))
+        with reaching_store():
+            log_artifact(sweep.tracking_uri, sweep.parent_run_id, Path(folder))
 
 
 if __name__ == "__main__":

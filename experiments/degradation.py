@@ -1,27 +1,24 @@
 """Do deeper plain networks train worse, and do shortcuts cure it? `python -m experiments.degradation --help`."""
 
-import math
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from plainres import comparing
 from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
-from plainres.config import identified
+from plainres.comparing import Request, Studies
 from plainres.errors import BadInput
-from plainres.running.jobs import check_jobs
 from plainres.settings import Settings
-from plainres.sweeps.arms import parse_arm
-from plainres.sweeps.plan import Sweep, plan_sweep
-from plainres.sweeps.tuned import from_params, to_params
-from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
-from plainres.tuning.best import tuned_values
-from plainres.tuning.definition import DEFAULT_PREFIX, SEARCHED
+from plainres.sweeps.tuned import from_params
+from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
+
+if TYPE_CHECKING:
+    from plainres.analysis.judged_sweep import JudgedSweep
 
 PROGRAM = "uv run python -m experiments.degradation"
 
@@ -34,22 +31,22 @@ class Flags:
     Exit code: 0 finished, 1 a run failed, 2 bad input, 130 or 143 interrupted by SIGINT or SIGTERM.
     """
 
-    depths: tuple[int, ...] = (18, 34, 50)
+    depths: tuple[int, ...] = Request.depths
     """Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage)."""
-    arms: tuple[str, ...] = ("plain", "residual")
+    arms: tuple[str, ...] = Request.arms
     """What is compared: plain (no shortcut), residual, and either with settings of its own, as residual:shortcut=C or
     plain:lr=0.01,warmup_epochs=1."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = Request.seeds
     """Of initial weights and order of the images; a run each, and a verdict needs two."""
-    jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = None
+    jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = Request.jobs
     """Runs trained side by side."""
-    experiment_name: str = "degradation"
+    experiment_name: str = Request.experiment_name
     """MLflow experiment that the runs belong to."""
-    fresh: tyro.conf.FlagCreatePairsOff[bool] = False
+    fresh: tyro.conf.FlagCreatePairsOff[bool] = Request.fresh
     """Train every run anew, finished ones too."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""
-    margin: float = 1.0
+    margin: float = Request.margin
     """Smallest change of the training error that counts, in percentage points."""
     export: Annotated[str | None, with_default("none", "FOLDER")] = None
     """Write the report there too, as a paper needs it: figures as PDF and SVG, results.csv and a LaTeX table."""
@@ -64,80 +61,46 @@ class Flags:
 
 
 def main(flags: Flags) -> int:
-    """Check what can be checked in an instant, then train and report."""
-    uri = tracking_uri()
-    if not (flags.margin >= 0 and math.isfinite(flags.margin)):
-        raise BadInput(f"margin {flags.margin} is not a finite number of at least 0")
+    """Train what the store lacks, or take what it has, and report."""
+    from plainres.terminal import console
+
     if flags.report is not None:
-        check_store(uri)
-        if not run_exists(uri, flags.report):
-            raise BadInput(f"the tracking store has no run {flags.report!r}")
-        return report(flags.report, uri, flags, rebuild=True)
-    sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, **flags.run.values)
-    check_jobs(flags.jobs)
-    check_experiment_name(flags.experiment_name)
-    check_store(uri)
-    checkpoints = flags.checkpoints.root(uri)
-    settings = identified(flags.run)
-    sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, **settings)
-    if flags.tuned:
-        sweep = tune(sweep, settings, flags)
-    elif flags.storage is not None or flags.study_name is not None:
+        return report(comparing.read_back(flags.report, margin=flags.margin, rebuild=True), flags)
+    if not flags.tuned and (flags.storage is not None or flags.study_name is not None):
         raise BadInput("--storage and --study-name are for --tuned")
-    return train_and_report(sweep, flags, uri, checkpoints)
-
-
-def tune(sweep: Sweep, settings: Mapping[str, Any], flags: Flags) -> Sweep:
-    """The sweep with the learning rate and batch size that each network's study found best."""
-    recipe = recipe_settings(arguments=sys.argv[1:])
-    own = [arm for arm in sweep.arms if set(SEARCHED) & parse_arm(arm).settings.keys()]
-    if own or any(getattr(flags.run, name) != getattr(recipe, name) for name in SEARCHED):
-        raise BadInput(
-            "--tuned takes learning rate and batch size from the studies: leave out --lr and --batch-size, and an "
-            "arm's own"
-        )
     prefix = DEFAULT_PREFIX if flags.study_name is None else flags.study_name
-    tuned = tuned_values(flags.storage or DEFAULT_STORAGE, prefix, sweep.configs)
-    of_network = {network: {"lr": values.lr, "batch_size": values.batch_size} for network, values in tuned.items()}
-    return plan_sweep(flags.arms, flags.depths, flags.seeds, own=of_network, notes=to_params(tuned), **settings)
-
-
-def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:
-    """Train what the store lacks, then report."""
-    from plainres.sweeps.train_here import train_here
-
-    parent_run_id, reported = train_here(
-        sweep,
-        uri,
-        flags.experiment_name,
+    request = Request(
+        depths=flags.depths,
+        arms=flags.arms,
+        seeds=flags.seeds,
+        settings=flags.run.values,
+        margin=flags.margin,
+        tuned=Studies(flags.storage or DEFAULT_STORAGE, prefix) if flags.tuned else None,
         jobs=flags.jobs,
+        experiment_name=flags.experiment_name,
         fresh=flags.fresh,
-        checkpoints=checkpoints,
         checkpoint_every=flags.checkpoints.checkpoint_every,
+        checkpoint_dir=flags.checkpoints.checkpoint_dir,
     )
-    return report(parent_run_id, uri, flags, rebuild=flags.margin != Flags.margin or not reported)
+    return report(comparing.carry_out(request, console()), flags)
 
 
-def report(parent_run_id: str, uri: str, flags: Flags, *, rebuild: bool) -> int:
-    """Print the table and the verdict of a sweep and where to look further; with `rebuild` store its report anew."""
-    from plainres.analysis import judge, load_sweep
+def report(sweep: "JudgedSweep", flags: Flags) -> int:
+    """Print the table and the verdict of a sweep and where to look further."""
     from plainres.analysis.print_report import print_report
-    from plainres.analysis.report import export_report, store_report
+    from plainres.analysis.report import export_report
     from plainres.analysis.results_table import terminal_table
     from plainres.analysis.tuned_table import tuned_terminal_table
     from plainres.tracking.outages import reaching_store
 
-    with reaching_store():
-        results = load_sweep(parent_run_id, uri)
-        verdict = judge(results, flags.margin / 100)
-        if rebuild:
-            store_report(results, verdict)
-        if flags.export is not None:
-            export_report(results, verdict, Path(flags.export))
-    tuned = from_params(results.params)
-    tables = [terminal_table(results, verdict), *([tuned_terminal_table(tuned)] if tuned else [])]
-    print_report(results, tables, (verdict.sentence, *verdict.others))
-    return RUN_FAILED if results.missing else FINISHED
+    verdict = sweep.verdict
+    if flags.export is not None:
+        with reaching_store():
+            export_report(sweep, verdict, Path(flags.export))
+    tuned = from_params(sweep.params)
+    tables = [terminal_table(sweep, verdict), *([tuned_terminal_table(tuned)] if tuned else [])]
+    print_report(sweep, tables, (verdict.sentence, *verdict.others))
+    return RUN_FAILED if sweep.missing else FINISHED
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ FLOORS = [
     {"running"},
     {"sweeps"},
     {"analysis", "tuning", "throughput"},
+    {"comparing"},
     {"command_line"},
     {"checkpoint_flags"},
 ]

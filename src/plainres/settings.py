@@ -66,7 +66,7 @@ class DataSettings:
     )  # fmt: skip
     data_workers: int = setting(
         0, "Processes of each run that decode streamed images.",
-        role=Role.LAUNCH, least=0, most=256, shown="1 for the CPU, up to 8 for a GPU",
+        role=Role.LAUNCH, least=0, most=256, shown="one for the CPU, up to 8 for a GPU",
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from plainres.sweeps.tuned import Tuned, from_params, to_params
 
 # As wide as the default search has it: batch sizes of up to three digits, learning rates from 0.001 on.
 RESIDUAL_50 = Tuned(
-    variant="residual", depth=50, lr=0.001234, batch_size=128, objective="train_loss", value=0.001181, trials=20,
+    arm="residual", depth=50, lr=0.001234, batch_size=128, objective="train_loss", value=0.001181, trials=20,
     near=5, near_lr=(0.001011, 0.005912), near_batch_sizes=(128, 256), near_value=0.001234, study="s",
 )  # fmt: skip
 
@@ -38,12 +38,17 @@ def test_wider_ones_take_more_lines_and_nothing_is_cut() -> None:
 
 
 def test_tuned_values_come_back_by_arm_in_the_order_asked_for() -> None:
-    dirac = replace(RESIDUAL_50, variant="plain", depth=18, arm="plain:init=dirac")
+    dirac = replace(RESIDUAL_50, depth=18, arm="plain:init=dirac")
     deep = replace(dirac, depth=34)
     stored = to_params({("residual", 50): RESIDUAL_50, ("a", 34): deep, ("a", 18): dirac})
     assert from_params({"arms": "plain:init=dirac residual", **stored}) == [dirac, deep, RESIDUAL_50]
     assert from_params({"variants": "residual plain", **to_params({("residual", 50): RESIDUAL_50})}) == [RESIDUAL_50]
     assert [values.network for values in (dirac, RESIDUAL_50)] == ["plain:init=dirac-18", "residual-50"]
+
+
+def test_values_that_were_stored_before_there_were_arms_are_read() -> None:
+    before = {name: value for name, value in asdict(RESIDUAL_50).items() if name != "arm"} | {"variant": "residual"}
+    assert from_params({"tuned.residual-50": json.dumps(before)}) == [RESIDUAL_50]
 
 
 def test_values_that_a_later_version_adds_are_no_trouble() -> None:

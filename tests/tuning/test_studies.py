@@ -12,7 +12,7 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from plainres.analysis.trained import load_network
+from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
 from plainres.running.events import Finished
 from plainres.running.folders import run_folder
@@ -139,7 +139,7 @@ def test_a_trial_is_a_whole_mlflow_run_of_its_study(storage_url: str, job: Job, 
     assert history == trial.intermediate_values
     assert run.data.params["lr"] == str(trial.params["lr"])
     assert finished_run(job.experiment, state.plan.trial_config(**trial.params)) == run.info.run_id
-    assert torch.isfinite(load_network(run.info.run_id, job.experiment.tracking_uri).fc.weight).all()
+    assert torch.isfinite(load_run(run.info.run_id, job.experiment.tracking_uri).network.fc.weight).all()
 
 
 def test_a_trial_takes_the_finished_run_of_an_equal_one(storage_url: str, job: Job, tiny_plans: Plans) -> None:

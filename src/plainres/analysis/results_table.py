@@ -53,8 +53,13 @@ def summary_rows(results: SweepResults, verdict: Verdict) -> list[tuple[str, ...
 
 
 def terminal_table(results: SweepResults, verdict: Verdict) -> table.TerminalTable:
-    """The table for a terminal."""
-    return table.terminal(COLUMNS, summary_rows(results, verdict), caption(results, verdict))
+    """The table for a terminal; how many seeds there are stands below it where all networks have as many."""
+    rows, words, seeds = summary_rows(results, verdict), caption(results, verdict), COLUMNS.index("seeds")
+    counts = {row[seeds] for row in rows}
+    if len(counts) > 1:
+        return table.terminal(COLUMNS, rows, words)
+    short = [row[:seeds] + row[seeds + 1 :] for row in (COLUMNS, *rows)]
+    return table.terminal(short[0], short[1:], f"{words} Seeds: {', '.join(counts)}.")
 
 
 def latex_table(results: SweepResults, verdict: Verdict) -> str:
@@ -97,7 +102,7 @@ def caption(results: SweepResults, verdict: Verdict) -> str:
 def _epochs(reached: pd.Series) -> str:
     """The median, where runs that never got there count as later than all others."""
     count, median = int(reached.notna().sum()), reached.fillna(math.inf).median()
-    words = "not reached" if math.isinf(median) else f"{median:g}"
+    words = "never" if math.isinf(median) else f"{median:g}"
     return words if count in (0, len(reached)) else f"{words} ({count} of {len(reached)})"
 
 

@@ -63,11 +63,11 @@ def from_params(params: Mapping[str, str]) -> list[Tuned]:
 
 
 def _from_json(text: str) -> Tuned:
+    stored = json.loads(text)
+    stored.setdefault("arm", stored.get("variant"))  # as it was called before there were arms
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
-        for name, value in json.loads(text).items()
+        for name, value in stored.items()
         if name in Tuned.__dataclass_fields__
     }
-    if "variant" in values:  # as it was called before there were arms
-        values["arm"] = values.pop("variant")
     return Tuned(**values)

@@ -123,12 +123,17 @@ def study_name(prefix: str, config: RunConfig) -> str:
 
 def run_settings(config: RunConfig) -> dict[str, Any]:
     """What a run and the study that tunes it must share: the identity, but for what is searched and the seed."""
-    return {name: value for name, value in identity_of(config).items() if name not in (*SEARCHED, "seed")}
+    return {name: _in_json(value) for name, value in identity_of(config).items() if name not in (*SEARCHED, "seed")}
+
+
+def _in_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def differences(stored: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     """In words, what two definitions differ in; a setting that came after the stored one had its default then."""
-    before = {name: each.default for name, each in DECLARED.items() if each.default is not MISSING} | stored
+    defaults = {name: _in_json(each.default) for name, each in DECLARED.items() if each.default is not MISSING}
+    before = defaults | stored
     return [
         f"{name.replace('_', ' ')} is {before.get(name)}, not {value}"
         for name, value in asked.items()
