@@ -16,6 +16,7 @@ from plainres.errors import BadInput
 from plainres.settings import Settings
 from plainres.sweeps.doses import dose_arms
 from plainres.sweeps.plan import plan_sweep
+from plainres.terminal import console
 
 if TYPE_CHECKING:
     from plainres.analysis.judged_sweep import JudgedSweep
@@ -87,23 +88,23 @@ def main(flags: Flags) -> int:
 
 def show_fates(request: Request) -> int:
     """Train the arms side by side; print what becomes of each."""
-    from plainres.analysis.fates import fates_sentence
+    sweep = carry_out(request, console())
+
+    from plainres.analysis.fates import fates_sentence  # what is refused is refused before this is imported
     from plainres.analysis.print_report import print_report
     from plainres.analysis.results_table import terminal_table
-    from plainres.terminal import console
 
-    sweep = carry_out(request, console())
     print_report(sweep, [terminal_table(sweep, sweep.verdict)], [fates_sentence(sweep, sweep.verdict)])
     return RUN_FAILED if sweep.missing else FINISHED
 
 
 def show_doses(setting: str, request: Request) -> int:
     """Train an arm at each dose; print and store the dose-response curve."""
+    sweep = carry_out(request, console())
+
     from plainres.analysis.dose_response import FIGURE, dose_sentence, dose_table, write_dose_response
     from plainres.analysis.print_report import print_report
-    from plainres.terminal import console
 
-    sweep = carry_out(request, console())
     store_beside(sweep, lambda folder: write_dose_response(setting, sweep, folder))
     table, sentence = dose_table(setting, sweep, sweep.verdict), dose_sentence(setting, sweep, sweep.verdict)
     print_report(sweep, [table], [sentence], FIGURE)
@@ -118,7 +119,6 @@ def find_frontier(request: Request) -> int:
 
     from plainres.analysis.frontier import FIGURE, frontier_sentence, frontier_table, trained_arms, write_frontier
     from plainres.analysis.print_report import print_report
-    from plainres.terminal import console
 
     arms = whole.arms
     climb: list[JudgedSweep] = []
