@@ -179,3 +179,11 @@ def test_a_changed_definition_is_refused_and_nothing_written(studied: tuple[Path
     assert "exists with another definition: pruner's warm-up is 8, not 2; epochs is 25, not 7" in done.stderr
     assert done.stderr.count("\n") == 1
     assert ((folder / "mlflow.db").read_bytes(), len(trials(folder, "plain-8"))) == before
+
+
+def test_cures_are_tuned_as_all_other_arms(commands: Commands, tmp_path: Path) -> None:
+    arms = ["plain:init=dirac", "residual:block=pre"]
+    assert commands.run(tmp_path, *TINY, "--epochs", "1", "--arms", *arms, module=MODULE) == 0
+    for arm in arms:
+        done = [trial.params["lr"] for trial in trials(tmp_path, f"{arm}-8") if trial.state == TrialState.COMPLETE]
+        assert len(done) == 2

@@ -24,6 +24,7 @@ TIMES = {"initialisation": "at initialisation", "end": "mean of the last epoch"}
 SMALLEST, LARGEST = 1e-45, 1e39
 FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
+WIDE = 20  # between the largest and the smallest dose, from which on an axis of doses is logarithmic
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
 CURVES_AXES = "epoch", "error (%)"
 GRADIENTS_AXES = "layer position (0 input, 1 classifier)", "gradient norm (L2)"
@@ -106,7 +107,7 @@ def _degradation(axes: Axes, runs: pd.DataFrame, arms: Sequence[str]) -> list[Li
     beside = DODGE * np.diff(np.log(depths)).min(initial=np.log(2))  # points of two arms must not hide each other
     for index, arm in enumerate(arms):
         chosen = data[data["arm"] == arm]
-        style: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+        style: dict[str, Any] = _arm_style(index)
         means = chosen.groupby("depth")["error"].mean()
         axes.plot(means.index, means, color=style["color"], linewidth=1.4)
         axes.plot(
@@ -210,6 +211,89 @@ def _figure_of(axes: Sequence[Axes]) -> Figure:
     figure = axes[0].get_figure(root=True)
     assert figure
     return figure
+
+
+def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
+    """Final training error against the dose of a setting: every seed a point, a line through the means of each depth.
+
+    Args:
+        runs: with the columns dose, depth and train_error.
+        setting: what the dose is of.
+    """
+    data = runs.assign(error=_percent(runs["train_error"])).dropna(subset="error")
+    colours = depth_colours(data["depth"])
+    doses = sorted(data["dose"].unique())
+    positive = [dose for dose in doses if dose > 0]
+    with plain_style():
+        figure = Figure(figsize=(COLUMN, 2.7), layout="constrained")
+        axes = figure.subplots()
+        for place, (depth, chosen) in enumerate(data.groupby("depth")):
+            axes.plot(chosen.groupby("dose")["error"].mean(), color=colours[depth], linewidth=1.4)
+            axes.plot(
+                chosen["dose"], chosen["error"], linestyle="none", color=colours[depth],
+                marker=MARKERS[place % len(MARKERS)], markersize=5, alpha=0.75, markeredgecolor="white",
+                markeredgewidth=0.5, clip_on=False,
+            )  # fmt: skip
+        if positive and positive[-1] > WIDE * positive[0]:
+            axes.set_xscale("symlog", linthresh=positive[0])
+            axes.xaxis.set_minor_locator(NullLocator())
+        if len(doses) <= MOST_TICKS:
+            axes.xaxis.set_major_locator(FixedLocator(doses))
+        axes.xaxis.set_major_formatter(lambda dose, _: f"{dose:g}")
+        axes.set(xlabel=setting.replace("_", " "), ylabel="final training error (%)")
+        _from_zero(axes, data["error"])
+        handles = _depth_handles(colours)
+        for place, handle in enumerate(handles):
+            handle.set(marker=MARKERS[place % len(MARKERS)], markersize=6)
+        _legend(figure, handles)
+    return figure
+
+
+def draw_frontier(runs: pd.DataFrame, arms: Sequence[str], target: float) -> Figure:
+    """The depths that each arm trains, a row an arm: a dot where the error ends at the target or below, else a cross.
+
+    Args:
+        runs: with the columns arm, depth and train_error; seeds are averaged.
+        arms: in the order of the rows, from the top.
+        target: the training error, in [0, 1].
+    """
+    depths = sorted(runs["depth"].unique())
+    with plain_style():
+        figure = Figure(figsize=(PAGE, 0.9 + 0.3 * len(arms)), layout="constrained")
+        axes = figure.subplots()
+        for row, arm in enumerate(arms):
+            errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean()
+            trained, failed = errors.index[errors <= target], errors.index[~(errors <= target)]
+            axes.plot(trained, [row] * len(trained), "o-", color=COLOURS[0], linewidth=3, markersize=6)
+            axes.plot(failed, [row] * len(failed), "x", color=COLOURS[1], markersize=7, markeredgewidth=2)
+            for depth, error in errors.items():
+                axes.annotate(
+                    "?" if math.isnan(error) else f"{100 * error:.{0 if error >= 0.1 else 1}f}",
+                    (cast(float, depth), row), (0, 5),
+                    textcoords="offset points", ha="center", fontsize=7, color=".3",
+                )  # fmt: skip
+        axes.set_yticks(range(len(arms)), arms, parse_math=False)
+        axes.set_ylim(len(arms) - 0.6, -0.7)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(depths))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda depth, _: f"{depth:g}")
+        axes.margins(x=0.05)
+        axes.set_xlabel("depth (weighted layers); above each mark the final training error (%)")
+        _legend(figure, [
+            Line2D([], [], color=COLOURS[0], marker="o", linewidth=3,
+                   label=f"trained: error at most {100 * target:g} %"),
+            Line2D([], [], color=COLOURS[1], marker="x", linestyle="none", markeredgewidth=2, label="not trained"),
+        ])  # fmt: skip
+    return figure
+
+
+def _arm_style(index: int) -> dict[str, Any]:
+    """A colour and a marker that no other of the first 49 arms has together."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[(index + index // len(COLOURS)) % len(MARKERS)],
+    }
 
 
 def _beside(depths: pd.Series, place: Any, arms: int, step: float) -> pd.Series:
