@@ -134,6 +134,7 @@ def _tuned(request: Request, studies: Studies, sweep: Sweep, settings: Mapping[s
 
 
 def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console: "Console") -> "JudgedSweep":
+    console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
     from plainres.running.local_launcher import LocalLauncher
     from plainres.sweeps.run_sweep import run_sweep
     from plainres.tracking.outages import reaching_store

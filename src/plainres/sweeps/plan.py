@@ -40,6 +40,19 @@ class Sweep:
         return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:12]
 
     @property
+    def words(self) -> str:
+        """What is asked for, in a line."""
+        first, last = min(self.seeds), max(self.seeds)
+        in_a_row = len(self.seeds) > 2 and sorted(self.seeds) == list(range(first, last + 1))
+        seeds = f"{first} to {last}" if in_a_row else " ".join(map(str, self.seeds))
+        runs = f"{len(self.configs)} run{'s' if len(self.configs) > 1 else ''}"
+        depths = " ".join(map(str, self.depths))
+        return (
+            f"{runs}: {', '.join(self.arms)} at {depths}, seed{'s' if len(self.seeds) > 1 else ''} {seeds}, "
+            f"{self.configs[0].dataset}"
+        )
+
+    @property
     def params(self) -> dict[str, str]:
         """What was asked for, as the parameters of the sweep's parent run."""
         return {

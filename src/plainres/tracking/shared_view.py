@@ -72,6 +72,7 @@ def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequen
     tag, _, value = name.rpartition("-")
     networks = [f"{arm}-{depth}" for arm in arms for depth in depths]
     by_depth = (TRAIN_ERROR_BY_DEPTH, TEST_ERROR_BY_DEPTH)
+    folded = (GRADIENT, INITIAL_GRADIENT, *by_depth)
     shown = {GRADIENT + layer for layer in _spread(layers)}
     return {
         "searchFilter": f"tags.{tag} = '{value}'",
@@ -96,7 +97,7 @@ def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequen
             _section("layers", "Layers", display=False),
             # MLflow makes a chart of every metric that has none, in the section named as before its slash. Those of a
             # folded one aren't drawn.
-            *(_section(name, name.rstrip("/"), display=False) for name in (GRADIENT, INITIAL_GRADIENT, *by_depth)),
+            *(_section(metrics, metrics.rstrip("/"), display=False) for metrics in folded),
         ],
         "compareRunCharts": [
             *(_chart([depth_metric(prefix, arm) for arm in arms], "sweep") for prefix in by_depth),
