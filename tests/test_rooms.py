@@ -22,7 +22,7 @@ FLOORS = [
     {"comparing", "studying"},
     {"interactive"},
     {"command_line"},
-    {"checkpoint_flags"},
+    {"checkpoint_flags", "commands"},
     {"sweep_flags"},
 ]
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}

@@ -3,6 +3,7 @@
 What is named here is imported when it's first used: torch and MLflow take seconds.
 """
 
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +25,8 @@ def __getattr__(name: str) -> Any:
         return version("plainres")
     if name not in _HOMES:
         raise AttributeError(f"module 'plainres' has no attribute {name!r}")
+    # tqdm's, which MLflow imports, of widgets that nothing here uses.
+    warnings.filterwarnings("ignore", "IProgress not found")
     return getattr(import_module(_HOMES[name]), name)
 
 
