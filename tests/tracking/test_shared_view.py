@@ -47,6 +47,12 @@ def test_a_view_is_made_anew_and_a_persons_own_is_left_alone(experiment: tuple[M
     assert client.search_runs([experiment_id], second["searchFilter"]) == []  # which MLflow can read
 
 
+def test_a_view_of_very_many_arms_shows_some_of_them(experiment: tuple[MlflowClient, str]) -> None:
+    arms = [f"plain:lr={lr**2 * 7919 % 104729 / 1e5},momentum={lr**3 * 7919 % 99991 / 1e5}" for lr in range(1, 500)]
+    charts = stored(experiment, "settings_hash-0123", arms)["compareRunCharts"]
+    assert 20 < len(charts[0]["selectedMetricKeys"]) < 499
+
+
 @pytest.mark.parametrize(("layers", "shown"), [(0, 0), (60, 60), (61, 60), (1202, 60)])
 def test_at_most_sixty_layers_are_shown(experiment: tuple[MlflowClient, str], layers: int, shown: int) -> None:
     names = [f"layer1.{index}.conv1" for index in range(layers)]
