@@ -109,19 +109,18 @@ def summary_of(config: RunConfig) -> "NetworkSummary":
 
 def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> int:
     """Train the network, tracked, and print what came out."""
-    from rich.console import Console
-
     from plainres.data import dataset_of
     from plainres.names import FINAL_TEST_ERROR, FINAL_TEST_LOSS
     from plainres.running.events import Failed, Finished
     from plainres.running.job import Job
+    from plainres.terminal import console as make_console
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.runs import open_experiment
     from plainres.tracking.source import current_source
 
     dataset = dataset_of(config)  # before anything is written
     experiment = open_experiment(uri, flags.experiment_name)
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     console.print(summary_of(config).table(layers=flags.layers), markup=False)
     sizes = ", ".join(f"{size} {split}" for split, size in dataset.sizes.items())
     console.print(f"\n{config.name} on {config.dataset}: {sizes} images")
