@@ -18,10 +18,10 @@ from plainres.running.jobs import check_jobs, default_jobs
 from plainres.settings import Settings
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
-from plainres.sweeps.tuned import from_params, to_params
+from plainres.sweeps.tuned import from_params, to_params, tuned_settings
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
 from plainres.tuning.best import tuned_values
-from plainres.tuning.definition import DEFAULT_PREFIX, SEARCHED
+from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
 
 PROGRAM = "uv run python -m experiments.degradation"
@@ -55,7 +55,7 @@ class Flags:
     export: Annotated[str | None, with_default("none", "FOLDER")] = None
     """Write the report there too, as a paper needs it: figures as PDF and SVG, results.csv and a LaTeX table."""
     tuned: bool = False
-    """Train each network at the learning rate and batch size that its study (studies.lr_batch_size) found best."""
+    """Train each network at the values that its studies (studies.lr_batch_size) found best, by turns over the seeds."""
     storage: Annotated[str | None, with_default(DEFAULT_STORAGE, "URL")] = None
     """Database of the studies, for --tuned."""
     study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
@@ -89,18 +89,18 @@ def main(flags: Flags) -> int:
 
 
 def tune(sweep: Sweep, settings: Mapping[str, Any], flags: Flags) -> Sweep:
-    """The sweep with the learning rate and batch size that each network's study found best."""
-    recipe = recipe_settings(arguments=sys.argv[1:])
-    own = [arm for arm in sweep.arms if set(SEARCHED) & parse_arm(arm).settings.keys()]
-    if own or any(getattr(flags.run, name) != getattr(recipe, name) for name in SEARCHED):
-        raise BadInput(
-            "--tuned takes learning rate and batch size from the studies: leave out --lr and --batch-size, and an "
-            "arm's own"
-        )
+    """The sweep with the values that each network's studies found best; seeds take turns with the studies."""
     prefix = DEFAULT_PREFIX if flags.study_name is None else flags.study_name
     tuned = tuned_values(flags.storage or DEFAULT_STORAGE, prefix, sweep.configs)
-    of_network = {network: {"lr": values.lr, "batch_size": values.batch_size} for network, values in tuned.items()}
-    return plan_sweep(flags.arms, flags.depths, flags.seeds, own=of_network, notes=to_params(tuned), **settings)
+    recipe = recipe_settings(arguments=sys.argv[1:])
+    searched = tuned[0].near_values.keys()
+    if any(set(values.values) & parse_arm(values.arm).settings.keys() for values in tuned) or any(
+        getattr(flags.run, name) != getattr(recipe, name) for name in searched
+    ):
+        named = " and ".join(f"--{name.replace('_', '-')}" for name in searched)
+        raise BadInput(f"--tuned takes from the studies what was searched: leave out {named}, and an arm's own")
+    own = tuned_settings(tuned, flags.seeds)
+    return plan_sweep(flags.arms, flags.depths, flags.seeds, own=own, notes=to_params(tuned), **settings)
 
 
 def train_and_report(sweep: Sweep, flags: Flags, uri: str, checkpoints: Path) -> int:
@@ -137,7 +137,7 @@ def report(parent_run_id: str, uri: str, flags: Flags, *, rebuild: bool) -> int:
     from plainres.analysis import judge, load_sweep
     from plainres.analysis.report import export_report, report_location, store_report
     from plainres.analysis.results_table import terminal_table
-    from plainres.analysis.tuned_table import tuned_terminal_table
+    from plainres.analysis.tuned_table import spread_table, tuned_table
     from plainres.terminal import console
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.store import browse_hint
@@ -153,7 +153,9 @@ def report(parent_run_id: str, uri: str, flags: Flags, *, rebuild: bool) -> int:
     screen.print(terminal_table(results, verdict))
     tuned = from_params(results.params)
     if tuned:
-        screen.print(tuned_terminal_table(tuned))
+        for table in (tuned_table(tuned, results.seeds), spread_table(tuned, results.runs)):
+            if table is not None:
+                screen.print(table)
     for sentence in (verdict.sentence, *verdict.others):
         screen.print(sentence, soft_wrap=not screen.is_terminal)
     screen.print(f"\nReport: {report_location(results)}", soft_wrap=True)

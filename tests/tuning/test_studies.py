@@ -67,7 +67,7 @@ def test_a_study_that_goes_on_draws_what_an_undisturbed_one_does(
     storage = open_storage(storage_url)
     study = load_study(storage, plan)
     # An interrupt in the fourth trial.
-    _, trial = claim(study, storage, 12, plan.first_trial) or (0, None)
+    _, trial = claim(study, storage, 12, plan.fixed_values) or (0, None)
     assert trial is not None
     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     queue_again(study, trial, deaths_of(trial))
@@ -92,7 +92,7 @@ def test_no_more_slots_than_the_budget_are_worked_on(storage_url: str, tiny_plan
     study = load_study(storage, plan)
     for _ in range(5):  # two more than the budget, as workers that look at the same moment may add
         study.add_trial(optuna.trial.create_trial(state=TrialState.WAITING))
-    claimed = [claim(study, storage, 3, None) for _ in range(4)]
+    claimed = [claim(study, storage, 3, plan.fixed_values) for _ in range(4)]
     assert [entry[0] if entry else None for entry in claimed] == [0, 1, 2, None]
 
 
@@ -101,13 +101,13 @@ def test_a_slot_that_was_queued_twice_is_worked_on_once(storage_url: str, tiny_p
     storage = open_storage(storage_url)
     open_studies(storage, [plan])
     study = load_study(storage, plan)
-    _, trial = claim(study, storage, 1, None) or (0, None)
+    _, trial = claim(study, storage, 1, plan.fixed_values) or (0, None)
     assert trial is not None
     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     queue_again(study, trial, [])
     queue_again(study, trial, [])
-    assert claim(study, storage, 1, None) is not None
-    assert claim(study, storage, 1, None) is None
+    assert claim(study, storage, 1, plan.fixed_values) is not None
+    assert claim(study, storage, 1, plan.fixed_values) is None
     assert len(slots_of(study.get_trials(), 1)[0].attempts) == 3
 
 
@@ -138,7 +138,7 @@ def test_a_trial_is_a_whole_mlflow_run_of_its_study(storage_url: str, job: Job, 
     history = {entry.step: entry.value for entry in client.get_metric_history(run.info.run_id, "loss/train")}
     assert history == trial.intermediate_values
     assert run.data.params["lr"] == str(trial.params["lr"])
-    assert finished_run(job.experiment, state.plan.trial_config(**trial.params)) == run.info.run_id
+    assert finished_run(job.experiment, state.plan.trial_config(trial.params)) == run.info.run_id
     assert torch.isfinite(load_run(run.info.run_id, job.experiment.tracking_uri).network.fc.weight).all()
 
 
@@ -155,7 +155,7 @@ def test_a_trial_takes_the_finished_run_of_an_equal_one(storage_url: str, job: J
 def test_a_trial_waits_for_an_equal_run_that_is_in_training(storage_url: str, job: Job, tiny_plans: Plans) -> None:
     (plan,) = tiny_plans()
     assert plan.first_trial
-    config = plan.trial_config(**plan.first_trial)
+    config = plan.trial_config(plan.first_trial)
     folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
     storage = open_storage(storage_url)
     open_studies(storage, [plan])
@@ -201,7 +201,7 @@ def test_a_pruned_trial_is_told_apart_from_a_finished_run(
     assert (run.info.status, run.data.tags["pruned_epoch"]) == ("KILLED", "1")
     assert [path.name for path in Path("checkpoints").iterdir()] == ["locks"]
     assert "final/test_error" not in run.data.metrics
-    assert finished_run(job.experiment, state.plan.trial_config(**trial.params)) is None
+    assert finished_run(job.experiment, state.plan.trial_config(trial.params)) is None
 
 
 def failing(words: str) -> Callable[..., None]:
