@@ -14,14 +14,10 @@ from optuna.trial import TrialState
 
 from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
-from plainres.running.events import Finished
 from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
-from plainres.running.tracked_run import Hooks
-from plainres.settings import RunConfig
 from plainres.tracking.runs import finished_run
-from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.run_studies import look, prepare
 from plainres.tuning.slots import claim, deaths_of, queue_again, queue_failed_again, slots_of
@@ -44,18 +40,6 @@ def work(plans: tuple[StudyPlan, ...], budget: int, url: str, job: Job) -> list[
 
 def draws(state: StudyState) -> list[dict[str, object]]:
     return [trial.params for trial in state.done]
-
-
-@pytest.fixture
-def instant(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings that take no time, with a loss that the learning rate alone decides: for what is about draws only."""
-
-    def train(config: RunConfig, *_: object, hooks: Hooks, **__: object) -> Finished:
-        metrics = {"loss/train": abs(math.log10(config.lr) + 1), "final/train_loss": abs(math.log10(config.lr) + 1)}
-        hooks.on_known(EpochRecord(1, metrics))
-        return Finished(config, "no run", metrics)
-
-    monkeypatch.setattr("plainres.tuning.trial.train_run", train)
 
 
 def test_a_study_that_goes_on_draws_what_an_undisturbed_one_does(
@@ -83,6 +67,57 @@ def test_every_network_is_offered_the_same_random_draws(
 ) -> None:
     plain, residual = work(tiny_plans(("plain", "residual")), 5, storage_url, job)
     assert draws(plain) == draws(residual)
+
+
+def test_studies_of_one_network_have_draws_of_their_own(
+    instant: None, storage_url: str, job: Job, tiny_plans: Plans
+) -> None:
+    first, second = work(tiny_plans(studies=2), 4, storage_url, job)
+    (alone,) = work(tiny_plans(prefix="alone"), 4, storage_url, job)
+    assert draws(first) == draws(alone)
+    assert draws(first)[0] == draws(second)[0] == {"lr": 0.02, "batch_size": 64}
+    assert not {params["lr"] for params in draws(first)[1:]} & {params["lr"] for params in draws(second)[1:]}
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc"])
+def test_draws_that_go_by_no_other_trial_are_the_same_in_any_order(
+    instant: None, storage_url: str, job: Job, tiny_plans: Plans, sampler: str
+) -> None:
+    searched = ("weight_decay", "lr", "batch_size")
+    plans = tiny_plans(sampler=sampler, searched=searched)
+    (state,) = work(plans, 8, storage_url, job)
+    values = draws(state)
+    assert values[0] == {"lr": 0.02, "batch_size": 64, "weight_decay": 1e-4}  # the recipe's
+    assert all(1e-3 <= v["lr"] <= 1 and 1e-6 <= v["weight_decay"] <= 1e-2 for v in values)  # type: ignore[operator]
+    assert len({params["weight_decay"] for params in values}) == 8
+    # The last slot drawn first, in a study of its own.
+    (other,) = tiny_plans(sampler=sampler, searched=searched, prefix="other")
+    storage = open_storage(storage_url)
+    open_studies(storage, [other])
+    study = load_study(storage, other)
+    for _ in range(8):
+        study.add_trial(optuna.trial.create_trial(state=TrialState.WAITING))
+    last = study.get_trials(deepcopy=False)[7]
+    storage.set_trial_system_attr(last._trial_id, "fixed_params", other.fixed_values(7) or {})
+    trial = optuna.Trial(load_study(storage, other, 7), last._trial_id)
+    assert {each.name: each.suggested(trial) for each in other.search.space} == values[7]
+
+
+def test_trials_of_equal_steps_are_pruned_where_they_are_equally_far(
+    storage_url: str, job: Job, tiny_plans: Plans
+) -> None:
+    plans = tiny_plans(epochs=2, budget="steps", batch_sizes=(32, 64, 128, 256), searched=("batch_size",))
+    (state,) = work(plans, 6, storage_url, job)
+    steps = {trial.params["batch_size"]: list(trial.intermediate_values) for trial in state.done}
+    runs = {
+        trial.params["batch_size"]: job.experiment.client.get_run(trial.user_attrs["run_id"]).data.params["epochs"]
+        for trial in state.done
+    }
+    expected = {32: ("1", [2]), 64: ("2", [1, 2]), 128: ("4", [0, 1, 2]), 256: ("8", [0, 1, 2])}
+    assert {size: (runs[size], steps[size]) for size in runs} == {
+        size: (epochs, [step for step in seen if step]) for size, (epochs, seen) in expected.items() if size in runs
+    }
+    assert len(runs) > 1
 
 
 def test_no_more_slots_than_the_budget_are_worked_on(storage_url: str, tiny_plans: Plans) -> None:

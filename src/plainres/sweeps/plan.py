@@ -49,9 +49,9 @@ class Sweep:
     def _setting(self, name: str) -> str:
         """A setting's value, or where networks differ in it the values of each arm, or of each network."""
         found: dict[tuple[str, int], dict[str, None]] = {}
-        for config in sorted(self.configs, key=lambda config: config.seed):
+        for config in reversed(self.configs):
             found.setdefault((config.arm, config.depth), {})[as_text(getattr(config, name))] = None
-        of_network = {network: " or ".join(values) for network, values in found.items()}
+        of_network = {network: " or ".join(reversed(values)) for network, values in found.items()}
         of_arm = {arm: {of_network[arm, depth] for depth in self.depths} for arm in self.arms}
         if len(set(of_network.values())) == 1:
             return next(iter(of_network.values()))

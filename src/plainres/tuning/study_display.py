@@ -58,7 +58,7 @@ class PlainStudyDisplay(StudyDisplay):
 
     def notice(self, text: str) -> None:
         """Print it."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(text, soft_wrap=True)
 
     def show(self, states: Sequence[StudyState]) -> None:
         """Print the trials that have ended since."""
@@ -69,8 +69,8 @@ class PlainStudyDisplay(StudyDisplay):
                     self.console.print(
                         f"[{len(self.shown)}/{self.budget}] {trial_text(state, trial)}{best_text(state)}  "
                         f"{self.work.remaining(states)}".rstrip(),
-                        highlight=False, markup=False, soft_wrap=True,
-                    )  # fmt: skip
+                        soft_wrap=True,
+                    )
 
 
 class LiveStudyDisplay(StudyDisplay):
@@ -92,7 +92,7 @@ class LiveStudyDisplay(StudyDisplay):
 
     def notice(self, text: str) -> None:
         """Print it above the table."""
-        self.live.console.print(text, highlight=False, markup=False)
+        self.live.console.print(text)
 
     def show(self, states: Sequence[StudyState]) -> None:
         """Redraw."""
