@@ -16,7 +16,8 @@ from plainres.running.jobs import check_jobs, default_jobs
 from plainres.settings import Settings
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
-from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
+from plainres.tuning.definition import DEFAULT_PREFIX, StudyPlan, plan_studies
+from plainres.tuning.search import Search
 from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
 
 PROGRAM = "uv run python -m studies.lr_batch_size"

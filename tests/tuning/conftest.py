@@ -18,8 +18,9 @@ from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import Hooks
 from plainres.settings import RunConfig
 from plainres.training import EpochRecord
-from plainres.tuning.definition import Search, StudyPlan, plan_studies
+from plainres.tuning.definition import StudyPlan, plan_studies
 from plainres.tuning.run_studies import run_studies
+from plainres.tuning.search import Search
 from plainres.tuning.state import StudyState
 
 

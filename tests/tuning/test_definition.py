@@ -2,7 +2,8 @@ import pytest
 
 from plainres.config import configure
 from plainres.errors import BadInput
-from plainres.tuning.definition import Search, StudyPlan, differences, plan_studies, trial_settings
+from plainres.tuning.definition import StudyPlan, differences, plan_studies
+from plainres.tuning.search import Search, trial_settings
 
 SEARCH = {
     "lr_range": (1e-3, 1.0), "batch_sizes": (16, 64), "objective": "train_loss", "pruner": "median",

@@ -9,14 +9,8 @@ from plainres.errors import BadInput
 from plainres.settings import RunConfig
 from plainres.sweeps.tuned import Tuned
 from plainres.tracking.shown import without_credentials
-from plainres.tuning.definition import (
-    budget_words,
-    complete,
-    differences,
-    run_settings,
-    study_name,
-    trial_settings,
-)
+from plainres.tuning.definition import complete, differences, run_settings, study_name
+from plainres.tuning.search import budget_words, trial_settings
 from plainres.tuning.space import borders, space_of
 from plainres.tuning.storage import DEFINITION, check_storage, existing_storage, stored_attributes
 
