@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from experiments import degradation
+from plainres import comparing
 from plainres.command_line import run_command
 from plainres.config import configure
 from plainres.data.catalogue import CATALOGUE
@@ -89,7 +90,8 @@ def test_any_command_line_is_planned_or_refused_in_one_line(
 ) -> None:
     planned = []
     monkeypatch.setattr("sys.argv", ["degradation", *arguments])
-    monkeypatch.setattr(degradation, "train_and_report", lambda sweep, *_: planned.append(sweep) or 0)
+    monkeypatch.setattr(comparing, "_train", lambda sweep, *_: planned.append(sweep))
+    monkeypatch.setattr(degradation, "report", lambda *_: 0)
     try:
         code = run_command(degradation.Flags, degradation.main, degradation.PROGRAM)
     except SystemExit as end:

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from plainres.command_line import with_default
-from plainres.errors import BadInput
-from plainres.running.folders import check_root, default_root
+from plainres.running.folders import checkpoint_root
 
 
 @dataclass(frozen=True)
@@ -18,13 +17,6 @@ class CheckpointFlags:
     checkpoint_dir: Annotated[str | None, with_default("mlruns/checkpoints beside the store", "PATH")] = None
     """Where the checkpoints lie; processes that share a store must share it, so that each run is trained once."""
 
-    def __post_init__(self) -> None:
-        """Raise BadInput for a number of epochs that can't be."""
-        if self.checkpoint_every < 0:
-            raise BadInput(f"checkpoint-every {self.checkpoint_every} is below 0")
-
     def root(self, uri: str) -> Path:
         """The folder of all checkpoints of runs in a store; raises BadInput if they can't be written there."""
-        root = Path(self.checkpoint_dir) if self.checkpoint_dir else default_root(uri)
-        check_root(root)
-        return root
+        return checkpoint_root(self.checkpoint_dir, self.checkpoint_every, uri)

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 
 from experiments.degradation import PROGRAM, Flags, main
 from plainres.command_line import run_command
+from plainres.tracking.parents import members_of
 from tests.bad_input import check_bad_input
 from tests.environment import environment
 
@@ -107,9 +108,7 @@ def test_runs_are_children_of_one_parent_that_names_them(swept: tuple[Path, str]
     parent = client.get_run(parent_id(output))
     children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     assert parent.info.status == "FINISHED"
-    assert {child.info.run_name: child.info.run_id for child in children} == {
-        tag.removeprefix("run."): value for tag, value in parent.data.tags.items() if tag.startswith("run.")
-    }
+    assert {child.info.run_name: child.info.run_id for child in children} == members_of(parent.data.tags)
 
 
 def test_the_same_command_again_trains_nothing(swept: tuple[Path, str], here: Here) -> None:
@@ -117,7 +116,7 @@ def test_the_same_command_again_trains_nothing(swept: tuple[Path, str], here: He
     before = run_count(folder)
     code, again = here("--depths", "14", "8", *TINY)
     assert code == 0
-    without_progress = [line for line in output.splitlines() if not line.startswith("[")]
+    without_progress = [line for line in output.splitlines() if not line.startswith(("[", "Watch:"))]
     assert again.splitlines()[:-1] == without_progress[:-1]  # all but the way to browse
     assert run_count(folder) == before
 
@@ -149,15 +148,21 @@ def test_metrics_do_not_depend_on_jobs_and_fresh_trains_anew(swept: tuple[Path, 
     folder, _ = swept
     together = metrics(folder)
     before = run_count(folder)
-    assert here("--depths", "8", "--variants", "residual", *TINY[:-1], "1", "--fresh")[0] == 0
+    assert here("--depths", "8", "--arms", "residual", *TINY[:-1], "1", "--fresh")[0] == 0
     assert run_count(folder) == before + 3
     assert metrics(folder) == together  # which now has the two new runs in place of the old ones
+
+
+def member_tag(client: MlflowClient, output: str) -> str:
+    """The tag of the sweep's parent that names its first plain run."""
+    tags = client.get_run(parent_id(output)).data.tags
+    return next(tag for tag, text in tags.items() if tag.startswith("run.") and text.endswith(" plain-8-seed0"))
 
 
 def test_a_stored_report_that_lacks_a_run_is_made_anew(swept: tuple[Path, str], here: Here) -> None:
     _, output = swept
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
-    client.delete_tag(parent_id(output), "run.plain-8-seed0")
+    client.delete_tag(parent_id(output), member_tag(client, output))
     report = Path(report_path(output))
     report.unlink()
     assert here("--depths", "8", "14", *TINY)[0] == 0
@@ -167,7 +172,7 @@ def test_a_stored_report_that_lacks_a_run_is_made_anew(swept: tuple[Path, str], 
 def test_the_report_of_a_run_that_is_no_parent_is_refused(swept: tuple[Path, str], here: Here) -> None:
     _, output = swept
     parent = MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).get_run(parent_id(output))
-    assert here("--report", parent.data.tags["run.plain-8-seed0"]) == (2, "")
+    assert here("--report", members_of(parent.data.tags)["plain-8-seed0"]) == (2, "")
 
 
 def test_runs_that_fail_are_named(here: Here) -> None:
@@ -185,7 +190,11 @@ BAD_INPUT = {
     "--depths 19": "depth 19 does not exist (four-stage: 18, 34, 50, 101, 152;",
     "--depths 18 18": "depth 18 is given twice",
     "--dataset imagenet": "unknown data set 'imagenet'; choose from digits",
-    "--variants dense": "unknown variant 'dense'; choose from plain, residual",
+    "--arms dense": "arm 'dense': unknown variant 'dense'; choose from plain, residual",
+    "--arms plain plain:shortcut=A": "arms plain and plain:shortcut=A are the same configuration",
+    "--arms plain:lr=fast": "arm 'plain:lr=fast': learning rate 'fast' is no number",
+    "--margin -1": "margin -1.0 is not a finite number of at least 0",
+    "--probes lesions": "unknown probe 'lesions'; choose from",
     "--epochs 0": "epochs 0 is below 1",
     "--epochs many": "--epochs",
     "--batch-size 0": "batch size 0",
@@ -198,7 +207,7 @@ BAD_INPUT = {
     "--precision bf16 --device cpu": "bf16 needs a CUDA GPU",
     "--jobs 0": "jobs 0 is below 1",
     "--threads 0": "threads 0 is outside 1 to 1024",
-    "--width 5000": "width 5000 is outside 1 to 4096",
+    "--width 5000": "width 5000 is outside 0 to 4096",
     "--checkpoint-every -1": "checkpoint-every -1 is below 0",
     "--checkpoint-dir /proc/nothing": "checkpoints can't be written to /proc/nothing",
     "--report 0123456789abcdef0123456789abcdef": "no run '0123456789abcdef0123456789abcdef'",

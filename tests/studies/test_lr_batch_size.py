@@ -115,7 +115,8 @@ def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tupl
     output = folder.with_name("folder.out").read_text()
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'degradation'")
-    report = Path(next(line.split(maxsplit=1)[1] for line in output.splitlines() if line.startswith("Report:")))
+    page = next(line.split(maxsplit=1)[1] for line in output.splitlines() if line.startswith("Report:"))
+    report = Path(page).with_name("report.md")
     assert "## Tuned values" in report.read_text()
     for arm in ("plain-8", "residual-8"):
         done = [trial for trial in trials(folder, arm) if trial.state == TrialState.COMPLETE]
@@ -194,3 +195,11 @@ def test_a_changed_definition_is_refused_and_nothing_written(studied: tuple[Path
     assert "exists with another definition: pruner's warm-up is 8, not 2; epochs is 25, not 7" in done.stderr
     assert done.stderr.count("\n") == 1
     assert ((folder / "mlflow.db").read_bytes(), len(trials(folder, "plain-8"))) == before
+
+
+def test_cures_are_tuned_as_all_other_arms(commands: Commands, tmp_path: Path) -> None:
+    arms = ["plain:init=dirac", "residual:block=pre"]
+    assert commands.run(tmp_path, *TINY, "--epochs", "1", "--arms", *arms, module=MODULE) == 0
+    for arm in arms:
+        done = [trial.params["lr"] for trial in trials(tmp_path, f"{arm}-8") if trial.state == TrialState.COMPLETE]
+        assert len(done) == 2

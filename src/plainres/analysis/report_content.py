@@ -10,7 +10,7 @@ import pandas as pd
 from plainres.analysis import results_table
 from plainres.analysis.results import SweepResults
 from plainres.analysis.statistics import CONFIDENCE
-from plainres.analysis.tuned_table import spread_table, tuned_table
+from plainres.analysis.tuned_table import tuned_tables
 from plainres.analysis.verdict import Verdict
 from plainres.sweeps.tuned import PARAM as TUNED_PARAM
 from plainres.sweeps.tuned import from_params
@@ -99,8 +99,7 @@ def content(results: SweepResults, verdict: Verdict) -> list[Block]:
     tuned = from_params(results.params)
     if tuned:
         blocks += [Heading("Tuned values")]
-        for made in (tuned_table(tuned, results.seeds), spread_table(tuned, results.runs)):
-            blocks += [DataTable(made.columns, made.rows, made.caption)] if made else []
+        blocks += [DataTable(made.columns, made.rows, made.caption) for made in tuned_tables(tuned, results.runs)]
     settings = tuple(f"{name}: {value}" for name, value in results.params.items() if not name.startswith(TUNED_PARAM))
     blocks += [Heading("Settings"), Bullets(settings)]
     if not results.runs.empty:

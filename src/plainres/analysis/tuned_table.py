@@ -18,6 +18,18 @@ SPREAD_EXPLANATION = (
 )
 
 
+def tuned_tables(tuned: Sequence[Tuned], runs: pd.DataFrame) -> list[TerminalTable]:
+    """The values of each study, and where a network has several how far they lead apart.
+
+    Args:
+        tuned: the tuned values of all studies.
+        runs: as in `plainres.analysis.results.SweepResults`.
+    """
+    seeds = sorted(set(runs["seed"]))
+    found = tuned_table(tuned, seeds), spread_table(tuned, runs)
+    return [table for table in found if table is not None]
+
+
 def tuned_table(tuned: Sequence[Tuned], seeds: Sequence[int] = ()) -> TerminalTable:
     """A row for each study, in a terminal; `seeds` are those of the sweep."""
     names = list(dict.fromkeys(name for values in tuned for name in values.values))
@@ -38,12 +50,7 @@ def tuned_table(tuned: Sequence[Tuned], seeds: Sequence[int] = ()) -> TerminalTa
 
 
 def spread_table(tuned: Sequence[Tuned], runs: pd.DataFrame) -> TerminalTable | None:
-    """How far the studies of a network lead apart, beside the spread over seeds; None where each has one study.
-
-    Args:
-        tuned: the tuned values of all studies.
-        runs: as in `plainres.analysis.results.SweepResults`.
-    """
+    """How far the studies of a network lead apart, beside the spread over seeds; None where each has one study."""
     studies = _studies(tuned)
     if studies == 1 or runs.empty:
         return None

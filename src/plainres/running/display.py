@@ -1,6 +1,7 @@
 """What a person sees while a sweep trains: bars in a terminal, lines elsewhere."""
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -9,11 +10,12 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from plainres.running.clock import Clock
+from plainres.running.clock import WorkersClock, clock_time
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
 from plainres.settings import RunConfig
 
 SECONDS_BETWEEN_LINES = 30
+SECONDS_BETWEEN_ESTIMATES = 0.5  # of the time left
 
 
 class Display(AbstractContextManager["Display"], Protocol):
@@ -25,15 +27,20 @@ class Display(AbstractContextManager["Display"], Protocol):
 
 def make_display(console: Console, configs: list[RunConfig]) -> Display:
     """The display that suits the console, for the runs that are yet to be trained."""
+    if console.is_jupyter:
+        from plainres.running.notebook_display import NotebookDisplay
+
+        return NotebookDisplay(configs)
     return LiveDisplay(console, configs) if console.is_terminal else PlainDisplay(console, configs)
 
 
 class WorkLeft:
     """The work of a sweep, in epochs times depth: what is left of it, and how long that takes."""
 
-    def __init__(self, configs: list[RunConfig]) -> None:
-        self.clock = Clock()
+    def __init__(self, configs: list[RunConfig], now: Callable[[], float] = time.monotonic) -> None:
+        self.clock = WorkersClock(now)
         self.epochs_left = {config: config.epochs for config in configs}
+        self.in_training: set[RunConfig] = set()
 
     def count(self, event: Started | Progress | Finished | Failed) -> None:
         """Take in one event.
@@ -41,21 +48,34 @@ class WorkLeft:
         Only epochs that are trained now are work done: not those of a run that goes on, nor those that a run which
         diverged or failed doesn't train any more.
         """
-        self.clock.start()  # the first run's start: imports come before it
         config = event.config
         if isinstance(event, Started):
+            if config not in self.in_training:  # as one is that failed and is tried once more
+                self.in_training.add(config)
+                self.clock.change(1)
             self.epochs_left[config] = config.epochs - event.epoch
         elif isinstance(event, Progress):
             left = config.epochs - event.epoch
             self.clock.done += (self.epochs_left[config] - left) * config.depth
             self.epochs_left[config] = left
         else:
+            if config in self.in_training:
+                self.in_training.remove(config)
+                self.clock.change(-1)
             self.epochs_left[config] = 0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the last run has ended; None before the first epoch has."""
+        left = {config: epochs * config.depth for config, epochs in self.epochs_left.items() if epochs}
+        in_training = [left.pop(config) for config in self.in_training if config in left]
+        return self.clock.seconds_left(in_training, left.values())
 
     @property
     def remaining(self) -> str:
         """As `1:30 left`, empty before the first epoch."""
-        return self.clock.remaining(sum(epochs * config.depth for config, epochs in self.epochs_left.items()))
+        seconds = self.seconds_left
+        return "" if seconds is None else f"{clock_time(seconds)} left"
 
 
 class PlainDisplay(Display):
@@ -99,6 +119,7 @@ class LiveDisplay(Display):
 
     def __init__(self, console: Console, configs: list[RunConfig]) -> None:
         self.work = WorkLeft(configs)
+        self.estimated = 0.0
         self.overall = Bars(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
@@ -134,7 +155,9 @@ class LiveDisplay(Display):
             self.live.console.print(f"{name}: {event.text}", highlight=False, markup=False)
             return
         self.work.count(event)
-        self.overall.update(self.sweep, remaining=self.work.remaining)
+        if time.monotonic() - self.estimated > SECONDS_BETWEEN_ESTIMATES:  # thousands of runs take milliseconds
+            self.estimated = time.monotonic()
+            self.overall.update(self.sweep, remaining=self.work.remaining)
         if isinstance(event, Started):
             if name in self.tasks:  # of a try that failed
                 self.running.remove_task(self.tasks[name])

@@ -21,6 +21,24 @@ from plainres.tracking.shown import without_credentials
 SPACE_NEEDED = 64 * 2**20  # bytes free at the start, for a database, its journal and the checkpoints of small networks
 
 
+def checkpoint_root(folder: str | None, every: int, uri: str) -> Path:
+    """The folder of all checkpoints of runs in a store.
+
+    Args:
+        folder: what was asked for, if anything.
+        every: epochs between two checkpoints.
+        uri: the store's.
+
+    Raises:
+        BadInput: they can't be written there, or the number of epochs can't be.
+    """
+    if every < 0:
+        raise BadInput(f"checkpoint-every {every} is below 0")
+    root = Path(folder) if folder else default_root(uri)
+    check_root(root)
+    return root
+
+
 def default_root(uri: str) -> Path:
     """`mlruns/checkpoints` beside a store in a file; for one elsewhere a folder of the user's.
 
@@ -90,5 +108,5 @@ def run_folder(root: Path, uri: str, experiment_id: str, config: RunConfig) -> R
     else:  # which may be moved to another place together with the folder beside it
         store = "" if root == default_root(uri) else str(sqlite_path(uri).absolute())
     key = hashlib.sha256(f"{store} {experiment_id} {config.config_hash}".encode()).hexdigest()[:12]
-    name = f"{config.name}-{key}"
+    name = f"{config.variant}-{config.depth}-seed{config.seed}-{key}"
     return RunFolder(root / name, root / "locks" / f"{name}.lock")

@@ -122,7 +122,8 @@ class _Run:
         dataset = dataset_of(config)
         if config.data_content and dataset.content != config.data_content:
             raise BadInput(f"the images in {config.data_dir} have changed since the command began")
-        log = RunLog(journal, job.experiment, config, dataset, job.parent_run_id, job.source, self.hooks.tags)
+        tags = {**job.tags, **self.hooks.tags}
+        log = RunLog(journal, job.experiment, config, dataset, job.parent_run_id, job.source, tags)
         pruned: int | None = None
         try:
             if journal.complete and (self.artifacts / MODEL_FILE).exists():

@@ -1,14 +1,16 @@
 """The runs that one command asks for."""
 
 import hashlib
+import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 from plainres.config import configure
+from plainres.declaration import Role
 from plainres.errors import BadInput
-from plainres.settings import RunConfig, Settings, as_text, names_of
+from plainres.settings import ABOUT, RunConfig, Settings, as_text, names_of
 from plainres.sweeps.arms import parse_arm
 
 RunKey = tuple[str, int, int]
@@ -23,6 +25,8 @@ class Sweep:
     depths: tuple[int, ...]
     seeds: tuple[int, ...]
     configs: tuple[RunConfig, ...]
+    settings_hash: str
+    """Twelve hex digits that sweeps share whose runs may be compared: what they have in common is the same."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Where its settings come from, kept as further parameters of the parent run."""
 
@@ -34,6 +38,19 @@ class Sweep:
         # Sweeps that compare the same runs under other names aren't the same.
         hashes += sorted(arm for arm in self.arms if ":" in arm)
         return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:12]
+
+    @property
+    def words(self) -> str:
+        """What is asked for, in a line."""
+        first, last = min(self.seeds), max(self.seeds)
+        in_a_row = len(self.seeds) > 2 and sorted(self.seeds) == list(range(first, last + 1))
+        seeds = f"{first} to {last}" if in_a_row else " ".join(map(str, self.seeds))
+        runs = f"{len(self.configs)} run{'s' if len(self.configs) > 1 else ''}"
+        depths = " ".join(map(str, self.depths))
+        return (
+            f"{runs}: {', '.join(self.arms)} at {depths}, seed{'s' if len(self.seeds) > 1 else ''} {seeds}, "
+            f"{self.configs[0].dataset}"
+        )
 
     @property
     def params(self) -> dict[str, str]:
@@ -98,7 +115,8 @@ def plan_sweep(
     if len(set(family_of.values())) > 1:
         listed = ", ".join(f"{depth} is {family}" for depth, family in sorted(family_of.items()))
         raise BadInput(f"depths of two families can't be compared: {listed}")
-    return Sweep(tuple(names), tuple(sorted(depths)), tuple(seeds), configs, notes or {})
+    shared = _hash_shared(settings, notes or {})
+    return Sweep(tuple(names), tuple(sorted(depths)), tuple(seeds), configs, shared, notes or {})
 
 
 def check_distinct(what: str, values: Sequence[Hashable]) -> None:
@@ -108,6 +126,12 @@ def check_distinct(what: str, values: Sequence[Hashable]) -> None:
     repeated = [value for value in values if values.count(value) > 1]
     if repeated:
         raise BadInput(f"{what} {repeated[0]} is given twice")
+
+
+def _hash_shared(settings: Mapping[str, Any], notes: Mapping[str, str]) -> str:
+    counted = {name: settings[name] for name in settings if ABOUT[name].role in (Role.IDENTITY, Role.MACHINE)}
+    text = json.dumps([counted, dict(notes)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _check_differ(configs: Sequence[RunConfig]) -> None:

@@ -80,9 +80,13 @@ def run_exists(uri: str, run_id: str) -> bool:
     return query_database(uri, query, {"run_id": run_id}, "tracking store") is not None
 
 
-def browse_hint(uri: str, experiment_id: str) -> str:
-    """How to see an experiment in MLflow's UI, in words for the command line."""
-    page = f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+def browse_hint(uri: str, experiment_id: str, view: str = "") -> str:
+    """How to see an experiment in MLflow's UI, in a shared view of it if one is named, in words for the command line.
+
+    The address is the last word.
+    """
+    shown = f"viewStateShareKey={quote(view)}&compareRunsMode=CHART&" if view else ""
+    page = f"/#/experiments/{experiment_id}/runs?{shown}workflowType=machine_learning"
     if uri.startswith("http"):
         return without_credentials(uri).rstrip("/") + page
     command = "uv run mlflow ui"

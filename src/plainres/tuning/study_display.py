@@ -27,6 +27,10 @@ class StudyDisplay(AbstractContextManager["StudyDisplay"], Protocol):
 
 def make_study_display(console: Console, states: Sequence[StudyState]) -> StudyDisplay:
     """The display that suits the console; `states` is how far the studies are at the start."""
+    if console.is_jupyter:
+        from plainres.tuning.notebook_study_display import NotebookStudyDisplay
+
+        return NotebookStudyDisplay(states)
     return LiveStudyDisplay(console, states) if console.is_terminal else PlainStudyDisplay(console, states)
 
 
