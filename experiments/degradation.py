@@ -54,7 +54,7 @@ class Flags:
     export: Annotated[str | None, with_default("none", "FOLDER")] = None
     """Write the report there too, as a paper needs it: figures as PDF and SVG, results.csv and a LaTeX table."""
     tuned: bool = False
-    """Train each network at the learning rate and batch size that its study (studies.lr_batch_size) found best."""
+    """Train each network at the values that its studies (studies.lr_batch_size) found best, by turns over the seeds."""
     storage: Annotated[str | None, with_default(DEFAULT_STORAGE, "URL")] = None
     """Database of the studies, for --tuned."""
     study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
@@ -114,7 +114,7 @@ def report(sweep: "JudgedSweep", flags: Flags) -> int:
     from plainres.analysis.print_report import print_report
     from plainres.analysis.report import export_report
     from plainres.analysis.results_table import terminal_table
-    from plainres.analysis.tuned_table import tuned_terminal_table
+    from plainres.analysis.tuned_table import tuned_tables
     from plainres.tracking.outages import reaching_store
 
     verdict = sweep.verdict
@@ -122,7 +122,7 @@ def report(sweep: "JudgedSweep", flags: Flags) -> int:
         with reaching_store():
             export_report(sweep, verdict, Path(flags.export))
     tuned = from_params(sweep.params)
-    tables = [terminal_table(sweep, verdict), *([tuned_terminal_table(tuned)] if tuned else [])]
+    tables = [terminal_table(sweep, verdict), *(tuned_tables(tuned, sweep.runs) if tuned else [])]
     print_report(sweep, tables, (verdict.sentence, *verdict.others))
     return RUN_FAILED if sweep.missing else FINISHED
 
