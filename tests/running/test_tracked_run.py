@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from plainres.errors import BadInput
+from plainres.probes import PROBES
 from plainres.running import tracked_run as run_training
 from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
 from plainres.running.folders import check_root, run_folder
@@ -354,3 +355,22 @@ def test_a_disk_too_full_for_a_checkpoint_does_not_stop_the_training(
     outcome, told = train(config, job)
     assert told == "checkpoints can't be written (No space left on device): training goes on without"
     check(job, outcome, undisturbed)
+
+
+def test_every_probe_is_stored_with_the_epoch_as_step(job: Job, tiny: Callable[..., RunConfig]) -> None:
+    config = tiny(epochs=2, train_images=200, test_images=100, probes=PROBES)
+    outcome, _ = train(config, job)
+    assert isinstance(outcome, Finished)
+    client = job.experiment.client
+    stored = client.get_run(outcome.run_id).data.metrics
+    for metric in (
+        "gradient_coherence/layer1.0",
+        "growth_rate/gradient_norm",
+        "response/layer1.0",
+        "lesion/none",
+        "sharpness/top_eigenvalue",
+        "landscape/-0.5",
+        "landscape/0.5",
+    ):
+        assert metric in stored
+        assert [entry.step for entry in client.get_metric_history(outcome.run_id, metric)] == [0, 1, 2]
