@@ -13,6 +13,7 @@ import torch
 
 from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
+from plainres.probes import PROBES
 from plainres.running import tracked_run as run_training
 from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
 from plainres.running.folders import check_root, run_folder
@@ -380,3 +381,22 @@ def test_the_machine_is_watched_on_request(
         known[asked] = job.experiment.client.get_run(outcome.run_id).data.metrics
     assert "system/cpu_utilization_percentage" in known[True]
     assert not [name for name in known[False] if name.startswith("system/")]
+
+
+def test_every_probe_is_stored_with_the_epoch_as_step(job: Job, tiny: Callable[..., RunConfig]) -> None:
+    config = tiny(epochs=2, train_images=200, test_images=100, probes=PROBES)
+    outcome, _ = train(config, job)
+    assert isinstance(outcome, Finished)
+    client = job.experiment.client
+    stored = client.get_run(outcome.run_id).data.metrics
+    for metric in (
+        "gradient_coherence/layer1.0",
+        "growth_rate/gradient_norm",
+        "response/layer1.0",
+        "lesion/none",
+        "sharpness/top_eigenvalue",
+        "landscape/-0.5",
+        "landscape/0.5",
+    ):
+        assert metric in stored
+        assert [entry.step for entry in client.get_metric_history(outcome.run_id, metric)] == [0, 1, 2]

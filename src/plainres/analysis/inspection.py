@@ -25,7 +25,7 @@ from plainres.terminal import console
 from plainres.tracking.artifacts import artifact_location, log_artifact
 from plainres.tracking.runs import log_metrics
 from plainres.tracking.store import browse_hint
-from plainres.training.process import initial_draws
+from plainres.training.process import initial_draws, settings_of
 
 Measures = Callable[[str, TrainedRun], Mapping[str, float]]  # of a run's id and the run
 
@@ -76,7 +76,8 @@ def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for known in results.runs[[*IDENTITY, "run_id", "train_error"]].to_dict("records"):
         run = load_run(known["run_id"], results.tracking_uri)
-        values = dict(measures(known["run_id"], run))
+        with settings_of(run.config):
+            values = dict(measures(known["run_id"], run))
         log_metrics(client, known["run_id"], values, run.config.epochs, _end(client, known["run_id"]))
         rows.append({**{str(name): value for name, value in known.items()}, **values})
     if not rows:

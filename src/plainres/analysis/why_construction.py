@@ -27,6 +27,7 @@ from plainres.sweeps.arms import Arm, parse_arm
 from plainres.table import TerminalTable, terminal
 from plainres.tracking.runs import log_metrics
 from plainres.training import Trainer
+from plainres.training.process import settings_of
 
 COLUMNS = ("arm", "seeds", "shallow", "constructed", "same logits", "trained on", "from scratch", "as long as both")
 STATISTICS = 512  # images of which the added batch norms get theirs
@@ -180,7 +181,8 @@ def _train_on(client: MlflowClient, shallow: TrainedRun, config: RunConfig, deep
     trainer = Trainer(config)
     deep = network_at_start(config)
     construct(deep, shallow.network, training_batch(shallow, STATISTICS)[0])
-    same = _same_logits(deep, shallow)
+    with settings_of(config):
+        same = _same_logits(deep, shallow)
     trainer.network.load_state_dict(deep.state_dict())
     start = 1 - trainer.evaluate(trainer.train_split)[1]
     for record in trainer:
