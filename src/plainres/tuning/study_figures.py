@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from plainres.figure_style import COLOURS, COLUMN, PAGE, depth_colours, plain_style
@@ -125,9 +127,10 @@ def draw_budget(tables: Tables) -> Figure:
             axes.plot(draws, mean[: len(draws)], color=COLOURS[1])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
 
-    handles = [Line2D([], [], color=COLOURS[0], linewidth=1, label="best so far of a study")]
+    handles: list[Artist] = [Line2D([], [], color=COLOURS[0], linewidth=1, label="best so far of a study")]
     if independent:
-        handles.append(Line2D([], [], color=COLOURS[1], label="expected best of n draws\n(95 % of repetitions)"))
+        handles.append(Line2D([], [], color=COLOURS[1], label="expected best of n draws"))
+        handles.append(Patch(color=COLOURS[1], alpha=0.2, linewidth=0, label="95 % of repetitions"))
     return _page(tables, draw, "trials", handles)
 
 
@@ -139,7 +142,7 @@ def axis_label(objective: str) -> str:
 
 
 def _page(
-    tables: Tables, draw: Callable[[Axes, Sequence[pd.DataFrame]], None], xlabel: str, handles: Sequence[Any]
+    tables: Tables, draw: Callable[[Axes, Sequence[pd.DataFrame]], None], xlabel: str, handles: Sequence[Artist]
 ) -> Figure:
     """A row of panels for each arm, a column for each depth, with shared axes; `draw` gets a network's studies."""
     networks: dict[tuple[str, int], list[pd.DataFrame]] = {}
@@ -229,5 +232,5 @@ def _scale(axes: Axes, objective: str, data: pd.DataFrame) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
 
 
-def _legend(figure: Figure, handles: Sequence[Any]) -> None:
+def _legend(figure: Figure, handles: Sequence[Artist]) -> None:
     figure.legend(handles=handles, loc="outside right upper", handletextpad=0.4)
