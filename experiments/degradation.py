@@ -54,7 +54,7 @@ class Flags:
     export: Annotated[str | None, with_default("none", "FOLDER")] = None
     """Write the report there too, as a paper needs it: figures as PDF and SVG, results.csv and a LaTeX table."""
     tuned: bool = False
-    """Train each network at the learning rate and batch size that its study (studies.lr_batch_size) found best."""
+    """Train each network at the values that its studies (studies.lr_batch_size) found best, by turns over the seeds."""
     storage: Annotated[str | None, with_default(DEFAULT_STORAGE, "URL")] = None
     """Database of the studies, for --tuned."""
     study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
@@ -111,26 +111,19 @@ def prune(flags: Flags) -> int:
 
 def report(sweep: "JudgedSweep", flags: Flags) -> int:
     """Print the table and the verdict of a sweep and where to look further."""
-    from plainres.analysis.report import export_report, report_location
+    from plainres.analysis.print_report import print_report
+    from plainres.analysis.report import export_report
     from plainres.analysis.results_table import terminal_table
-    from plainres.analysis.tuned_table import tuned_terminal_table
-    from plainres.terminal import console
+    from plainres.analysis.tuned_table import tuned_tables
     from plainres.tracking.outages import reaching_store
-    from plainres.tracking.store import browse_hint
 
     verdict = sweep.verdict
     if flags.export is not None:
         with reaching_store():
             export_report(sweep, verdict, Path(flags.export))
-    screen = console()
-    screen.print(terminal_table(sweep, verdict))
     tuned = from_params(sweep.params)
-    if tuned:
-        screen.print(tuned_terminal_table(tuned))
-    for sentence in (verdict.sentence, *verdict.others):
-        screen.print(sentence, soft_wrap=not screen.is_terminal)
-    screen.print(f"\nReport: {report_location(sweep)}", soft_wrap=True)
-    screen.print(f"Browse: {browse_hint(sweep.tracking_uri, sweep.experiment_id, sweep.view)}", soft_wrap=True)
+    tables = [terminal_table(sweep, verdict), *(tuned_tables(tuned, sweep.runs) if tuned else [])]
+    print_report(sweep, tables, (verdict.sentence, *verdict.others))
     return RUN_FAILED if sweep.missing else FINISHED
 
 

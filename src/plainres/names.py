@@ -31,6 +31,12 @@ LESION = "lesion/"
 SHARPNESS = "sharpness/top_eigenvalue"
 LANDSCAPE = "landscape/"
 
+# Of experiments that look into trained networks.
+UPDATE = "update_size/initial"  # learning rate times the norm of all gradients, before the first step
+CONSTRUCTED = (
+    "constructed_from_"  # and a depth and a slash: trained on from a shallower network, with the run from scratch
+)
+
 # Tags of a run.
 CONFIG_HASH_TAG = "config_hash"
 ATTEMPT_TAG = "attempt"  # its journal's, by which it is found if its id was never noted

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from rich import box
 from rich.cells import cell_len
@@ -39,16 +40,16 @@ class TerminalTable:
         yield Text(self.caption, style="italic", overflow="fold")
 
     def _widths(self, most: int) -> list[int]:
-        """Of the columns, so that no word is cut; cells stay on a line in the first columns first. None where too wide.
+        """Of the columns, so that no word is cut; cells stay on a line from the second column on, names last.
 
-        A heading may fold in any case.
+        None where that's too wide. A heading may fold in any case.
         """
         columns = list(zip(self.columns, *map(_folding, self.rows), strict=True))
         widths = [max(cell_len(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
         room = most - sum(widths) - (len(widths) - 1) * GAP
         if room < 0:
             return []
-        for index, (_, *cells) in enumerate(columns):
+        for index, (_, *cells) in [*[*enumerate(columns)][1:], (0, columns[0])]:
             more = max((cell_len(line) for cell in cells for line in cell.splitlines()), default=0) - widths[index]
             if 0 < more <= room:
                 widths[index] += more
@@ -95,6 +96,19 @@ def latex(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
             "",
         ]
     )
+
+
+def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
+    """The table in HTML, its caption below, in the colours of the page that shows it."""
+    sides = ["left", *["right"] * (len(columns) - 1)]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        styled = zip(sides, cells, strict=True)
+        inner = "".join(f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for side, cell in styled)
+        return f"<tr>{inner}</tr>"
+
+    body = "".join(line("td", row) for row in rows)
+    return f"<table><thead>{line('th', columns)}</thead><tbody>{body}</tbody></table><p><em>{escape(caption)}</em></p>"
 
 
 def escaped(text: str) -> str:

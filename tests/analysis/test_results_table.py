@@ -46,16 +46,17 @@ def test_epochs_are_a_median_in_which_never_comes_last() -> None:
     assert cell(4, 6, 5) == "5"
     assert cell(4, 5) == "4.5"
     assert cell(4, math.nan, 6) == "6 (2 of 3)"
-    assert cell(4, math.nan, math.nan) == "not reached (1 of 3)"
-    assert cell(math.nan, math.nan) == "not reached"
+    assert cell(4, math.nan, math.nan) == "never (1 of 3)"
+    assert cell(math.nan, math.nan) == "never"
 
 
 def test_the_table_fits_80_columns_with_a_line_for_what_a_line_can_hold() -> None:
     output = shown(sweep_of(ERRORS), 80)
     assert max(map(len, output.splitlines())) <= 80
     (line,) = [line for line in output.splitlines() if "33.20" in line]
-    assert line.split() == ["plain", "1202", "3", "33.20", "±", "21.60", "33.20", "±", "21.60", "3", "1.05", "1.50",
+    assert line.split() == ["plain", "1202", "33.20", "±", "21.60", "33.20", "±", "21.60", "3", "1.05", "1.50",
                             "undecided"]  # fmt: skip
+    assert "Seeds: 3." in " ".join(output.split())
 
 
 @pytest.mark.parametrize("width", [*range(1, 40), 40, 60, 79, 80, 200])

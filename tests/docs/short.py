@@ -15,6 +15,7 @@ SMALL = {
     "width": "8",
     "seeds": "0 1",
     "epochs": "2",
+    "warmup-epochs": "1",
     "train-images": "200",
     "test-images": "100",
     "trials": "2",

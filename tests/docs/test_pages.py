@@ -14,6 +14,7 @@ SOURCES = [
     for room in ("src", "experiments", "studies")
     for path in (ROOT / room).rglob("*.py")
 ]
+INDENTS = ("", " " * 4, " " * 8)  # of a definition, and of what stands in a class or a method
 each_page = pytest.mark.parametrize("page", PAGES, ids=[page.path.name for page in PAGES])
 
 
@@ -51,12 +52,8 @@ def test_code_shown_from_the_source_stands_there(page: Page) -> None:
         return  # it shows what a reader can run
     for block in page.python:
         lines = dedent(block).strip()
-        assert any(lines in dedented for source in SOURCES for dedented in (source, flush_left(source))), lines
-
-
-def flush_left(source: str) -> str:
-    """The source with the bodies of its classes at the margin."""
-    return re.sub(r"^    ", "", source, flags=re.MULTILINE)
+        flush = (re.sub(f"^{indent}", "", source, flags=re.MULTILINE) for source in SOURCES for indent in INDENTS)
+        assert any(lines in source for source in flush), lines
 
 
 @each_page

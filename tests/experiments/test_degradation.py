@@ -116,7 +116,7 @@ def test_the_same_command_again_trains_nothing(swept: tuple[Path, str], here: He
     before = run_count(folder)
     code, again = here("--depths", "14", "8", *TINY)
     assert code == 0
-    without_progress = [line for line in output.splitlines() if not line.startswith(("[", "Watch: "))]
+    without_progress = [line for line in output.splitlines() if not line.startswith(("[", "Watch:"))]
     assert again.splitlines()[:-1] == without_progress[:-1]  # all but the way to browse
     assert run_count(folder) == before
 

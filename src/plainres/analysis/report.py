@@ -42,9 +42,9 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
         client.set_tag(results.parent_run_id, REPORT_TAG, verdict.outcome)
 
 
-def report_location(results: SweepResults) -> str:
-    """Where the report's page lies, as a path or URI."""
-    return f"{artifact_location(results.tracking_uri, results.parent_run_id)}/{PAGE_FILE}"
+def report_location(results: SweepResults, file: str = PAGE_FILE) -> str:
+    """Where the report's page lies, or another file of it, as a path or URI."""
+    return f"{artifact_location(results.tracking_uri, results.parent_run_id)}/{file}"
 
 
 def write_report(results: SweepResults, verdict: Verdict, folder: Path) -> None:

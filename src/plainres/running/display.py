@@ -35,6 +35,10 @@ def make_display(console: Console, configs: list[RunConfig]) -> Display:
 
     Lines where it is no terminal, or one whose output a machine reads (CI) or nothing but text is wanted (NO_COLOR).
     """
+    if console.is_jupyter:
+        from plainres.running.notebook_display import NotebookDisplay
+
+        return NotebookDisplay(configs)
     if console.is_terminal and not console.no_color and not os.environ.get("CI"):
         return LiveDisplay(console, configs)
     return PlainDisplay(console, configs)

@@ -19,6 +19,7 @@ from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.parents import add_members, open_parent
 from plainres.tracking.runs import (
     Experiment,
+    began_on_other_images,
     end_if_open,
     finished_run,
     open_runs,
@@ -58,6 +59,9 @@ def run_sweep(
         )
         finished = {config: finished_run(experiment, config, parent.generation) for config in sweep.configs}
     todo = [config for config, run_id in finished.items() if run_id is None]
+    with reaching_store():
+        if todo and began_on_other_images(experiment, todo[0]):
+            console.print(f"The images in {todo[0].data_dir} have changed: runs on those of before don't count.")
     unnoted = [(config, run_id) for config, run_id in finished.items() if run_id is not None]
     for config, run_id in unnoted:
         with folders[config].held(wait=False) as held:

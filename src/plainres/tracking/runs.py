@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
@@ -98,6 +98,19 @@ def finished_run(experiment: Experiment, config: RunConfig, generation: str = ""
         max_results=1,
     )
     return found[0].info.run_id if found else None
+
+
+def began_on_other_images(experiment: Experiment, config: RunConfig) -> bool:
+    """Whether there are runs of this configuration, finished or not, on images that have changed since."""
+    if not config.data_content:
+        return False
+    runs = experiment.client.search_runs(
+        [experiment.experiment_id],
+        f"tags.dataset = '{config.dataset}' AND tags.variant = '{config.variant}' AND tags.depth = '{config.depth}' "
+        f"AND tags.seed = '{config.seed}' AND tags.{CONFIG_HASH_TAG} != '{config.config_hash}'",
+    )
+    before = [RunConfig.from_params(run.data.params) for run in runs if "data_content" in run.data.params]
+    return any(replace(other, data_content=config.data_content).config_hash == config.config_hash for other in before)
 
 
 def create_run(

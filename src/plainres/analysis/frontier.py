@@ -1,0 +1,73 @@
+"""The frontier: the deepest network that each arm still trains."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from plainres import table
+from plainres.analysis.figures import draw_frontier
+from plainres.analysis.results_table import percent
+from plainres.analysis.trainability import TARGET_ERROR
+from plainres.figure_style import save_figure
+
+COLUMNS = ("arm", "deepest trained", "training error", "first that fails", "training error ")
+NONE = "–"
+FIGURE = "frontier.png"
+
+
+def trained_arms(runs: pd.DataFrame, depth: int) -> tuple[str, ...]:
+    """The arms whose training error at a depth, the mean over seeds, ends at 10 % or less."""
+    errors = runs[runs["depth"] == depth].groupby("arm", sort=False)["train_error"].mean()
+    return tuple(errors.index[errors <= TARGET_ERROR])
+
+
+def frontier_table(runs: pd.DataFrame, arms: Sequence[str]) -> table.TerminalTable:
+    """A row for each arm.
+
+    Args:
+        runs: those of the climb, columns as in `plainres.analysis.results.SweepResults.runs`.
+        arms: in the order of the rows.
+    """
+    rows = []
+    for arm in arms:
+        deepest, failed = _edge(runs, arm)
+        errors = runs[runs["arm"] == arm].groupby("depth")["train_error"]
+        cells = [
+            (str(depth), percent(errors.get_group(depth))) if depth else (NONE, NONE) for depth in (deepest, failed)
+        ]
+        rows.append((arm, *cells[0], *cells[1]))
+    words = f"Trained: the training error ends at {TARGET_ERROR * 100:g} % or less, the mean over seeds. Errors in %."
+    return table.terminal(COLUMNS, rows, words)
+
+
+def frontier_sentence(runs: pd.DataFrame, arms: Sequence[str]) -> str:
+    """How deep each arm reaches, the deepest first."""
+    edges = {arm: _edge(runs, arm) for arm in arms}
+    reached = [
+        f"{arm} none of the depths tried"
+        if deepest == 0
+        else f"{arm} {deepest}" + ("" if failed else ", the deepest tried")
+        for arm, (deepest, failed) in sorted(edges.items(), key=lambda item: -item[1][0])
+    ]
+    return (
+        f"The deepest network that ends at a training error of {TARGET_ERROR * 100:g} % or less: {'; '.join(reached)}."
+    )
+
+
+def write_frontier(runs: pd.DataFrame, arms: Sequence[str], folder: Path) -> None:
+    """Write `frontier.png` and `.pdf`, and `frontier.csv` with a row for each run."""
+    runs.to_csv(folder / "frontier.csv", index=False)
+    figure = draw_frontier(runs, arms, TARGET_ERROR)
+    for suffix in (".png", ".pdf"):
+        save_figure(figure, folder / f"frontier{suffix}")
+
+
+def _edge(runs: pd.DataFrame, arm: str) -> tuple[int, int]:
+    """The deepest depth before the first that an arm fails, and that first one; 0 where there is none."""
+    deepest = 0
+    for depth in sorted(runs.loc[runs["arm"] == arm, "depth"]):
+        if arm not in trained_arms(runs, depth):
+            return deepest, int(depth)
+        deepest = int(depth)
+    return deepest, 0
