@@ -1,6 +1,6 @@
 """Plain and residual networks of equal depth, trained alike and compared with evidence (He et al. 2015)."""
 
-# Written by tests/python/write_stub.py from what is declared of each setting; a test holds it.
+# Written by tests.python.write_stub from what is declared of each setting; a test holds it.
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ __version__: str
 def compare(
     depths: int | Sequence[int] = (18, 34, 50),
     arms: str | Sequence[str] = ("plain", "residual"),
-    seeds: int | Sequence[int] = (0, 1, 2),
+    seeds: int | Sequence[int] = (0, 1, 2, 3, 4),
     *,
     tuned: StudyResults | Studies | bool | None = None,
     margin: float = 1.0,
