@@ -71,6 +71,8 @@ def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
         if len(depths) > MOST_TICKS:
             axes.tick_params(axis="x", rotation=45)
         axes.margins(x=0.08)
+        if len(depths) == 1:  # or else arms beside each other would fill the axis
+            axes.set_xlim(depths[0] / 2, depths[0] * 2)
         axes.set(xlabel="depth (weighted layers)", ylabel="final training error (%)")
         _from_zero(axes, data["error"])
         _legend(figure, handles)
@@ -100,6 +102,8 @@ def draw_curves(curves: pd.DataFrame, arms: Sequence[str], columns: int = MOST_C
                     errors = _percent(1 - runs[metric]).groupby(runs["epoch"])
                     axes.plot(errors.mean(), color=colours[depth], linestyle=dashes, linewidth=width)
                     _band(axes, errors.min(), errors.max(), colours[depth])
+            if not any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
+                axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", color=".3")
         _labels(figure, "epoch", "error (%)")
         both = pd.concat([_percent(1 - curves[metric]) for metric in splits])
         _from_zero(panels[0], both)
