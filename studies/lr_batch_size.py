@@ -1,140 +1,129 @@
-"""Which learning rate and batch size suits each network? `python -m studies.lr_batch_size --help`."""
+"""Which learning rate, batch size and weight decay suit each network? `python -m studies.lr_batch_size --help`."""
 
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
-from plainres.config import identified
-from plainres.data.catalogue import facts_of
-from plainres.errors import BadInput
-from plainres.running.jobs import check_jobs, default_jobs
+from plainres.errors import StudiesFail
 from plainres.settings import Settings
+from plainres.studying import StudyRequest, StudyResults, carry_out_studies
 from plainres.tracking.shown import without_credentials
-from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
-from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
-from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PROGRAM = "uv run python -m studies.lr_batch_size"
 
 
 @dataclass(frozen=True)
 class Flags:
-    """Tune learning rate and batch size of plain and residual networks, each in a study of its own, all alike.
+    """Tune learning rate and batch size of plain and residual networks, each in studies of its own, all alike.
 
-    Every trial trains for the same number of epochs, so it sees the same number of images whatever its batch size.
-    The recipe's learning rate and batch size (or --lr and --batch-size) are the first trial. Started again, studies go
+    The recipe's values (or those of --lr and --batch-size) are the first trial. Started again, studies go
     on where they stopped; started several times at once, in terminals or on machines that share a storage, the work
     is shared. Exit code: 0 finished, 1 a trial failed, 2 bad input, 130 interrupted.
     """
 
-    depths: tuple[int, ...] = (18, 34, 50)
+    depths: tuple[int, ...] = StudyRequest.depths
     """Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage)."""
-    arms: tuple[str, ...] = ("plain", "residual")
+    arms: tuple[str, ...] = StudyRequest.arms
     """What is tuned: plain (no shortcut), residual, and either with settings of its own, as residual:shortcut=C."""
-    trials: int = 20
+    trials: int = StudyRequest.trials
     """Of each study in total, those of earlier starts and of other machines included."""
-    lr_range: tuple[float, float] = (1e-3, 1.0)
+    studies: int = StudyRequest.studies
+    """Of each network, with draws and seeds of their own: how far they lead apart is how much luck there is."""
+    confirm: Annotated[int | None, with_default("none", "INT")] = StudyRequest.confirm
+    """Train so many of each study's best trials again, on three fresh seeds; the best mean wins."""
+    search: tuple[str, ...] = StudyRequest.search
+    """What is searched: any of lr, batch_size and weight_decay."""
+    lr_range: tuple[float, float] = StudyRequest.lr_range
     """Lowest and highest learning rate, searched log-uniformly."""
-    batch_sizes: tuple[int, ...] = (16, 32, 64, 128, 256)
+    batch_sizes: tuple[int, ...] = StudyRequest.batch_sizes
     """Batch sizes that are tried."""
-    objective: str = "train_loss"
+    weight_decay_range: tuple[float, float] = StudyRequest.weight_decay_range
+    """Lowest and highest weight decay, searched log-uniformly."""
+    budget: str = StudyRequest.budget
+    """What trials of all batch sizes have in common: epochs, so that they see the same number of images, or steps."""
+    objective: str = StudyRequest.objective
     """Minimised: train_loss, train_error, validation_loss or validation_error. The test split never counts."""
-    pruner: str = "median"
-    """Stops trials that do badly early on: median, hyperband or none."""
-    pruner_warmup: Annotated[int | None, with_default("a third of the epochs", "INT")] = None
+    pruner: str = StudyRequest.pruner
+    """Stops trials that do badly early on: median, hyperband, or none to train all of them to the end."""
+    pruner_warmup: Annotated[int | None, with_default("a third of the epochs", "INT")] = StudyRequest.pruner_warmup
     """Epochs that every trial trains before it can be pruned."""
-    sampler_seed: int = 0
-    """Of the draws (TPE); the same for every study."""
-    seed: int = 0
-    """Of initial weights and order of the images; the same for every trial."""
-    storage: str = DEFAULT_STORAGE
+    sampler: str = StudyRequest.sampler
+    """Draws the trials: tpe, which goes by those before, random, or qmc (quasi-random, a scrambled Sobol sequence)."""
+    sampler_seed: int = StudyRequest.sampler_seed
+    """Of the draws; the same for every network."""
+    seed: int = StudyRequest.seed
+    """Of initial weights and order of the images in every trial of a first study; later ones have their own."""
+    storage: str = StudyRequest.storage
     """Database of the studies: sqlite:///FILE, postgresql://USER@HOST/DATABASE or another SQLAlchemy URL."""
-    study_name: str = DEFAULT_PREFIX
+    study_name: str = StudyRequest.study_name
     """What the studies' names begin with; data set and network follow."""
-    jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = None
+    jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = StudyRequest.jobs
     """Trials trained side by side by this command."""
-    experiment_name: str = "lr_batch_size"
+    experiment_name: str = StudyRequest.experiment_name
     """MLflow experiment that the runs belong to."""
     checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
     run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
 
 def main(flags: Flags) -> int:
-    """Check what can be checked in an instant, then tune."""
-    search = Search(
+    """Tune, then print what the studies came to."""
+    from plainres.terminal import console
+
+    request = StudyRequest(
+        depths=flags.depths,
+        arms=flags.arms,
+        trials=flags.trials,
+        studies=flags.studies,
+        confirm=flags.confirm,
+        search=flags.search,
         lr_range=flags.lr_range,
         batch_sizes=flags.batch_sizes,
+        weight_decay_range=flags.weight_decay_range,
+        budget=flags.budget,
         objective=flags.objective,
         pruner=flags.pruner,
         pruner_warmup=flags.pruner_warmup,
+        sampler=flags.sampler,
         sampler_seed=flags.sampler_seed,
+        seed=flags.seed,
+        storage=flags.storage,
+        study_name=flags.study_name,
+        settings=flags.run.values,
+        jobs=flags.jobs,
+        experiment_name=flags.experiment_name,
+        checkpoint_every=flags.checkpoints.checkpoint_every,
+        checkpoint_dir=flags.checkpoints.checkpoint_dir,
     )
-
-    def plan(settings: dict[str, Any]) -> tuple[StudyPlan, ...]:
-        return plan_studies(
-            flags.arms, flags.depths, flags.seed, prefix=flags.study_name, search=search, settings=settings
-        )
-
-    plan(flags.run.values)
-    if flags.trials < 1:
-        raise BadInput(f"trials {flags.trials} is below 1")
-    check_jobs(flags.jobs)
-    check_experiment_name(flags.experiment_name)
-    uri = tracking_uri()
-    check_store(uri)
-    check_storage(flags.storage)
-    return tune(plan(identified(flags.run)), flags, uri, flags.checkpoints.root(uri))
-
-
-def tune(plans: tuple[StudyPlan, ...], flags: Flags, uri: str, checkpoints: Path) -> int:
-    """Run the studies, then print what they came to."""
-    from optuna.exceptions import StorageInternalError
-    from rich.console import Console
-
-    from plainres.running.job import Job
-    from plainres.running.local_launcher import LocalLauncher
-    from plainres.tracking.runs import open_experiment
-    from plainres.tracking.source import current_source
-    from plainres.tracking.store import browse_hint
-    from plainres.tuning.run_studies import run_studies
-    from plainres.tuning.study_display import study_table
-    from plainres.tuning.trial_workers import WorkersFail
-
-    console = Console()
-    if facts_of(flags.run.dataset).needs_files:
-        from plainres.data import dataset_of
-
-        largest = max(flags.batch_sizes)
-        dataset_of(plans[0].trial_config(plans[0].config.lr, largest))  # before anything is written
-    if plans[0].first_trial is None:
-        lr, batch_size = plans[0].config.lr, plans[0].config.batch_size
-        words = f"The recipe's learning rate {lr:g} with batch size {batch_size} is outside the space: no trial has it."
-        console.print(words, highlight=False, soft_wrap=True)
-    check_studies(plans, flags.storage)
-    experiment = open_experiment(uri, flags.experiment_name)
-    job = Job(experiment, None, "", current_source(), checkpoints, flags.checkpoints.checkpoint_every)
-    jobs = flags.jobs or default_jobs(plans[0].config.device, plans[0].config.threads)
+    screen = console()
     try:
-        states = run_studies(plans, flags.trials, flags.storage, job, LocalLauncher(jobs), console)
-    except WorkersFail as error:
+        results = carry_out_studies(request, screen)
+    except StudiesFail as error:
         print(f"failed: {error}", file=sys.stderr)
         return RUN_FAILED
-    except StorageInternalError:
-        lost = f"storage {without_credentials(flags.storage)} was lost; the same command goes on when it is back"
-        print(f"failed: {lost}", file=sys.stderr)
-        return RUN_FAILED
-    console.print(study_table(states))
-    failures = [f"{state.plan.network}: {reason}" for state in states for reason in state.failures]
-    for line in failures:
-        console.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"\nStudies: {without_credentials(flags.storage)}", highlight=False, soft_wrap=True)
-    console.print(f"Browse: {browse_hint(uri, experiment.experiment_id)}", highlight=False, soft_wrap=True)
-    return RUN_FAILED if failures else FINISHED
+    return report(results, screen)
+
+
+def report(results: StudyResults, screen: "Console") -> int:
+    """Print the table of the studies, what to know of them, what failed, and where to look further."""
+    from plainres.tracking.store import browse_hint
+    from plainres.tuning.study_table import remarks, study_table
+
+    screen.print(study_table(results.states))
+    for line in remarks(results.states):
+        screen.print(line, soft_wrap=True)
+    for line in results.failures:
+        screen.print(f"failed: {line}", soft_wrap=True)
+    screen.print(f"\nStudies: {without_credentials(results.storage)}", soft_wrap=True)
+    browse = browse_hint(results.tracking_uri, results.experiment_id)
+    screen.print(f"Browse: {browse}", soft_wrap=True)
+    return RUN_FAILED if results.failures else FINISHED
 
 
 if __name__ == "__main__":

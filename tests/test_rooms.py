@@ -9,8 +9,9 @@ LIBRARY = Path(__file__).parents[1] / "src" / "plainres"
 # From the ground up. What stands in one set doesn't import each other.
 FLOORS = [
     {"errors", "names", "interrupts", "machine_folders"},
-    {"durable", "declaration", "table", "figure_style", "terminal"},
+    {"durable", "declaration", "table", "figure_style", "terminal", "notebook_bars"},
     {"settings"},
+    {"setting_keywords"},
     {"hardware", "recipes"},
     {"networks", "data"},
     {"probes", "models"},
@@ -18,9 +19,12 @@ FLOORS = [
     {"running"},
     {"sweeps"},
     {"analysis", "tuning", "throughput"},
-    {"comparing"},
+    {"comparing", "studying"},
+    {"interactive"},
     {"command_line"},
-    {"checkpoint_flags"},
+    {"checkpoint_flags", "commands"},
+    {"__main__"},
+    {"sweep_flags"},
 ]
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 

@@ -1,16 +1,28 @@
-"""The exceptions whose messages are meant for the person at the command line."""
+"""The exceptions whose messages are meant for the person who asked."""
 
 
-class BadInput(ValueError):
+class OneLine(Exception):
+    """Its message is one line, and a notebook shows that alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class BadInput(OneLine, ValueError):
     """A request that cannot be carried out; its message is one line that says why and what would do instead."""
 
 
-class StoreAway(Exception):
+class StoreAway(OneLine):
     """The tracking store doesn't answer now and may later; its message is one line."""
 
 
-class StoreRefuses(Exception):
+class StoreRefuses(OneLine):
     """The tracking store refuses what it's asked, and would again; its message is one line."""
+
+
+class StudiesFail(OneLine):
+    """Studies can't go on: their storage was lost, or workers die whatever they are given; its message is one line."""
 
 
 class Terminated(KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -52,7 +53,16 @@ def plain_style() -> Iterator[None]:
         yield
 
 
-def save_figure(figure: Figure, file: Path | IO[str], form: str | None = None) -> None:
+class ShownFigure(Figure):
+    """A figure that a notebook shows without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        file = BytesIO()
+        save_figure(self, file, "png")
+        return file.getvalue()
+
+
+def save_figure(figure: Figure, file: Path | IO[str] | IO[bytes], form: str | None = None) -> None:
     """Save a figure in the format named, or of the path's suffix."""
     form = form or cast(Path, file).suffix.removeprefix(".")
     with plain_style():

@@ -18,6 +18,10 @@ FINAL_TEST_LOSS = "final/test_loss"
 FINAL_SECONDS = "final/seconds"
 FINAL_EPOCHS_TO_10 = "final/epochs_to_10"  # the first epoch of at most 10 % training error; absent if there is none
 
+# Of a sweep's parent run: means over seeds, with the depth as step.
+TRAIN_ERROR_BY_DEPTH = "train_error_by_depth/"
+TEST_ERROR_BY_DEPTH = "test_error_by_depth/"
+
 # Of probes that are asked for.
 COHERENCE = "gradient_coherence/"
 GROWTH = "growth_rate/gradient_norm"
@@ -27,6 +31,12 @@ LESION = "lesion/"
 SHARPNESS = "sharpness/top_eigenvalue"
 LANDSCAPE = "landscape/"
 
+# Of experiments that look into trained networks.
+UPDATE = "update_size/initial"  # learning rate times the norm of all gradients, before the first step
+CONSTRUCTED = (
+    "constructed_from_"  # and a depth and a slash: trained on from a shallower network, with the run from scratch
+)
+
 # Tags of a run.
 CONFIG_HASH_TAG = "config_hash"
 ATTEMPT_TAG = "attempt"  # its journal's, by which it is found if its id was never noted
@@ -35,6 +45,8 @@ DIVERGED_TAG = "diverged"  # the epoch in which its loss was no longer finite
 COMMIT_TAG = "commit"
 PRUNED_TAG = "pruned_epoch"  # of a run that was stopped early: its last epoch
 TRIAL_TAG = "trial"
+NETWORK_TAG = "network"  # the arm at its depth, as `plain-34`
+SETTINGS_TAG = "settings_hash"  # of what all runs of its sweep share; the sweep's parent run has it too
 
 # Tags of a sweep's or a study's parent run.
 SWEEP_HASH_TAG = "sweep_hash"
@@ -44,7 +56,12 @@ MEMBER_TAG = "run."  # `run.plain-34-seed0` holds that run's id
 STUDY_TAG = "study"
 STUDY_KEY_TAG = "study_key"
 
+# Tags of an experiment.
+KIND_TAG = "mlflow.experimentKind"
+VIEW_TAG = "mlflow.sharedViewState."  # before the view's name
+
 # Artifacts.
 MODEL_FILE = "model.pt"
+EXPORTED_FILE = "model.pt2"
 DIFF_FILE = "uncommitted.diff"
 TRACEBACK_FILE = "traceback.txt"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from rich import box
 from rich.cells import cell_len
@@ -95,6 +96,19 @@ def latex(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
             "",
         ]
     )
+
+
+def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
+    """The table in HTML, its caption below, in the colours of the page that shows it."""
+    sides = ["left", *["right"] * (len(columns) - 1)]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        styled = zip(sides, cells, strict=True)
+        inner = "".join(f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for side, cell in styled)
+        return f"<tr>{inner}</tr>"
+
+    body = "".join(line("td", row) for row in rows)
+    return f"<table><thead>{line('th', columns)}</thead><tbody>{body}</tbody></table><p><em>{escape(caption)}</em></p>"
 
 
 def escaped(text: str) -> str:

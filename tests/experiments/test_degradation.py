@@ -116,7 +116,7 @@ def test_the_same_command_again_trains_nothing(swept: tuple[Path, str], here: He
     before = run_count(folder)
     code, again = here("--depths", "14", "8", *TINY)
     assert code == 0
-    without_progress = [line for line in output.splitlines() if not line.startswith("[")]
+    without_progress = [line for line in output.splitlines() if not line.startswith(("[", "Watch:"))]
     assert again.splitlines()[:-1] == without_progress[:-1]  # all but the way to browse
     assert run_count(folder) == before
 
@@ -151,6 +151,26 @@ def test_metrics_do_not_depend_on_jobs_and_fresh_trains_anew(swept: tuple[Path, 
     assert here("--depths", "8", "--arms", "residual", *TINY[:-1], "1", "--fresh")[0] == 0
     assert run_count(folder) == before + 3
     assert metrics(folder) == together  # which now has the two new runs in place of the old ones
+
+
+def test_networks_of_superseded_sweeps_are_deleted_on_request(swept: tuple[Path, str], here: Here) -> None:
+    folder, output = swept
+    alone = ["--depths", "14", "--arms", "residual", *TINY, "--experiment-name", "superseded"]
+    (old, new) = (parent_id(here(*alone, *more)[1]) for more in ([], ["--fresh"]))
+    client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    networks = {
+        parent: [folder.glob(f"mlruns/*/{run_id}/artifacts/model.pt") for run_id in members_of(tags).values()]
+        for parent in (old, new, parent_id(output))
+        for tags in [client.get_run(parent).data.tags]
+    }
+    code, told = here("--prune-artifacts", "--experiment-name", "superseded")
+    assert code == 0
+    assert told.startswith("2 networks of superseded sweeps deleted: 0.")
+    assert {parent: [len(list(paths)) for paths in of] for parent, of in networks.items()} == {
+        old: [0, 0], new: [1, 1], parent_id(output): [1] * 8,
+    }  # fmt: skip
+    assert here("--prune-artifacts", "--experiment-name", "superseded")[1].startswith("0 networks")
+    assert here("--prune-artifacts", "--experiment-name", "none")[0] == 2
 
 
 def member_tag(client: MlflowClient, output: str) -> str:

@@ -56,5 +56,5 @@ def test_a_sweep_leaves_the_unfinished_runs_of_another_alone(commands: Commands,
     commands.wait(fresh)
     left = {path: path.read_bytes() for path in folder.glob("mlruns/checkpoints/*/journal")}
     assert left
-    assert commands.run(folder, "--variants", "plain", *sweep) == 0  # another sweep, which has what it needs
+    assert commands.run(folder, "--arms", "plain", *sweep) == 0  # another sweep, which has what it needs
     assert {path: path.read_bytes() for path in folder.glob("mlruns/checkpoints/*/journal")} == left

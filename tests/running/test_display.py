@@ -1,7 +1,7 @@
-import time
 from collections.abc import Callable
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from plainres.running.clock import clock_time
@@ -10,33 +10,97 @@ from plainres.running.events import Event, Failed, Finished, Notice, Progress, S
 from plainres.settings import RunConfig
 
 
+class Time:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def test_the_time_left_counts_the_epochs_that_are_trained_now(tiny: Callable[..., RunConfig]) -> None:
     resumed, diverged, failed, waiting = (tiny(seed=seed, epochs=10) for seed in range(4))
-    work = WorkLeft([resumed, diverged, failed, waiting])
-    work.clock.started = time.monotonic() - 60
+    now = Time()
+    work = WorkLeft([resumed, diverged, failed, waiting], now)
+    work.count(Started(resumed, 5))  # five epochs of before, and one now
+    now.seconds = 20
+    for event in (Progress(resumed, 6, 1.0, 0.5), Started(diverged, 0)):
+        work.count(event)
+    now.seconds = 40
     for event in (
-        Started(resumed, 5),  # five epochs of before, and one now
-        Progress(resumed, 6, 1.0, 0.5),
-        Started(diverged, 0),
         Progress(diverged, 1, 1.0, 0.5),
         Progress(diverged, 2, float("nan"), 0.1),
         Finished(diverged, "id", {}, diverged=2),
         Failed(failed, "no memory"),
     ):
         work.count(event)
-    # Three epochs took 60 s, and 4 + 10 are left.
-    assert work.remaining == "4:40 left"
+    # Three epochs took two workers 60 s, 20 s each; one has 4 left, the other is free for a run of 10.
+    assert work.remaining == "3:20 left"
 
 
 def test_deeper_networks_take_longer(tiny: Callable[..., RunConfig]) -> None:
     shallow, deep = tiny(depth=8, epochs=1), tiny(depth=20, epochs=1)
-    work = WorkLeft([shallow, deep])
+    now = Time()
+    work = WorkLeft([shallow, deep], now)
     assert work.remaining == ""
-    work.clock.started = time.monotonic() - 8
     work.count(Started(shallow, 0))
+    now.seconds = 8
     assert work.remaining == ""
     work.count(Progress(shallow, 1, 1.0, 0.5))
     assert work.remaining == "0:20 left"
+
+
+# Seconds of a run with nine epochs, by network, out of the table in docs/results.md.
+MEASURED = {"plain-18": 4.7, "plain-34": 10.2, "plain-50": 14.3, "residual-18": 5.1, "residual-34": 10.0,
+            "residual-50": 17.5}  # fmt: skip
+
+
+@pytest.mark.parametrize(("depths", "seeds", "jobs"), [((50, 34, 18), 3, 2), ((50,), 3, 2), ((34, 18), 5, 4)])
+def test_after_a_third_of_the_work_the_time_left_is_right_within_a_quarter(
+    tiny: Callable[..., RunConfig], depths: tuple[int, ...], seeds: int, jobs: int
+) -> None:
+    arms = ("plain", "residual") if len(depths) > 1 else ("plain",)
+    configs = [tiny(arm, depth, seed, epochs=9, width=64) for depth in depths for seed in range(seeds) for arm in arms]
+    happenings: list[tuple[float, Event]] = []
+    free_at = [0.0] * jobs
+    for config in configs:
+        start = min(free_at)
+        end = start + MEASURED[config.network]
+        happenings.append((start, Started(config, 0)))
+        happenings += [(start + (end - start) * epoch / 9, Progress(config, epoch, 1.0, 0.5)) for epoch in range(1, 10)]
+        happenings.append((end, Finished(config, "id", {"final/train_error": 0.0})))
+        free_at[free_at.index(start)] = end
+    now = Time()
+    work, checked = WorkLeft(configs, now), 0
+    whole = sum(config.epochs * config.depth for config in configs)
+    for when, event in sorted(happenings, key=lambda happening: happening[0]):
+        now.seconds = when
+        assert not isinstance(event, Notice)
+        work.count(event)
+        if work.clock.done >= whole / 3 and max(free_at) - when > 5:
+            checked += 1
+            assert work.seconds_left == pytest.approx(max(free_at) - when, rel=0.25)
+    assert checked > 5
+
+
+@pytest.fixture(autouse=True)
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CI", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("name", ["CI", "NO_COLOR"])
+def test_a_terminal_has_plain_lines_in_ci_and_without_colour(
+    tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    screen = StringIO()
+    config = tiny()
+    with make_display(Console(file=screen, force_terminal=True), [config]) as display:
+        display.show(Finished(config, "id", {"final/train_error": 0.25}))
+    assert screen.getvalue() == "[1/1] plain-8-seed0          training error 25.00%\n"
 
 
 def test_both_displays_tell_of_a_run_that_is_tried_again(tiny: Callable[..., RunConfig]) -> None:
@@ -58,6 +122,35 @@ def test_both_displays_tell_of_a_run_that_is_tried_again(tiny: Callable[..., Run
                 display.show(event)
         assert "plain-8-seed0: no memory; it is tried once more\n" in screen.getvalue()
         assert "plain-8-seed0          training error 25.00%" in screen.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
+def test_no_digit_is_cut_in_a_terminal_of_any_width(tiny: Callable[..., RunConfig], width: int) -> None:
+    configs = [tiny(seed=seed, epochs=164, arm="plain:init=dirac,init_share=0.2") for seed in range(30)]
+    screen = StringIO()
+    console = Console(file=screen, force_terminal=True, width=width, color_system=None)
+    display = LiveDisplay(console, configs)
+    for config in configs[:2]:
+        display.show(Started(config, 0))
+        display.show(Progress(config, 123, 12.3456, 0.9876))
+    console.print(display)
+    lines = screen.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    words = " ".join(lines).split()
+    assert {"0/30", "123/164", "12.3456", "98.76%", "left"} <= set(words)
+    assert "plain:init=dirac,init_share=0.2-8-seed1" in "".join(words)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_names_and_reasons_are_never_markup(tiny: Callable[..., RunConfig], terminal: bool) -> None:
+    config = tiny(arm="plain[bold]:smile:")
+    screen = StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=200, emoji=False)
+    with make_display(console, [config]) as display:
+        for event in (Started(config, 0), Progress(config, 1, 1.0, 0.5), Failed(config, "no [red]file[/] /a[1]")):
+            display.show(event)
+    assert "plain[bold]:smile:-8-seed0" in screen.getvalue()
+    assert "failed: no [red]file[/] /a[1]" in screen.getvalue()
 
 
 def test_a_time_reads_as_on_a_clock() -> None:

@@ -14,7 +14,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
-from plainres.figure_style import COLOURS, COLUMN, MARKERS, PAGE, depth_colours, plain_style
+from plainres.errors import BadInput
+from plainres.figure_style import COLOURS, COLUMN, MARKERS, PAGE, ShownFigure, depth_colours, plain_style
 from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
 
 MOST_COLUMNS = 3  # of panels
@@ -25,98 +26,55 @@ FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
 WIDE = 20  # between the largest and the smallest dose, from which on an axis of doses is logarithmic
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
+CURVES_AXES = "epoch", "error (%)"
+GRADIENTS_AXES = "layer position (0 input, 1 classifier)", "gradient norm (L2)"
 CHARACTER, HANDLE, LINE = 0.07, 0.65, 0.18  # inches of a legend's entry
 
 
-def draw_degradation(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
+def draw_degradation(runs: pd.DataFrame, arms: Sequence[str], axes: Sequence[Axes] | None = None) -> Figure:
     """Final training error against depth: every seed a point, a line through the means, a cross on diverged runs.
 
     Args:
         runs: the `runs` of a `plainres.analysis.results.SweepResults`.
         arms: in the order of the legend.
+        axes: the caller's, one, to be drawn on in their style.
     """
-    data = runs.assign(error=_percent(runs["train_error"])).dropna(subset="error")
-    depths = sorted(data["depth"].unique())
+    if axes is not None:
+        _check_panels(axes, 1)
+        axes[0].legend(handles=_degradation(axes[0], runs, arms))
+        return _figure_of(axes)
     with plain_style():
-        figure = Figure(figsize=(COLUMN, 2.7), layout="constrained")
-        axes = figure.subplots()
-        handles = []
-        beside = DODGE * np.diff(np.log(depths)).min(initial=np.log(2))  # points of two arms must not hide each other
-        for index, arm in enumerate(arms):
-            chosen = data[data["arm"] == arm]
-            style: dict[str, Any] = _arm_style(index)
-            means = chosen.groupby("depth")["error"].mean()
-            axes.plot(means.index, means, color=style["color"], linewidth=1.4)
-            axes.plot(
-                _beside(chosen["depth"], index, len(arms), beside), chosen["error"], **style,
-                linestyle="none", markersize=5, alpha=0.75, markeredgecolor="white", markeredgewidth=0.5,
-            )  # fmt: skip
-            handles.append(Line2D([], [], **style, linewidth=1.4, markersize=6, label=arm))
-        diverged = data[data["diverged"].astype(bool)]
-        if len(diverged):
-            cross: dict[str, Any] = {
-                "color": "black",
-                "marker": "x",
-                "linestyle": "none",
-                "markersize": 8,
-                "label": "diverged",
-            }
-            places = diverged["arm"].map(list(arms).index)
-            axes.plot(_beside(diverged["depth"], places, len(arms), beside), diverged["error"], **cross)
-            handles.append(Line2D([], [], **cross))
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(depths))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(lambda depth, _: f"{depth:g}")
-        if len(depths) > MOST_TICKS:
-            axes.tick_params(axis="x", rotation=45)
-        axes.margins(x=0.08)
-        if len(depths) == 1:  # or else arms beside each other would fill the axis
-            axes.set_xlim(depths[0] / 2, depths[0] * 2)
-        axes.set(xlabel="depth (weighted layers)", ylabel="final training error (%)")
-        _from_zero(axes, data["error"])
-        _legend(figure, handles)
+        figure = ShownFigure(figsize=(COLUMN, 2.7), layout="constrained")
+        _legend(figure, _degradation(figure.subplots(), runs, arms))
     return figure
 
 
-def draw_curves(curves: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS) -> Figure:
+def draw_curves(
+    curves: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS, axes: Sequence[Axes] | None = None
+) -> Figure:
     """Training error (dashed) and validation error (bold) by epoch, a panel for each arm (the paper's figure 6).
 
     Args:
         curves: as from `plainres.analysis.results.load_curves`.
         arms: in the order of the panels.
         columns: of panels, at most.
+        axes: the caller's, one for each arm, to be drawn on in their style.
     """
-    splits: dict[str, tuple[str, Any, float]] = {
-        TRAIN_ACCURACY: ("training", (0, (3, 1.5)), 1.2),
-        VALIDATION_ACCURACY: ("validation", "-", 2.0),
-    }
-    colours = depth_colours(curves["depth"])
+    if axes is not None:
+        _check_panels(axes, len(arms))
+        axes[0].legend(handles=_curves(axes, curves, arms))
+        return _labelled(axes, *CURVES_AXES)
     with plain_style():
         figure, panels = _panels(len(arms), columns, rows_each=1)
-        for arm, axes in zip(arms, panels, strict=True):
-            _title(axes, arm)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            for depth, runs in curves[curves["arm"] == arm].groupby("depth"):
-                for metric, (_, dashes, width) in splits.items():
-                    errors = _percent(1 - runs[metric]).groupby(runs["epoch"])
-                    axes.plot(errors.mean(), color=colours[depth], linestyle=dashes, linewidth=width)
-                    _band(axes, errors.min(), errors.max(), colours[depth])
-            if not any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
-                axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", color=".3")
-        _labels(figure, "epoch", "error (%)")
-        both = pd.concat([_percent(1 - curves[metric]) for metric in splits])
-        _from_zero(panels[0], both)
-        handles = [
-            *_depth_handles(colours),
-            *(Line2D([], [], color=".3", linestyle=dashes, linewidth=width, label=name)
-              for name, dashes, width in splits.values()),
-        ]  # fmt: skip
+        handles = _curves(panels, curves, arms)
+        _labels(figure, *CURVES_AXES)
         _legend(figure, handles)
     return figure
 
 
-def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS) -> Figure:
+def draw_gradients(
+    gradients: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS, axes: Sequence[Axes] | None = None
+) -> Figure:
     """Gradient norm of each main-path layer by its position: at initialisation above, in the last epoch below.
 
     The line is the geometric mean over seeds. Norms that aren't finite are marked at the upper edge, those of zero at
@@ -126,38 +84,136 @@ def draw_gradients(gradients: pd.DataFrame, arms: Sequence[str], columns: int = 
         gradients: the `gradients` of a `plainres.analysis.results.SweepResults`.
         arms: in the order of the panels.
         columns: of panels, at most.
+        axes: the caller's, for each arm one at initialisation, then for each one at the end.
     """
+    if axes is not None:
+        _check_panels(axes, len(TIMES) * len(arms))
+        axes[0].legend(handles=_gradients(axes, gradients, [(arm, when) for when in TIMES for arm in arms]))
+        return _labelled(axes, *GRADIENTS_AXES)
+    places = [(arm, when) for group in _groups(arms, columns) for when in TIMES for arm in group]
+    with plain_style():
+        figure, panels = _panels(len(arms), columns, rows_each=len(TIMES))
+        handles = _gradients(panels, gradients, places)
+        _labels(figure, *GRADIENTS_AXES)
+        _legend(figure, handles)
+    return figure
+
+
+def _degradation(axes: Axes, runs: pd.DataFrame, arms: Sequence[str]) -> list[Line2D]:
+    """Draw it; the entries of its legend."""
+    data = runs.assign(error=_percent(runs["train_error"])).dropna(subset="error")
+    depths = sorted(data["depth"].unique())
+    handles = []
+    beside = DODGE * np.diff(np.log(depths)).min(initial=np.log(2))  # points of two arms must not hide each other
+    for index, arm in enumerate(arms):
+        chosen = data[data["arm"] == arm]
+        style: dict[str, Any] = _arm_style(index)
+        means = chosen.groupby("depth")["error"].mean()
+        axes.plot(means.index, means, color=style["color"], linewidth=1.4)
+        axes.plot(
+            _beside(chosen["depth"], index, len(arms), beside), chosen["error"], **style,
+            linestyle="none", markersize=5, alpha=0.75, markeredgecolor="white", markeredgewidth=0.5,
+        )  # fmt: skip
+        handles.append(Line2D([], [], **style, linewidth=1.4, markersize=6, label=arm))
+    diverged = data[data["diverged"].astype(bool)]
+    if len(diverged):
+        cross: dict[str, Any] = {
+            "color": "black",
+            "marker": "x",
+            "linestyle": "none",
+            "markersize": 8,
+            "label": "diverged",
+        }
+        places = diverged["arm"].map(list(arms).index)
+        axes.plot(_beside(diverged["depth"], places, len(arms), beside), diverged["error"], **cross)
+        handles.append(Line2D([], [], **cross))
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(depths))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda depth, _: f"{depth:g}")
+    if len(depths) > MOST_TICKS:
+        axes.tick_params(axis="x", rotation=45)
+    axes.margins(x=0.08)
+    if len(depths) == 1:  # or else arms beside each other would fill the axis
+        axes.set_xlim(depths[0] / 2, depths[0] * 2)
+    axes.set(xlabel="depth (weighted layers)", ylabel="final training error (%)")
+    _from_zero(axes, data["error"])
+    return handles
+
+
+def _curves(panels: Sequence[Axes], curves: pd.DataFrame, arms: Sequence[str]) -> list[Line2D]:
+    """Draw them; the entries of their legend."""
+    splits: dict[str, tuple[str, Any, float]] = {
+        TRAIN_ACCURACY: ("training", (0, (3, 1.5)), 1.2),
+        VALIDATION_ACCURACY: ("validation", "-", 2.0),
+    }
+    colours = depth_colours(curves["depth"])
+    for arm, axes in zip(arms, panels, strict=True):
+        _title(axes, arm)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for depth, runs in curves[curves["arm"] == arm].groupby("depth"):
+            for metric, (_, dashes, width) in splits.items():
+                errors = _percent(1 - runs[metric]).groupby(runs["epoch"])
+                axes.plot(errors.mean(), color=colours[depth], linestyle=dashes, linewidth=width)
+                _band(axes, errors.min(), errors.max(), colours[depth])
+        if not any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
+            axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", color=".3")
+    both = pd.concat([_percent(1 - curves[metric]) for metric in splits])
+    for axes in panels:
+        _from_zero(axes, both)
+    return [
+        *_depth_handles(colours),
+        *(Line2D([], [], color=".3", linestyle=dashes, linewidth=width, label=name)
+          for name, dashes, width in splits.values()),
+    ]  # fmt: skip
+
+
+def _gradients(panels: Sequence[Axes], gradients: pd.DataFrame, places: Sequence[tuple[str, str]]) -> list[Line2D]:
+    """Draw them, a panel for each arm and time; the entries of their legend."""
     colours = depth_colours(gradients["depth"])
     finite = gradients["norm"].between(SMALLEST, LARGEST)
     lost = {"not finite": ~finite & (gradients["norm"] != 0), "zero": gradients["norm"] == 0}
     edges = {"not finite": ("^", 0.96), "zero": ("v", 0.04)}
-    with plain_style():
-        figure, panels = _panels(len(arms), columns, rows_each=len(TIMES))
-        places = [(arm, when) for group in _groups(arms, columns) for when in TIMES for arm in group]
-        for (arm, when), axes in zip(places, panels, strict=True):
-            _title(axes, arm, TIMES[when])
-            axes.set_xlim(-0.03, 1.03)
-            here = (gradients["arm"] == arm) & (gradients["when"] == when)
-            for depth, chosen in gradients[here & finite].groupby("depth"):
-                norms = np.log(chosen["norm"]).groupby(chosen["position"])
-                axes.plot(np.exp(norms.mean()), color=colours[depth], linewidth=1.4)
-                _band(axes, np.exp(norms.min()), np.exp(norms.max()), colours[depth])
-            for name, (marker, height) in edges.items():
-                for depth, chosen in gradients[here & lost[name]].groupby("depth"):
-                    positions = chosen["position"].unique()
-                    axes.plot(
-                        positions, np.full(len(positions), height), marker, color=colours[depth], markersize=5,
-                        transform=axes.get_xaxis_transform(), clip_on=False,
-                    )  # fmt: skip
-        _labels(figure, "layer position (0 input, 1 classifier)", "gradient norm (L2)")
-        _log_axis(panels[0], gradients["norm"][finite])
-        handles = _depth_handles(colours)
-        handles += [
-            Line2D([], [], color=".3", marker=marker, linestyle="none", label=name)
-            for name, (marker, _) in edges.items()
-            if lost[name].any()
-        ]
-        _legend(figure, handles)
+    for (arm, when), axes in zip(places, panels, strict=True):
+        _title(axes, arm, TIMES[when])
+        axes.set_xlim(-0.03, 1.03)
+        here = (gradients["arm"] == arm) & (gradients["when"] == when)
+        for depth, chosen in gradients[here & finite].groupby("depth"):
+            norms = np.log(chosen["norm"]).groupby(chosen["position"])
+            axes.plot(np.exp(norms.mean()), color=colours[depth], linewidth=1.4)
+            _band(axes, np.exp(norms.min()), np.exp(norms.max()), colours[depth])
+        for name, (marker, height) in edges.items():
+            for depth, chosen in gradients[here & lost[name]].groupby("depth"):
+                positions = chosen["position"].unique()
+                axes.plot(
+                    positions, np.full(len(positions), height), marker, color=colours[depth], markersize=5,
+                    transform=axes.get_xaxis_transform(), clip_on=False,
+                )  # fmt: skip
+    for axes in panels:
+        _log_axis(axes, gradients["norm"][finite])
+    handles = _depth_handles(colours)
+    handles += [
+        Line2D([], [], color=".3", marker=marker, linestyle="none", label=name)
+        for name, (marker, _) in edges.items()
+        if lost[name].any()
+    ]
+    return handles
+
+
+def _check_panels(axes: Sequence[Axes], panels: int) -> None:
+    if len(axes) != panels:
+        raise BadInput(f"the figure has {panels} panels, and {len(axes)} axes are given")
+
+
+def _labelled(axes: Sequence[Axes], across: str, up: str) -> Figure:
+    for each in axes:
+        each.set(xlabel=across, ylabel=up)
+    return _figure_of(axes)
+
+
+def _figure_of(axes: Sequence[Axes]) -> Figure:
+    figure = axes[0].get_figure(root=True)
+    assert figure
     return figure
 
 
@@ -173,7 +229,7 @@ def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
     doses = sorted(data["dose"].unique())
     positive = [dose for dose in doses if dose > 0]
     with plain_style():
-        figure = Figure(figsize=(COLUMN, 2.7), layout="constrained")
+        figure = ShownFigure(figsize=(COLUMN, 2.7), layout="constrained")
         axes = figure.subplots()
         for place, (depth, chosen) in enumerate(data.groupby("depth")):
             axes.plot(chosen.groupby("dose")["error"].mean(), color=colours[depth], linewidth=1.4)
@@ -207,7 +263,7 @@ def draw_frontier(runs: pd.DataFrame, arms: Sequence[str], target: float) -> Fig
     """
     depths = sorted(runs["depth"].unique())
     with plain_style():
-        figure = Figure(figsize=(PAGE, 0.9 + 0.3 * len(arms)), layout="constrained")
+        figure = ShownFigure(figsize=(PAGE, 0.9 + 0.3 * len(arms)), layout="constrained")
         axes = figure.subplots()
         for row, arm in enumerate(arms):
             errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean()
@@ -266,7 +322,7 @@ def _panels(arms: int, columns: int, rows_each: int) -> tuple[Figure, list[Axes]
     groups = [len(group) for group in _groups([""] * arms, columns)]
     rows = [count for count in groups for _ in range(rows_each)]
     width = PAGE if max(rows) > 1 else COLUMN
-    figure = Figure(
+    figure = ShownFigure(
         figsize=(width, 0.6 + len(rows) * (0.6 + 0.45 * width / max(rows))), layout=ConstrainedLayoutEngine(h_pad=0.08)
     )
     grid = figure.subplots(len(rows), max(rows), sharex=True, sharey=True, squeeze=False)

@@ -1,23 +1,99 @@
-"""A sweep's results with the verdict on them: what `plainres.compare` gives."""
+"""A sweep's results with the verdict on them, as tables and figures: what `plainres.compare` gives."""
 
+from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from io import BytesIO
 
-from plainres.analysis.results import SweepResults, load_sweep
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from plainres import table
+from plainres.analysis import figures
+from plainres.analysis.results import SweepResults, load_curves, load_sweep
+from plainres.analysis.results_table import COLUMNS, caption, network_table, summary_rows
 from plainres.analysis.verdict import MARGIN, Verdict, judge
+from plainres.declaration import check_choice
+from plainres.figure_style import save_figure
+
+FIGURES = ("degradation", "curves", "gradients")
+SHOWN_WIDTH = 640  # pixels of the figure in a notebook, half of what it's saved with
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class JudgedSweep(SweepResults):
-    """A sweep as its store has it.
+    """A sweep as its store has it; a notebook shows it as a table, the verdict and the figure of the errors.
 
     Attributes:
-        verdict: on its results.
+        verdict: on its results: `sentence`, `outcome`, and by arm and depth the `gaps` with their intervals.
     """
 
     verdict: Verdict
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row for each network, as `plainres.analysis.results_table.network_table` says."""
+        return network_table(self, self.verdict)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """A row for each run and epoch: arm, variant, depth, seed, epoch, losses, accuracies and learning rate."""
+        return load_curves(self)
+
+    def plot(self, kind: str = "degradation", ax: Axes | Sequence[Axes] | None = None) -> Figure:
+        """Draw a figure of the report, with the report's style, or on axes of the caller's with theirs.
+
+        Args:
+            kind: `degradation` (final training error against depth), `curves` (errors by epoch, a panel for each arm)
+                or `gradients` (norms by layer, for each arm one panel at initialisation and one at the end).
+            ax: one for each panel: the arms' in their order, and of gradients those at initialisation first.
+
+        Raises:
+            BadInput: there is no such figure, or it has another number of panels.
+        """
+        check_choice("figure", kind, FIGURES)
+        axes = None if ax is None else list(np.ravel(np.asarray(ax)))
+        if kind == "degradation":
+            return figures.draw_degradation(self.runs, self.arms, axes=axes)
+        if kind == "curves":
+            return figures.draw_curves(self.curves, self.arms, axes=axes)
+        return figures.draw_gradients(self.gradients, self.arms, axes=axes)
+
+    def __repr__(self) -> str:
+        rows = [COLUMNS, *summary_rows(self, self.verdict)]
+        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) if first else cell.rjust(width) for first, cell, width in zip(
+                [True, *[False] * len(widths)], row, widths, strict=False
+            ))
+            for row in rows
+        ]  # fmt: skip
+        return "\n".join([*lines, "", self.verdict.sentence, *self.verdict.others])
+
+    def _repr_html_(self) -> str:
+        sentences = [self.verdict.sentence, *self.verdict.others]
+        return "\n".join(
+            [
+                table.html(COLUMNS, summary_rows(self, self.verdict), caption(self, self.verdict)),
+                *(f"<p>{escape(sentence)}</p>" for sentence in sentences),
+                "" if self.runs.empty else _picture(self.plot()),
+            ]
+        )
 
 
 def load_judged(parent_run_id: str, tracking_uri: str | None = None, margin: float = MARGIN) -> JudgedSweep:
     """As `plainres.analysis.load_sweep`, judged by a margin in [0, 1]."""
     results = load_sweep(parent_run_id, tracking_uri)
     return JudgedSweep(**vars(results), verdict=judge(results, margin))
+
+
+def _picture(figure: Figure) -> str:
+    file = BytesIO()
+    save_figure(figure, file, "png")
+    data = b64encode(file.getvalue()).decode()
+    words = "Final training error against depth"
+    return f'<img width="{SHOWN_WIDTH}" alt="{words}" src="data:image/png;base64,{data}">'

@@ -19,4 +19,4 @@ def print_report(
     for sentence in sentences:
         screen.print(sentence, soft_wrap=not screen.is_terminal)
     screen.print(f"\nReport: {report_location(results, file)}", soft_wrap=True)
-    screen.print(f"Browse: {browse_hint(results.tracking_uri, results.experiment_id)}", soft_wrap=True)
+    screen.print(f"Browse: {browse_hint(results.tracking_uri, results.experiment_id, results.view)}", soft_wrap=True)

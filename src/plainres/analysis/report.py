@@ -17,8 +17,11 @@ from plainres.analysis.results_table import latex_table
 from plainres.analysis.verdict import Verdict
 from plainres.errors import BadInput
 from plainres.figure_style import save_figure
-from plainres.names import REPORT_TAG
+from plainres.names import REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
 from plainres.tracking.artifacts import artifact_location, log_artifact
+from plainres.tracking.dataset_input import copy_dataset
+from plainres.tracking.depth_metrics import Errors, log_by_depth
+from plainres.tracking.shared_view import store_view
 
 PAGE_FILE = "report.html"
 
@@ -29,6 +32,12 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
         write_report(results, verdict, Path(folder))
         log_artifact(results.tracking_uri, results.parent_run_id, Path(folder))
         client = MlflowClient(results.tracking_uri)
+        log_by_depth(client, results.parent_run_id, _errors_by_depth(results))
+        if results.view:
+            layers = _layers_of_deepest(results)
+            store_view(client, results.experiment_id, results.view, results.arms, results.depths, layers)
+        if not results.runs.empty:
+            copy_dataset(client, results.runs["run_id"].iloc[0], results.parent_run_id)
         client.set_tag(results.parent_run_id, "mlflow.note.content", "\n\n".join((verdict.sentence, *verdict.others)))
         client.set_tag(results.parent_run_id, REPORT_TAG, verdict.outcome)
 
@@ -79,6 +88,22 @@ def _write(results: SweepResults, verdict: Verdict, folder: Path, formats: tuple
     blocks = content(results, verdict)
     (folder / PAGE_FILE).write_text(html_page(verdict, blocks, drawings), encoding="utf-8")
     (folder / "report.md").write_text(markdown_page(verdict, blocks), encoding="utf-8")
+
+
+def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
+    """Means over seeds, of networks whose seeds are all there: what is logged can't be taken back."""
+    networks = results.runs.groupby(["arm", "depth"])[["train_error", "test_error"]]
+    means = networks.mean()[networks.size() == len(results.seeds)].dropna().reset_index()
+    keys = list(zip(means["arm"], means["depth"], strict=True))
+    return {
+        TRAIN_ERROR_BY_DEPTH: dict(zip(keys, means["train_error"], strict=True)),
+        TEST_ERROR_BY_DEPTH: dict(zip(keys, means["test_error"], strict=True)),
+    }
+
+
+def _layers_of_deepest(results: SweepResults) -> list[str]:
+    deepest = results.gradients[results.gradients["depth"] == results.gradients["depth"].max()]
+    return list(deepest.sort_values("position", kind="stable")["layer"].unique())
 
 
 def _panels(results: SweepResults, curves: pd.DataFrame, columns: int) -> dict[str, Figure]:

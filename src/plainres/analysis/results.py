@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -32,6 +32,7 @@ from plainres.names import (
 )
 from plainres.tracking.params import whole_params
 from plainres.tracking.parents import members_of
+from plainres.tracking.shared_view import view_name
 from plainres.tracking.store import tracking_uri as default_uri
 
 CURVES = (TRAIN_LOSS, VALIDATION_LOSS, TRAIN_ACCURACY, VALIDATION_ACCURACY, LEARNING_RATE)
@@ -67,6 +68,7 @@ class SweepResults:
         gradients: a row for each run, layer of the main path and time: arm, variant, depth, seed, layer, position (0
             first to 1 last), when (`initialisation` or `end`, the last epoch), norm.
         missing: names of the runs that were asked for and aren't finished, or were deleted.
+        view: the name of the sweep's shared view in MLflow's UI, empty for one of before there were any.
     """
 
     tracking_uri: str
@@ -77,6 +79,7 @@ class SweepResults:
     runs: pd.DataFrame
     gradients: pd.DataFrame
     missing: tuple[str, ...]
+    view: str = field(default="", kw_only=True)
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -141,6 +144,7 @@ def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
             columns=list(GRADIENTS),
         ),
         missing=tuple(name for name in asked if name not in runs),
+        view=view_name(parent.data.tags),
     )
 
 

@@ -52,6 +52,36 @@ def summary_rows(results: SweepResults, verdict: Verdict) -> list[tuple[str, ...
     ]
 
 
+@QUIETLY
+def network_table(results: SweepResults, verdict: Verdict) -> pd.DataFrame:
+    """The table in numbers: a row for each arm and depth that has a finished run.
+
+    Columns: arm, depth, seeds, diverged (runs), the mean and the standard deviation (`_sd`, NaN for one seed) over
+    seeds of train_error and test_error, in [0, 1]; medians over seeds of epochs_to_10, gradient_growth and seconds; and
+    with_depth, whether the arm degrades (empty at the shallowest depth).
+    """
+    groups = dict(list(results.runs.groupby(["arm", "depth"])))
+    return pd.DataFrame(
+        {
+            "arm": arm,
+            "depth": depth,
+            "seeds": len(group),
+            "diverged": int(group["diverged"].sum()),
+            "train_error": group["train_error"].mean(),
+            "train_error_sd": group["train_error"].std(),
+            "test_error": group["test_error"].mean(),
+            "test_error_sd": group["test_error"].std(),
+            "epochs_to_10": _median_epochs(group["epochs_to_10"]),
+            "gradient_growth": _median(group["gradient_growth"]),
+            "seconds": _median(group["seconds"]),
+            "with_depth": gap.status if (gap := verdict.gaps.get(arm, {}).get(depth)) else "",
+        }
+        for arm in results.arms
+        for depth in results.depths
+        if (group := groups.get((arm, depth))) is not None
+    )
+
+
 def terminal_table(results: SweepResults, verdict: Verdict) -> table.TerminalTable:
     """The table for a terminal; how many seeds there are stands below it where all networks have as many."""
     rows, words, seeds = summary_rows(results, verdict), caption(results, verdict), COLUMNS.index("seeds")
@@ -101,9 +131,14 @@ def caption(results: SweepResults, verdict: Verdict) -> str:
 
 def _epochs(reached: pd.Series) -> str:
     """The median, where runs that never got there count as later than all others."""
-    count, median = int(reached.notna().sum()), reached.fillna(math.inf).median()
+    count, median = int(reached.notna().sum()), _median_epochs(reached)
     words = "never" if math.isinf(median) else f"{median:g}"
     return words if count in (0, len(reached)) else f"{words} ({count} of {len(reached)})"
+
+
+def _median_epochs(reached: pd.Series) -> float:
+    """Infinity where most runs never got there."""
+    return float(reached.fillna(math.inf).median())
 
 
 def _median(values: pd.Series) -> float:

@@ -11,6 +11,7 @@ from plainres.names import SHARPNESS
 from plainres.probes.probe import Batch, check_size
 from plainres.probes.undisturbed import undisturbed
 
+BASIS = 8  # Lanczos vectors: a product each, about as much work as two steps of training
 TOLERANCE = 1e-2  # of the residual, relative: the eigenvalue is far closer, as its error goes with the square
 
 
@@ -36,7 +37,8 @@ def top_eigenvalue(loss: Tensor, parameters: Sequence[Tensor]) -> float:
     if not np.isfinite(product(start)).all():
         return float("nan")
     hessian = LinearOperator((size, size), matvec=product, dtype=np.float64)
-    return float(eigsh(hessian, k=1, which="LA", v0=start, tol=TOLERANCE, return_eigenvectors=False)[0])
+    basis = min(BASIS, size)
+    return float(eigsh(hessian, 1, which="LA", v0=start, ncv=basis, tol=TOLERANCE, return_eigenvectors=False)[0])
 
 
 def hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Callable[[np.ndarray], np.ndarray]:

@@ -108,5 +108,5 @@ def run_folder(root: Path, uri: str, experiment_id: str, config: RunConfig) -> R
     else:  # which may be moved to another place together with the folder beside it
         store = "" if root == default_root(uri) else str(sqlite_path(uri).absolute())
     key = hashlib.sha256(f"{store} {experiment_id} {config.config_hash}".encode()).hexdigest()[:12]
-    name = f"{config.name}-{key}"
+    name = f"{config.variant}-{config.depth}-seed{config.seed}-{key}"
     return RunFolder(root / name, root / "locks" / f"{name}.lock")

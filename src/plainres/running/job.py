@@ -1,6 +1,7 @@
 """What the runs of a sweep or a study have in common; small enough to be handed to a worker."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from plainres.tracking.runs import Experiment
@@ -19,3 +20,5 @@ class Job:
     checkpoints: Path
     checkpoint_every: int
     """Epochs, or 0 for as often as costs under 1 % of the time."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Further ones of every MLflow run."""

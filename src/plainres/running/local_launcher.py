@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from plainres.hardware import gpu_count
 from plainres.running.events import Failed
 from plainres.running.launcher import AtOnce, Died, Happening, Launcher, Returned, Task, Told
-from plainres.running.processes import follow_parent, gpu_of, worker_context
+from plainres.running.processes import follow_parent, gpu_of, without_main, worker_context
 from plainres.running.stopping import StopSignal
 from plainres.tracking.shown import first_line
 
@@ -51,7 +51,8 @@ class _Worker:
         # Not a daemon: it has processes of its own where images are streamed. It ends with this one all the same.
         arguments = theirs, gpu_of(place, gpus, os.environ)
         self.process: BaseProcess = context.Process(target=_work, args=arguments)  # type: ignore[attr-defined]
-        self.process.start()
+        with without_main():
+            self.process.start()
         theirs.close()  # so that the pipe ends with the process
         self.task: Task | None = None
 

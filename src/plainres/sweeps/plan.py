@@ -1,18 +1,20 @@
 """The runs that one command asks for."""
 
 import hashlib
+import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 from plainres.config import configure
+from plainres.declaration import Role
 from plainres.errors import BadInput
-from plainres.settings import RunConfig, Settings, as_text, names_of
+from plainres.settings import ABOUT, RunConfig, Settings, as_text, names_of
 from plainres.sweeps.arms import parse_arm
 
-Network = tuple[str, int]
-"""An arm's name and a depth."""
+RunKey = tuple[str, int, int]
+"""An arm's name, a depth and a seed."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Sweep:
     depths: tuple[int, ...]
     seeds: tuple[int, ...]
     configs: tuple[RunConfig, ...]
+    settings_hash: str
+    """Twelve hex digits that sweeps share whose runs may be compared: what they have in common is the same."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Where its settings come from, kept as further parameters of the parent run."""
 
@@ -36,6 +40,19 @@ class Sweep:
         return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:12]
 
     @property
+    def words(self) -> str:
+        """What is asked for, in a line."""
+        first, last = min(self.seeds), max(self.seeds)
+        in_a_row = len(self.seeds) > 2 and sorted(self.seeds) == list(range(first, last + 1))
+        seeds = f"{first} to {last}" if in_a_row else " ".join(map(str, self.seeds))
+        runs = f"{len(self.configs)} run{'s' if len(self.configs) > 1 else ''}"
+        depths = " ".join(map(str, self.depths))
+        return (
+            f"{runs}: {', '.join(self.arms)} at {depths}, seed{'s' if len(self.seeds) > 1 else ''} {seeds}, "
+            f"{self.configs[0].dataset}"
+        )
+
+    @property
     def params(self) -> dict[str, str]:
         """What was asked for, as the parameters of the sweep's parent run."""
         return {
@@ -47,8 +64,11 @@ class Sweep:
         }
 
     def _setting(self, name: str) -> str:
-        """A setting's value, or where networks differ in it the value of each arm, or of each network."""
-        of_network = {(config.arm, config.depth): as_text(getattr(config, name)) for config in reversed(self.configs)}
+        """A setting's value, or where networks differ in it the values of each arm, or of each network."""
+        found: dict[tuple[str, int], dict[str, None]] = {}
+        for config in reversed(self.configs):
+            found.setdefault((config.arm, config.depth), {})[as_text(getattr(config, name))] = None
+        of_network = {network: " or ".join(reversed(values)) for network, values in found.items()}
         of_arm = {arm: {of_network[arm, depth] for depth in self.depths} for arm in self.arms}
         if len(set(of_network.values())) == 1:
             return next(iter(of_network.values()))
@@ -62,7 +82,7 @@ def plan_sweep(
     depths: Sequence[int],
     seeds: Sequence[int],
     *,
-    own: Mapping[Network, Mapping[str, Any]] | None = None,
+    own: Mapping[RunKey, Mapping[str, Any]] | None = None,
     notes: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Sweep:
@@ -70,7 +90,7 @@ def plan_sweep(
 
     Args:
         arms, depths, seeds: what is combined; arms as `plainres.sweeps.arms.parse_arm` reads them.
-        own: by arm and depth, what a network has of its own in place of the settings that all share.
+        own: by arm, depth and seed, what a run has of its own in place of other settings, its arm's too.
         notes: the sweep's.
         settings: what all runs share.
 
@@ -86,7 +106,7 @@ def plan_sweep(
     configs = tuple(
         configure(
             arm.variant, depth, seed, arm=arm.name,
-            **{**settings, **(own or {}).get((arm.name, depth), {}), **arm.settings},
+            **{**settings, **arm.settings, **(own or {}).get((arm.name, depth, seed), {})},
         )
         for depth, seed, arm in product(sorted(depths, reverse=True), seeds, parsed)
     )  # fmt: skip
@@ -95,7 +115,8 @@ def plan_sweep(
     if len(set(family_of.values())) > 1:
         listed = ", ".join(f"{depth} is {family}" for depth, family in sorted(family_of.items()))
         raise BadInput(f"depths of two families can't be compared: {listed}")
-    return Sweep(tuple(names), tuple(sorted(depths)), tuple(seeds), configs, notes or {})
+    shared = _hash_shared(settings, notes or {})
+    return Sweep(tuple(names), tuple(sorted(depths)), tuple(seeds), configs, shared, notes or {})
 
 
 def check_distinct(what: str, values: Sequence[Hashable]) -> None:
@@ -105,6 +126,12 @@ def check_distinct(what: str, values: Sequence[Hashable]) -> None:
     repeated = [value for value in values if values.count(value) > 1]
     if repeated:
         raise BadInput(f"{what} {repeated[0]} is given twice")
+
+
+def _hash_shared(settings: Mapping[str, Any], notes: Mapping[str, str]) -> str:
+    counted = {name: settings[name] for name in settings if ABOUT[name].role in (Role.IDENTITY, Role.MACHINE)}
+    text = json.dumps([counted, dict(notes)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _check_differ(configs: Sequence[RunConfig]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from plainres.errors import StoreAway, StoreRefuses
+from plainres.names import SETTINGS_TAG
 from plainres.running.display import make_display
 from plainres.running.events import Failed, Finished
 from plainres.running.folders import RunFolder, run_folder
@@ -18,12 +19,15 @@ from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.parents import add_members, open_parent
 from plainres.tracking.runs import (
     Experiment,
+    began_on_other_images,
     end_if_open,
     finished_run,
     open_runs,
     set_status,
 )
+from plainres.tracking.shared_view import store_view, view_name
 from plainres.tracking.source import current_source
+from plainres.tracking.store import browse_hint
 
 
 def run_sweep(
@@ -50,9 +54,14 @@ def run_sweep(
         for config in sweep.configs
     }
     with reaching_store():
-        parent = open_parent(experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh)
+        parent = open_parent(
+            experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh, settings_hash=sweep.settings_hash
+        )
         finished = {config: finished_run(experiment, config, parent.generation) for config in sweep.configs}
     todo = [config for config, run_id in finished.items() if run_id is None]
+    with reaching_store():
+        if todo and began_on_other_images(experiment, todo[0]):
+            console.print(f"The images in {todo[0].data_dir} have changed: runs on those of before don't count.")
     unnoted = [(config, run_id) for config, run_id in finished.items() if run_id is not None]
     for config, run_id in unnoted:
         with folders[config].held(wait=False) as held:
@@ -64,13 +73,19 @@ def run_sweep(
             add_members(experiment, parent.run_id, unnoted)
             unnoted.clear()
 
-    job = Job(experiment, parent.run_id, parent.generation, source, checkpoints, checkpoint_every)
+    tags = {SETTINGS_TAG: sweep.settings_hash}
+    view = view_name({**tags, **parent.tags})
+    job = Job(experiment, parent.run_id, parent.generation, source, checkpoints, checkpoint_every, tags)
     failures = 0
     try:
         with reaching_store():
             note_members()
             if todo:
                 set_status(experiment, parent.run_id, "RUNNING")
+                store_view(experiment.client, experiment.experiment_id, view, sweep.arms, sweep.depths)
+        if todo:
+            watch = browse_hint(experiment.tracking_uri, experiment.experiment_id, view)
+            console.print(f"Watch: {watch}", highlight=False, markup=False, soft_wrap=True)
         with make_display(console, todo) as display, closing(train_runs(todo, launcher, job)) as events:
             for event in events:
                 display.show(event)

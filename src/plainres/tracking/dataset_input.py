@@ -32,6 +32,13 @@ def log_dataset(tracking_uri: str, run_id: str, config: RunConfig, dataset: "Ima
             client.log_inputs(run_id, [noted])
 
 
+def copy_dataset(client: MlflowClient, run_id: str, to_run_id: str) -> None:
+    """Note the data set of one run with another too, as a sweep's parent; again has no effect."""
+    inputs = client.get_run(run_id).inputs
+    if inputs and inputs.dataset_inputs:
+        client.log_inputs(to_run_id, inputs.dataset_inputs)
+
+
 def _entity(config: RunConfig, dataset: "ImageDataset") -> Dataset:
     content = getattr(dataset, "content", "")
     facts = (dataset.name, content, dataset.sizes, dataset.num_classes, dataset.validation_hash)

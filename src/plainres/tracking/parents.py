@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mlflow.entities import Run, RunTag, ViewType
 
-from plainres.names import GENERATION_TAG, MEMBER_TAG, REPLACED_TAG, REPORT_TAG, SWEEP_HASH_TAG
+from plainres.names import GENERATION_TAG, MEMBER_TAG, REPLACED_TAG, REPORT_TAG, SETTINGS_TAG, SWEEP_HASH_TAG
 from plainres.settings import RunConfig
 from plainres.tracking.lock import opening_store
 from plainres.tracking.params import log_params
@@ -24,9 +24,20 @@ class Parent:
     generation: str
     finished: bool
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """Those that its runs have too."""
+        return {GENERATION_TAG: self.generation} if self.generation else {}
+
 
 def open_parent(
-    experiment: Experiment, sweep_hash: str, params: Mapping[str, str], source: Source, *, fresh: bool
+    experiment: Experiment,
+    sweep_hash: str,
+    params: Mapping[str, str],
+    source: Source,
+    *,
+    fresh: bool,
+    settings_hash: str = "",
 ) -> Parent:
     """The parent run of a sweep: the current one of the same sweep taken up again, or a new one.
 
@@ -42,8 +53,8 @@ def open_parent(
         )
         run = None if fresh else _current(before)
         if run is None:
-            generation = {GENERATION_TAG: uuid.uuid4().hex} if fresh else {}
-            tags = {SWEEP_HASH_TAG: sweep_hash, **source.tags, **generation}
+            own = {GENERATION_TAG: uuid.uuid4().hex if fresh else "", SETTINGS_TAG: settings_hash}
+            tags = {SWEEP_HASH_TAG: sweep_hash, **source.tags, **{tag: text for tag, text in own.items() if text}}
             run = client.create_run(experiment.experiment_id, run_name=f"sweep-{sweep_hash[:6]}", tags=tags)
             for replaced in before:
                 client.set_tag(replaced.info.run_id, REPLACED_TAG, run.info.run_id)

@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
@@ -17,6 +17,8 @@ from plainres.names import (
     CONFIG_HASH_TAG,
     DIFF_FILE,
     GENERATION_TAG,
+    KIND_TAG,
+    NETWORK_TAG,
     TRACEBACK_FILE,
 )
 from plainres.settings import RunConfig
@@ -32,6 +34,7 @@ from plainres.tracking.store import LONGEST_NAME
 if TYPE_CHECKING:  # it would import torch, which reading a store does without
     from plainres.data import ImageDataset
 
+MODEL_TRAINING = "custom_model_development"  # MLflow's word for the kind of experiment that its UI shows as such
 METRICS_A_BATCH = 1000  # the most that MLflow takes in one log_batch
 
 
@@ -61,8 +64,12 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
             client = MlflowClient(tracking_uri=tracking_uri)
             found = client.get_experiment_by_name(name)
             experiment_id = (
-                found.experiment_id if found else client.create_experiment(name, new_artifact_root(tracking_uri, name))
+                found.experiment_id
+                if found
+                else client.create_experiment(name, new_artifact_root(tracking_uri, name), {KIND_TAG: MODEL_TRAINING})
             )
+            if found and KIND_TAG not in found.tags and found.lifecycle_stage == "active":
+                client.set_experiment_tag(experiment_id, KIND_TAG, MODEL_TRAINING)
     except StoreRefuses as refusal:
         raise BadInput(f"MLflow refuses: {refusal}") from refusal
     if found and found.lifecycle_stage == "deleted":
@@ -93,6 +100,19 @@ def finished_run(experiment: Experiment, config: RunConfig, generation: str = ""
     return found[0].info.run_id if found else None
 
 
+def began_on_other_images(experiment: Experiment, config: RunConfig) -> bool:
+    """Whether there are runs of this configuration, finished or not, on images that have changed since."""
+    if not config.data_content:
+        return False
+    runs = experiment.client.search_runs(
+        [experiment.experiment_id],
+        f"tags.dataset = '{config.dataset}' AND tags.variant = '{config.variant}' AND tags.depth = '{config.depth}' "
+        f"AND tags.seed = '{config.seed}' AND tags.{CONFIG_HASH_TAG} != '{config.config_hash}'",
+    )
+    before = [RunConfig.from_params(run.data.params) for run in runs if "data_content" in run.data.params]
+    return any(replace(other, data_content=config.data_content).config_hash == config.config_hash for other in before)
+
+
 def create_run(
     experiment: Experiment,
     config: RunConfig,
@@ -109,6 +129,7 @@ def create_run(
         "variant": config.variant,
         "depth": str(config.depth),
         "seed": str(config.seed),
+        NETWORK_TAG: config.network,
         "dataset": config.dataset,
         CONFIG_HASH_TAG: config.config_hash,
         "validation_hash": dataset.validation_hash,

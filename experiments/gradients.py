@@ -1,0 +1,44 @@
+"""Do deep plain networks fail by the size or by the incoherence of gradients? `python -m experiments.gradients --help`.
+
+Balduzzi et al. 2017 ("shattered gradients") and Yang et al. 2019 (mean field theory of batch norm).
+"""
+
+import sys
+from dataclasses import dataclass
+
+from plainres.command_line import run_command
+from plainres.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
+from plainres.sweeps.plan import plan_sweep
+
+PROGRAM = "uv run python -m experiments.gradients"
+
+
+@dataclass(frozen=True)
+class Flags(MeasuredFlags):
+    """Measure gradients by layer: how they grow towards the input, and how alike those of nearby images are.
+
+    Two arms are added that exchange the size of their first updates by their learning rate: plain with the residual's,
+    and residual with the plain's. Networks are trained where the store lacks them. Measured on training images; table
+    and figures are stored with a parent run in MLflow.
+    """
+
+
+def main(flags: Flags) -> int:
+    """Train what is lacking, measure, store and print."""
+    check(flags, flags.arms)
+
+    from plainres.analysis import why_gradients
+    from plainres.analysis.inspection import inspect, present
+
+    arms = list(flags.arms)
+    if not flags.finished:
+        sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, **flags.run.values)
+        arms += [arm for arm in why_gradients.controls(sweep.configs) if arm not in sweep.arms]
+    results = sweep_of(flags, arms, "gradients")
+    measured = inspect(results, lambda _, run: why_gradients.measures(run, flags.images))
+    present(results, why_gradients.findings(measured, results))
+    return exit_code(flags, results)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(Flags, main, PROGRAM))

@@ -1,0 +1,56 @@
+"""How does the loss lie around trained networks, and how sharply does it curve through their training?
+
+`python -m experiments.landscape --help`; Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets".
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from plainres.command_line import run_command
+from plainres.errors import BadInput
+from plainres.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
+
+PROGRAM = "uv run python -m experiments.landscape"
+
+
+@dataclass(frozen=True)
+class Flags(MeasuredFlags):
+    """Draw the loss around trained networks along random directions, and follow its curvature through training.
+
+    Directions are filter-normalised; batch norm keeps its running statistics. Networks are trained where the store
+    lacks them, with the probe `sharpness`; of finished runs that were trained without it, start and end are measured.
+    Table and figures are stored with a parent run in MLflow.
+    """
+
+    OWN: ClassVar[Mapping[str, Any]] = {"probes": ("sharpness",)}
+
+    depths: tuple[int, ...] = (34,)
+    """Weighted layers; the figures show the deepest."""
+    directions: int = 5
+    """Random directions for each network."""
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for numbers that can't be."""
+        super().__post_init__()
+        if self.directions < 1:
+            raise BadInput(f"directions {self.directions} is below 1")
+
+
+def main(flags: Flags) -> int:
+    """Train what is lacking, measure, store and print."""
+    check(flags, flags.arms)
+    results = sweep_of(flags, flags.arms, "landscape")
+
+    from plainres.analysis import why_landscape
+    from plainres.analysis.inspection import inspect, present
+
+    around = why_landscape.Around(results, flags.images, flags.directions)
+    measured = inspect(results, around.measure)
+    present(results, why_landscape.findings(measured, around))
+    return exit_code(flags, results)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(Flags, main, PROGRAM))

@@ -1,0 +1,35 @@
+"""What is lost when blocks of a trained network are dropped or swapped? `python -m experiments.lesion --help`."""
+
+import sys
+from dataclasses import dataclass
+
+from plainres.command_line import run_command
+from plainres.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
+
+PROGRAM = "uv run python -m experiments.lesion"
+
+
+@dataclass(frozen=True)
+class Flags(MeasuredFlags):
+    """Drop blocks of trained networks, one or several, or swap them, and compare what blocks add with what they get.
+
+    After Veit et al. 2016 and figure 7 of He et al. 2015. Networks are trained where the store lacks them. Measured on
+    training images; table and figure are stored with a parent run in MLflow.
+    """
+
+
+def main(flags: Flags) -> int:
+    """Train what is lacking, measure, store and print."""
+    check(flags, flags.arms)
+    results = sweep_of(flags, flags.arms, "lesion")
+
+    from plainres.analysis import why_lesion
+    from plainres.analysis.inspection import inspect, present
+
+    measured = inspect(results, lambda _, run: why_lesion.measures(run, flags.images))
+    present(results, why_lesion.findings(measured, flags.images))
+    return exit_code(flags, results)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(Flags, main, PROGRAM))

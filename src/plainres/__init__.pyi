@@ -1,0 +1,296 @@
+"""Plain and residual networks of equal depth, trained alike and compared with evidence (He et al. 2015)."""
+
+# Written by tests.python.write_stub from what is declared of each setting; a test holds it.
+
+from collections.abc import Sequence
+
+from plainres.analysis.judged_sweep import JudgedSweep
+from plainres.analysis.trained import load_run as load_run
+from plainres.comparing import Studies
+from plainres.errors import BadInput as BadInput
+from plainres.interactive import load_sweep as load_sweep
+from plainres.networks.factory import build_network as build_network
+from plainres.studying import StudyResults
+
+__version__: str
+
+def compare(
+    depths: int | Sequence[int] = (18, 34, 50),
+    arms: str | Sequence[str] = ("plain", "residual"),
+    seeds: int | Sequence[int] = (0, 1, 2, 3, 4),
+    *,
+    tuned: StudyResults | Studies | bool | None = None,
+    margin: float = 1.0,
+    jobs: int | None = None,
+    experiment_name: str = "degradation",
+    fresh: bool = False,
+    checkpoint_every: int = 0,
+    checkpoint_dir: str | None = None,
+    progress: bool = True,
+    dataset: str = "digits",
+    recipe: str = "",
+    data_dir: str = "~/.cache/plainres",
+    image_size: int = 0,
+    train_images: int = 0,
+    test_images: int = 0,
+    validation_share: float = 0.0,
+    stream: str = "auto",
+    data_workers: int = 0,
+    width: int | None = None,
+    stem: str | None = None,
+    family: str = "auto",
+    shortcut: str = "auto",
+    conv_bias: bool = False,
+    projection_norm: bool = True,
+    init: str = "he",
+    init_share: float = 0.1,
+    weights: str = "plain",
+    shortcut_scale: float = 1.0,
+    block: str = "post",
+    zero_gamma: bool = False,
+    residual_gate: bool = False,
+    norm: str = "batch",
+    augment: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    keep_last_batch: bool = False,
+    lr: float | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    warmup_epochs: int | None = None,
+    probes: tuple[str, ...] = (),
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 1,
+    compile: bool = False,
+    cuda_graph: bool = True,
+) -> JudgedSweep:
+    """Train every arm at every depth with every seed alike, and judge whether depth degrades plain networks.
+
+    What `python -m experiments.degradation` does, with the same defaults, store and runs: what either has trained, the
+    other finds finished. Interrupted, the next call goes on where this one was. The question and the networks are
+    those of He et al. 2015, section 4.
+
+    Args:
+        depths: weighted layers: 18, 34, 50, 101, 152 (four-stage) or 6n+2 (three-stage).
+        arms: what is compared: `plain`, `residual`, and either with settings of its own, as `residual:shortcut=C`.
+        seeds: of initial weights and order of the images; a number n stands for 0 to n - 1.
+        tuned: what `tune` gave: each network is trained at the values that its studies found best.
+            True for the studies of the default storage.
+        margin: smallest change of the training error that counts, in percentage points.
+        jobs: runs trained side by side; by default one a core on the CPU, or one a GPU.
+        experiment_name: of the MLflow experiment that the runs belong to.
+        fresh: train every run anew, finished ones too.
+        checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
+        checkpoint_dir: where they lie; `mlruns/checkpoints` beside the store by default.
+        progress: show bars while it trains, in a notebook or a terminal.
+        settings: those listed below; what is left out comes from the data set's recipe.
+
+    Returns:
+        The sweep as the store has it: table, runs, curves, verdict and figures.
+
+    Raises:
+        BadInput (a ValueError): it can't be trained or stored; one line says why, and nothing was written.
+        StoreAway: the store went away and isn't back; what it lacks is kept for the next call.
+
+    Settings:
+        dataset: digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 or imagefolder
+            (train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE).
+        recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,
+            learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding,
+            random crop and flip, 45k images for training and 5k for validation.
+        data_dir: Folder that holds the data set's files, or is to hold them after a download; digits need none.
+        image_size: Side in pixels that images are resized to, aspect ratio kept and the rest black.
+        train_images: Training images, validation included, drawn from all, each class in its share; every run gets the
+            same.
+        test_images: Test images, drawn likewise.
+        validation_share: Share of the training images that is held out for validation.
+        stream: Decode a folder of images while training: auto (if they don't fit into memory), always or never.
+        data_workers: Processes of each run that decode streamed images.
+        width: Channels of the first stage.
+        stem: imagenet (7x7/2 convolution and max-pool) or small (3x3 convolution).
+        family: four-stage or three-stage; depths 50 and 152 exist in both.
+        shortcut: Of residual networks: A (zero padding), B (projection where the shape changes) or C (projection
+            everywhere).
+        conv_bias: Give convolutions a bias, as many tutorials do; batch norm makes it redundant.
+        projection_norm: Let batch norm follow the projections of shortcuts B and C.
+        init: How convolutions start: he (He et al. 2015b), dirac (the identity plus a share of He's draw), orthogonal
+            (Saxe et al. 2014) or delta-orthogonal (Xiao et al. 2018, algorithm 1).
+        init_share: The share of He's draw with --init dirac.
+        weights: plain, or dirac: blocks learn diag(a) I + diag(b) W / |W| in place of W (Zagoruyko & Komodakis 2017,
+            sec. 3).
+        shortcut_scale: By what shortcuts are multiplied (He et al. 2016, section 3.1, constant scaling).
+        block: post, or pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e).
+        zero_gamma: Start the last batch norm of each residual block at zero (Goyal et al. 2017, section 5.1).
+        residual_gate: Multiply F(x) by a learnt scalar that starts at zero (De & Smith 2020; Bachlechner et al. 2020).
+        norm: batch, or none: residual blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).
+        augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+        keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
+        lr: Peak learning rate of SGD.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay of SGD.
+        schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
+        warmup_epochs: Epochs in which the learning rate first rises linearly.
+        probes: What is measured of the network at the start and after each epoch, beside gradient norms.
+        device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
+        precision: auto (bf16 where the device supports it), fp32 or bf16.
+        threads: CPU threads of each run.
+        compile: Run training steps through torch.compile; on a CPU it takes a minute, and is slower afterwards.
+        cuda_graph: Replay the training step as one CUDA graph, on a GPU.
+    """
+    ...
+
+def tune(
+    depths: int | Sequence[int] = (18, 34, 50),
+    arms: str | Sequence[str] = ("plain", "residual"),
+    trials: int = 20,
+    *,
+    studies: int = 1,
+    confirm: int | None = None,
+    search: Sequence[str] = ("lr", "batch_size"),
+    lr_range: tuple[float, float] = (0.001, 1.0),
+    batch_sizes: Sequence[int] = (16, 32, 64, 128, 256),
+    weight_decay_range: tuple[float, float] = (1e-06, 0.01),
+    budget: str = "epochs",
+    objective: str = "train_loss",
+    pruner: str = "median",
+    pruner_warmup: int | None = None,
+    sampler: str = "tpe",
+    sampler_seed: int = 0,
+    seed: int = 0,
+    storage: str = "sqlite:///studies/lr_batch_size.db",
+    study_name: str = "lr-batch-size",
+    jobs: int | None = None,
+    experiment_name: str = "lr_batch_size",
+    checkpoint_every: int = 0,
+    checkpoint_dir: str | None = None,
+    progress: bool = True,
+    dataset: str = "digits",
+    recipe: str = "",
+    data_dir: str = "~/.cache/plainres",
+    image_size: int = 0,
+    train_images: int = 0,
+    test_images: int = 0,
+    validation_share: float = 0.0,
+    stream: str = "auto",
+    data_workers: int = 0,
+    width: int | None = None,
+    stem: str | None = None,
+    family: str = "auto",
+    shortcut: str = "auto",
+    conv_bias: bool = False,
+    projection_norm: bool = True,
+    init: str = "he",
+    init_share: float = 0.1,
+    weights: str = "plain",
+    shortcut_scale: float = 1.0,
+    block: str = "post",
+    zero_gamma: bool = False,
+    residual_gate: bool = False,
+    norm: str = "batch",
+    augment: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    keep_last_batch: bool = False,
+    lr: float | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    warmup_epochs: int | None = None,
+    probes: tuple[str, ...] = (),
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 1,
+    compile: bool = False,
+    cuda_graph: bool = True,
+) -> StudyResults:
+    """Tune learning rate and batch size of every arm at every depth, each in studies of its own, all alike.
+
+    What `python -m studies.lr_batch_size` does, with the same defaults, storage and runs. Interrupted, the next call
+    goes on where this one was.
+
+    Args:
+        depths: weighted layers: 18, 34, 50, 101, 152 (four-stage) or 6n+2 (three-stage).
+        arms: what is tuned: `plain`, `residual`, and either with settings of its own, as `residual:shortcut=C`.
+        trials: of each study in total, those of earlier calls and of other machines included.
+        studies: of each network, with draws and seeds of their own.
+        confirm: how many of each study's best trials are trained again on three fresh seeds; the best mean wins.
+        search: what is searched: any of lr, batch_size and weight_decay.
+        lr_range: lowest and highest learning rate, searched log-uniformly.
+        batch_sizes: the ones that are tried.
+        weight_decay_range: lowest and highest weight decay, searched log-uniformly.
+        budget: what trials of all batch sizes have in common: epochs or steps.
+        objective: minimised: train_loss, train_error, validation_loss or validation_error.
+        pruner: stops trials that do badly early on: median, hyperband or none.
+        pruner_warmup: epochs that every trial trains before it can be pruned; by default a third.
+        sampler: draws the trials: tpe, random or qmc (quasi-random).
+        sampler_seed: of the draws, the same for every network.
+        seed: of initial weights and order of the images in every trial of a first study; later ones have their own.
+        storage: database of the studies, as an SQLAlchemy URL.
+        study_name: what the studies' names begin with.
+        jobs: trials trained side by side; by default one a core on the CPU, or one a GPU.
+        experiment_name: of the MLflow experiment that the runs belong to.
+        checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
+        checkpoint_dir: where they lie; `mlruns/checkpoints` beside the store by default.
+        progress: show bars while it trains, in a notebook or a terminal.
+        settings: those listed below; what is left out comes from the data set's recipe, and what is searched is
+            the first trial's.
+
+    Returns:
+        What the studies came to, which `compare` takes as `tuned`.
+
+    Raises:
+        BadInput (a ValueError): it can't be tuned or stored; one line says why, and nothing was written.
+        StoreAway, StudiesFail: a store was lost; the next call goes on when it's back.
+
+    Settings:
+        dataset: digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 or imagefolder
+            (train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE).
+        recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,
+            learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding,
+            random crop and flip, 45k images for training and 5k for validation.
+        data_dir: Folder that holds the data set's files, or is to hold them after a download; digits need none.
+        image_size: Side in pixels that images are resized to, aspect ratio kept and the rest black.
+        train_images: Training images, validation included, drawn from all, each class in its share; every run gets the
+            same.
+        test_images: Test images, drawn likewise.
+        validation_share: Share of the training images that is held out for validation.
+        stream: Decode a folder of images while training: auto (if they don't fit into memory), always or never.
+        data_workers: Processes of each run that decode streamed images.
+        width: Channels of the first stage.
+        stem: imagenet (7x7/2 convolution and max-pool) or small (3x3 convolution).
+        family: four-stage or three-stage; depths 50 and 152 exist in both.
+        shortcut: Of residual networks: A (zero padding), B (projection where the shape changes) or C (projection
+            everywhere).
+        conv_bias: Give convolutions a bias, as many tutorials do; batch norm makes it redundant.
+        projection_norm: Let batch norm follow the projections of shortcuts B and C.
+        init: How convolutions start: he (He et al. 2015b), dirac (the identity plus a share of He's draw), orthogonal
+            (Saxe et al. 2014) or delta-orthogonal (Xiao et al. 2018, algorithm 1).
+        init_share: The share of He's draw with --init dirac.
+        weights: plain, or dirac: blocks learn diag(a) I + diag(b) W / |W| in place of W (Zagoruyko & Komodakis 2017,
+            sec. 3).
+        shortcut_scale: By what shortcuts are multiplied (He et al. 2016, section 3.1, constant scaling).
+        block: post, or pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e).
+        zero_gamma: Start the last batch norm of each residual block at zero (Goyal et al. 2017, section 5.1).
+        residual_gate: Multiply F(x) by a learnt scalar that starts at zero (De & Smith 2020; Bachlechner et al. 2020).
+        norm: batch, or none: residual blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).
+        augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+        keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
+        lr: Peak learning rate of SGD.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay of SGD.
+        schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
+        warmup_epochs: Epochs in which the learning rate first rises linearly.
+        probes: What is measured of the network at the start and after each epoch, beside gradient norms.
+        device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
+        precision: auto (bf16 where the device supports it), fp32 or bf16.
+        threads: CPU threads of each run.
+        compile: Run training steps through torch.compile; on a CPU it takes a minute, and is slower afterwards.
+        cuda_graph: Replay the training step as one CUDA graph, on a GPU.
+    """
+    ...

@@ -1,0 +1,137 @@
+"""The shared view of a sweep, which MLflow's UI opens on: error by depth, and a curve a network with a band over seeds.
+
+MLflow keeps such a view as a tag of the experiment.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from plainres.names import (
+    FINAL_TEST_ERROR,
+    FINAL_TRAIN_ERROR,
+    GENERATION_TAG,
+    GRADIENT,
+    INITIAL_GRADIENT,
+    NETWORK_TAG,
+    SETTINGS_TAG,
+    TEST_ERROR_BY_DEPTH,
+    TRAIN_ACCURACY,
+    TRAIN_ERROR_BY_DEPTH,
+    TRAIN_LOSS,
+    VALIDATION_ACCURACY,
+    VALIDATION_LOSS,
+    VIEW_TAG,
+)
+from plainres.tracking.depth_metrics import depth_metric
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# Shown of each network. MLflow's charts can't show 1 - accuracy, so the accuracy stands for the error.
+CURVES = (TRAIN_LOSS, TRAIN_ACCURACY, VALIDATION_ACCURACY, GRADIENT + "total", VALIDATION_LOSS)
+COLUMNS = (f"tags.`{NETWORK_TAG}`", "tags.`arm`", "tags.`depth`", "tags.`seed`", *(
+    f"metrics.`{name}`" for name in (FINAL_TRAIN_ERROR, FINAL_TEST_ERROR)
+))  # fmt: skip
+LONGEST_TAG = 5000  # characters, that MLflow takes of an experiment's tag
+MOST_LAYERS = 60  # whose gradient norms are shown: more charts make the page slow
+
+State = dict[str, Any]
+
+
+def view_name(tags: Mapping[str, str]) -> str:
+    """The name of the view that a sweep's parent run is seen in, from its tags; empty for one of before there were any.
+
+    It tells the tag that the view's runs share. People's own views have other names.
+    """
+    tag = GENERATION_TAG if GENERATION_TAG in tags else SETTINGS_TAG
+    return f"{tag}-{tags[tag]}" if tag in tags else ""
+
+
+def store_view(
+    client: "MlflowClient", experiment_id: str, name: str, arms: Sequence[str], depths: Sequence[int],
+    layers: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Make a sweep's view, in place of the one of that name.
+
+    Args:
+        client: of the store.
+        experiment_id: of the sweep.
+        name: as `view_name` gives it.
+        arms: of the sweep.
+        depths: of the sweep.
+        layers: of the deepest network, the first layer first, as far as they are known.
+    """
+    text = _packed(_state(name, arms, depths, layers))
+    while len(text) > LONGEST_TAG:  # then only some of the networks are folded away, and only some arms drawn
+        arms, layers = arms[: len(arms) // 2], layers[: len(layers) // 2]
+        text = _packed(_state(name, arms, depths, layers))
+    client.set_experiment_tag(experiment_id, VIEW_TAG + name, text)
+
+
+def _packed(state: State) -> str:
+    text = json.dumps(state, separators=(",", ":"))
+    return "deflate;" + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequence[str]) -> State:
+    tag, _, value = name.rpartition("-")
+    networks = [f"{arm}-{depth}" for arm in arms for depth in depths]
+    by_depth = (TRAIN_ERROR_BY_DEPTH, TEST_ERROR_BY_DEPTH)
+    folded = (GRADIENT, INITIAL_GRADIENT, *by_depth)
+    shown = {GRADIENT + layer for layer in _spread(layers)}
+    return {
+        "searchFilter": f"tags.{tag} = '{value}'",
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [{"mode": "tag", "groupByData": NETWORK_TAG}],
+        },
+        # Each network's runs folded away; the sweep's parent, which is in no group, shown as itself.
+        "groupsExpanded": {
+            **{f"tag.{NETWORK_TAG}.{network}": False for network in networks},
+            f"tag.{NETWORK_TAG}": True,
+        },
+        "runsHiddenMode": "SHOW_ALL",
+        "useGroupedValuesInCharts": True,
+        "hideEmptyCharts": True,
+        "isAccordionReordered": True,
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+        "selectedColumns": list(COLUMNS),
+        "compareRunSections": [
+            _section("sweep", "Error by depth", columns=2),
+            _section("networks", "Training", columns=2),
+            _section("layers", "Layers", display=False),
+            # MLflow makes a chart of every metric that has none, in the section named as before its slash. Those of a
+            # folded one aren't drawn.
+            *(_section(metrics, metrics.rstrip("/"), display=False) for metrics in folded),
+        ],
+        "compareRunCharts": [
+            *(_chart([depth_metric(prefix, arm) for arm in arms], "sweep") for prefix in by_depth if arms),
+            *(_chart([metric], "networks") for metric in CURVES),
+            *(_chart([metric], "layers") for metric in sorted(shown)),
+        ],
+    }  # fmt: skip
+
+
+def _section(uuid: str, name: str, *, columns: int = 3, display: bool = True) -> State:
+    return {
+        "uuid": uuid, "name": name, "columns": columns, "display": display, "deleted": False, "isReordered": False,
+        "isGenerated": False,
+    }  # fmt: skip
+
+
+def _chart(metrics: Sequence[str], section: str) -> State:
+    several = {"selectedMetricKeys": list(metrics)} if len(metrics) > 1 else {}
+    return {
+        "uuid": f"{section} {metrics[0]}", "type": "LINE", "metricSectionId": section, "metricKey": metrics[0],
+        "useGlobalXaxisKey": True, "useGlobalLineSmoothing": True, "isGenerated": False, "deleted": False, **several,
+    }  # fmt: skip
+
+
+def _spread(layers: Sequence[str]) -> list[str]:
+    """At most `MOST_LAYERS` of them, evenly spread, the first and the last among them."""
+    if len(layers) <= MOST_LAYERS:
+        return list(layers)
+    return [layers[round(index * (len(layers) - 1) / (MOST_LAYERS - 1))] for index in range(MOST_LAYERS)]

@@ -1,0 +1,135 @@
+"""What a person sees who opens the address that a sweep has printed, in a real browser."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.environment import environment
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+SWEEP = ["--depths", "8", "14", "--width", "8", "--epochs", "2", "--seeds", "0", "1", "--train-images", "600"]
+SECONDS = 60_000  # in ms, that a page may take
+# Of each metric the lines, and the outlines of the bands, which go there and back.
+PLOTTED = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data
+    .filter(trace => trace.x && trace.x.length > 1)
+    .map(trace => [trace.metricKey || 'band', [...trace.x], [...trace.y]]))"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep that is stored, and served."""
+
+    client: MlflowClient
+    server: str
+    printed: str
+    parent: str
+
+    def address(self) -> str:
+        """The one that was printed, at this server."""
+        return self.printed.replace("http://127.0.0.1:5000", self.server)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swept]:
+    folder = tmp_path_factory.mktemp("browser")
+    command = [sys.executable, "-m", "experiments.degradation", *SWEEP]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", "--backend-store-uri", uri],
+        cwd=folder,
+        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    (report,) = re.findall(r"Report: .*/(\w+)/artifacts/report.html", done.stdout)
+    (printed,) = re.findall(r"Browse: .* (\S+)$", done.stdout, re.MULTILINE)
+    yield Swept(MlflowClient(uri), f"http://127.0.0.1:{port}", printed, report)
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture
+def page(swept: Swept) -> Iterator[Any]:
+    """A page of a browser that was never here."""
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1600, "height": 2000})
+        page.set_default_timeout(SECONDS)
+        for _ in range(SECONDS // 500):  # the server takes a few seconds to start
+            try:
+                page.goto(f"{swept.server}/health")
+                break
+            except sync_api.Error:
+                page.wait_for_timeout(500)
+        yield page
+        browser.close()
+
+
+def plotted(page: Any, kind: str) -> list[tuple[list[float], list[float]]]:
+    """What the charts of a page draw of a metric, once they are drawn."""
+    page.wait_for_function(f"kind => ({PLOTTED})().some(([of]) => of === kind)", arg=kind)
+    return [(x, y) for of, x, y in page.evaluate(PLOTTED) if of == kind]
+
+
+def test_the_printed_address_shows_a_curve_for_each_network_and_its_range_over_seeds(swept: Swept, page: Any) -> None:
+    page.goto(swept.address())
+    runs = swept.client.search_runs(["1"], "tags.arm LIKE '%'")
+    for metric in ("loss/train", "accuracy/train", "accuracy/validation", "grad_norm/total"):
+        lines = plotted(page, metric)
+        bands = plotted(page, "band")
+        for network in ("plain-8", "plain-14", "residual-8", "residual-14"):
+            seeds = [
+                [entry.value for entry in swept.client.get_metric_history(run.info.run_id, metric)]
+                for run in runs
+                if run.data.tags["network"] == network
+            ]
+            assert len(seeds) == 2
+            mean = [sum(values) / 2 for values in zip(*seeds, strict=True)]
+            assert any(y == pytest.approx(mean) for _, y in lines), (metric, network)
+            highest = [max(values) for values in zip(*seeds, strict=True)]
+            assert any(y[-len(highest) :] == pytest.approx(highest) for _, y in bands), (metric, network)
+
+
+@pytest.mark.parametrize("where", ["in the sweep's view", "on the parent's own page"])
+def test_the_parents_chart_is_error_by_depth(swept: Swept, page: Any, where: str) -> None:
+    own = f"{swept.server}/#/experiments/1/runs/{swept.parent}/model-metrics"
+    page.goto(swept.address() if "view" in where else own)
+    for arm in ("plain", "residual"):
+        errors = [
+            [
+                run.data.metrics["final/train_error"]
+                for run in swept.client.search_runs(["1"], f"tags.network = '{arm}-{depth}'")
+            ]
+            for depth in (8, 14)
+        ]
+        (line, *others) = plotted(page, f"train_error_by_depth/{arm}")
+        assert all(other == line for other in others)
+        assert line == ([8, 14], pytest.approx([sum(values) / 2 for values in errors]))
+
+
+def test_no_column_that_is_filled_is_empty(swept: Swept, page: Any) -> None:
+    page.goto(f"{swept.server}/#/experiments/1/runs?workflowType=machine_learning")
+    page.wait_for_selector("text=/digits \\(\\w+\\)/")  # the parent's data set
+    assert "degradation.py" in page.inner_text("body")
+    for run in swept.client.search_runs(["1"]):
+        assert run.inputs.dataset_inputs
+        assert all(run.data.tags[f"mlflow.{name}"] for name in ("source.name", "source.type", "user"))
