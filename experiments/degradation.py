@@ -46,6 +46,9 @@ class Flags:
     """Train every run anew, finished ones too."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""
+    prune_artifacts: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Train nothing: delete the trained networks of sweeps that a --fresh one has superseded; their metrics and reports
+    stay."""
     margin: float = Request.margin
     """Smallest change of the training error that counts, in percentage points."""
     export: Annotated[str | None, with_default("none", "FOLDER")] = None
@@ -64,6 +67,8 @@ def main(flags: Flags) -> int:
     """Train what the store lacks, or take what it has, and report."""
     from plainres.terminal import console
 
+    if flags.prune_artifacts:
+        return prune(flags)
     if flags.report is not None:
         return report(comparing.read_back(flags.report, margin=flags.margin, rebuild=True), flags)
     if not flags.tuned and (flags.storage is not None or flags.study_name is not None):
@@ -83,6 +88,25 @@ def main(flags: Flags) -> int:
         checkpoint_dir=flags.checkpoints.checkpoint_dir,
     )
     return report(comparing.carry_out(request, console()), flags)
+
+
+def prune(flags: Flags) -> int:
+    """Delete networks that no sweep needs any more, and say how much space they took."""
+    from plainres.tracking.store import check_experiment_name, check_store, experiment_exists, tracking_uri
+
+    uri = tracking_uri()
+    check_experiment_name(flags.experiment_name)
+    check_store(uri)
+    if not experiment_exists(uri, flags.experiment_name):
+        raise BadInput(f"the tracking store has no experiment {flags.experiment_name!r}")
+    from plainres.tracking.outages import reaching_store
+    from plainres.tracking.pruning import prune_networks
+    from plainres.tracking.runs import open_experiment
+
+    with reaching_store():
+        pruned = prune_networks(open_experiment(uri, flags.experiment_name))
+    print(f"{pruned.runs} networks of superseded sweeps deleted: {pruned.freed / 1e6:.1f} MB freed")
+    return FINISHED
 
 
 def report(sweep: "JudgedSweep", flags: Flags) -> int:

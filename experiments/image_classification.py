@@ -114,6 +114,7 @@ def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> in
     from plainres.running.events import Failed, Finished
     from plainres.running.job import Job
     from plainres.terminal import console
+    from plainres.tracking.artifacts import artifact_location
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.runs import open_experiment
     from plainres.tracking.source import current_source
@@ -133,7 +134,7 @@ def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> in
     loss, error = outcome.metrics[FINAL_TEST_LOSS], outcome.metrics[FINAL_TEST_ERROR]
     screen.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
     with reaching_store():
-        artifacts = experiment.client.get_run(outcome.run_id).info.artifact_uri.removeprefix("file://")
+        artifacts = artifact_location(uri, outcome.run_id)
     screen.print(f"\nPictures: {artifacts}/confusion.png and predictions.png")
     screen.print(f"Browse: {browse_hint(uri, experiment.experiment_id)}")
     return FINISHED

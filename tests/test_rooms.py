@@ -23,6 +23,7 @@ FLOORS = [
     {"interactive"},
     {"command_line"},
     {"checkpoint_flags", "commands"},
+    {"__main__"},
     {"sweep_flags"},
 ]
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}

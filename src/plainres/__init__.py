@@ -7,6 +7,9 @@ import warnings
 from importlib import import_module
 from typing import Any
 
+# tqdm's, which MLflow imports in a notebook, of widgets that nothing here uses.
+warnings.filterwarnings("ignore", "IProgress not found")
+
 _HOMES = {
     "BadInput": "plainres.errors",
     "build_network": "plainres.networks.factory",
@@ -25,8 +28,6 @@ def __getattr__(name: str) -> Any:
         return version("plainres")
     if name not in _HOMES:
         raise AttributeError(f"module 'plainres' has no attribute {name!r}")
-    # tqdm's, which MLflow imports, of widgets that nothing here uses.
-    warnings.filterwarnings("ignore", "IProgress not found")
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -1,6 +1,6 @@
 """Plain and residual networks of equal depth, trained alike and compared with evidence (He et al. 2015)."""
 
-# Written by tests/python/write_stub.py from what is declared of each setting; a test holds it.
+# Written by tests.python.write_stub from what is declared of each setting; a test holds it.
 
 from collections.abc import Sequence
 

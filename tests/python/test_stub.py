@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 import plainres
@@ -21,7 +22,7 @@ ON_COMMAND_LINE = {name for name in names_of(Settings) if ABOUT[name].on_command
 
 
 def test_the_stub_is_what_the_declaration_says() -> None:
-    assert STUB.read_text() == stub(), "python tests/python/write_stub.py writes it anew"
+    assert STUB.read_text() == stub(), "python -m tests.python.write_stub writes it anew"
 
 
 @pytest.mark.parametrize("call", [plainres.compare, plainres.tune])
@@ -48,7 +49,9 @@ def test_a_call_has_the_commands_defaults(call: object, request_of: type, flags:
 def test_a_notebook_completes_a_setting() -> None:
     shell = InteractiveShell.instance()
     shell.user_ns["plainres"] = plainres
-    assert "warmup_epochs=" in shell.complete("", "plainres.compare(warmup_")[1]
+    line = "plainres.compare(warmup_"
+    with provisionalcompleter():
+        assert "warmup_epochs=" in [found.text for found in shell.Completer.completions(line, len(line))]
 
 
 def test_the_package_is_imported_at_once() -> None:

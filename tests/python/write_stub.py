@@ -1,4 +1,4 @@
-"""Writes src/plainres/__init__.pyi, from which editors complete settings: `python tests/python/write_stub.py`."""
+"""Writes src/plainres/__init__.pyi, from which editors complete settings: `python -m tests.python.write_stub`."""
 
 import inspect
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from plainres.interactive import compare, tune
 STUB = Path(interactive.__file__).with_name("__init__.pyi")
 HEAD = '''"""Plain and residual networks of equal depth, trained alike and compared with evidence (He et al. 2015)."""
 
-# Written by tests/python/write_stub.py from what is declared of each setting; a test holds it.
+# Written by tests.python.write_stub from what is declared of each setting; a test holds it.
 
 from collections.abc import Sequence
 

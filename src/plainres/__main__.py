@@ -1,0 +1,8 @@
+"""`python -m plainres`: the command `plainres`."""
+
+import sys
+
+from plainres.commands import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Writes docs/lesson.ipynb from docs/lesson.md: `python -m tests.docs.write_notebook`, and with `--run` its outputs.
+
+The text becomes text, a command becomes a cell, and what the page shows as its output is left to the cell. The flags of
+a question to try become a cell of its own, whose lines a reader uncomments.
+"""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tests.environment import ROOT
+
+PAGE = ROOT / "docs" / "lesson.md"
+NOTEBOOK = PAGE.with_suffix(".ipynb")
+PARTS = re.compile(r"^```(\w*)\n(.*?)^```\n|^(\*Try:\*[^\n]*)\n", re.MULTILINE | re.DOTALL)
+COMMAND = "uv run python -m "
+INSTALL = """\
+try:
+    import plainres
+except ImportError:  # on a machine that has nothing yet; some minutes
+    %pip install --quiet ..
+    import plainres"""
+NOTE = (
+    "*This is [the lesson](lesson.md) as a notebook: run a cell, change a number, run it again. A line that begins "
+    "with `%run -m plainres` is a command of the text, and `plainres.compare` is the command `degradation`.*"
+)
+
+
+def notebook() -> NotebookNode:
+    """The notebook without outputs."""
+    cells = [new_markdown_cell(NOTE), new_code_cell(INSTALL), *cells_of(PAGE.read_text())]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+
+
+def cells_of(text: str) -> Iterator[NotebookNode]:
+    """The page's cells in their order."""
+    prose, end, commands, after_command = "", 0, [""], False
+    for part in PARTS.finditer(text):
+        before = text[end : part.start()]
+        prose, end = prose + before, part.end()
+        language, block, question = part.groups()
+        if block and block.startswith(COMMAND):
+            yield from text_cell(prose)
+            commands = block.splitlines()
+            yield new_code_cell("\n".join(map(call, commands)))
+            prose, after_command = "", True
+        elif block and after_command and not language and not before.strip():
+            after_command = False  # the output of the command before
+        elif question:
+            yield from text_cell(prose + question)
+            prose = ""
+            lines = [f"{commands[0]} {flags}" for flags in re.findall("`(--[^`]+)`", question)]
+            tries = [f"# {call(line, last=False)}" for line in lines]
+            if tries:
+                yield new_code_cell("\n".join(tries))
+        else:
+            prose += part[0]
+    yield from text_cell(prose + text[end:])
+
+
+def text_cell(prose: str) -> list[NotebookNode]:
+    return [new_markdown_cell(prose.strip())] if prose.strip() else []
+
+
+def call(command: str, *, last: bool = True) -> str:
+    """What stands in a cell for a command."""
+    module, *words = shlex.split(command.removeprefix(COMMAND), comments=True)
+    name = module.partition(".")[2].replace("_", "-")
+    if name != "degradation":
+        downloads = name == "image-classification" and not {"--summary", "--dataset"} & set(words)
+        return ("# " if downloads else "") + f"%run -m plainres {name} {shlex.join(words)}".strip()
+    keywords: dict[str, list[str]] = {}
+    for word in words:
+        if word.startswith("--"):
+            keywords[word[2:].replace("-", "_")] = []
+        else:
+            keywords[list(keywords)[-1]].append(word)
+    listed = ", ".join(
+        f"{key}=[{', '.join(values)}]" if key in ("depths", "seeds") else f"{key}={values[0]}"
+        for key, values in keywords.items()
+    )
+    return f"sweep = plainres.compare({listed})\nsweep" if last else f"plainres.compare({listed})"
+
+
+def run(made: NotebookNode) -> NotebookNode:
+    """The notebook with its outputs, made in an empty store and without the times and the folder of that."""
+    from nbclient import NotebookClient
+
+    with TemporaryDirectory() as folder:
+        client = NotebookClient(made, timeout=3600, resources={"metadata": {"path": folder}}, record_timing=False)
+        return nbformat.reads(nbformat.writes(client.execute()).replace(folder, "."), as_version=4)
+
+
+if __name__ == "__main__":
+    made = notebook()
+    if "--run" in sys.argv:
+        made = run(made)
+    Path(sys.argv[-1] if sys.argv[-1].endswith(".ipynb") else NOTEBOOK).write_text(nbformat.writes(made) + "\n")

@@ -1,0 +1,29 @@
+"""The README's lines from Python run, with small networks."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import Page
+from tests.environment import ROOT, environment
+
+(LINES,) = Page(ROOT / "README.md").python
+SMALL = "depths=[8, 14], width=8, train_images=600, test_images=100, jobs=1"
+
+
+def test_they_are_six() -> None:
+    assert len([line for line in LINES.splitlines() if line]) == 6
+
+
+@pytest.mark.slow
+def test_they_run(tmp_path: Path) -> None:
+    code = LINES.replace("depths=[18, 34]", SMALL).replace("seeds=5, epochs=9", "seeds=2, epochs=1")
+    assert SMALL in code
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "from depth 8 to 14" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "mlflow.db", "mlruns"]
