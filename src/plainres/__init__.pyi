@@ -59,11 +59,13 @@ def compare(
     weight_decay: float | None = None,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
+    save_model: str = "weights",
     probes: tuple[str, ...] = (),
     device: str = "auto",
     precision: str = "auto",
     threads: int = 1,
     compile: bool = False,
+    system_metrics: bool = False,
     cuda_graph: bool = True,
 ) -> JudgedSweep:
     """Train every arm at every depth with every seed alike, and judge whether depth degrades plain networks.
@@ -134,11 +136,14 @@ def compare(
         weight_decay: Weight decay of SGD.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
         warmup_epochs: Epochs in which the learning rate first rises linearly.
+        save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
+            archive, model.pt2, as well).
         probes: What is measured of the network at the start and after each epoch, beside gradient norms.
         device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
         precision: auto (bf16 where the device supports it), fp32 or bf16.
         threads: CPU threads of each run.
         compile: Run training steps through torch.compile; on a CPU it takes a minute, and is slower afterwards.
+        system_metrics: Log the use of CPU, memory, disk and GPU every ten seconds, for long runs; needs psutil.
         cuda_graph: Replay the training step as one CUDA graph, on a GPU.
     """
     ...
@@ -200,11 +205,13 @@ def tune(
     weight_decay: float | None = None,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
+    save_model: str = "weights",
     probes: tuple[str, ...] = (),
     device: str = "auto",
     precision: str = "auto",
     threads: int = 1,
     compile: bool = False,
+    system_metrics: bool = False,
     cuda_graph: bool = True,
 ) -> StudyResults:
     """Tune learning rate and batch size of every arm at every depth, each in studies of its own, all alike.
@@ -286,11 +293,14 @@ def tune(
         weight_decay: Weight decay of SGD.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
         warmup_epochs: Epochs in which the learning rate first rises linearly.
+        save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
+            archive, model.pt2, as well).
         probes: What is measured of the network at the start and after each epoch, beside gradient norms.
         device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
         precision: auto (bf16 where the device supports it), fp32 or bf16.
         threads: CPU threads of each run.
         compile: Run training steps through torch.compile; on a CPU it takes a minute, and is slower afterwards.
+        system_metrics: Log the use of CPU, memory, disk and GPU every ten seconds, for long runs; needs psutil.
         cuda_graph: Replay the training step as one CUDA graph, on a GPU.
     """
     ...

@@ -85,6 +85,9 @@ def test_equal_steps_take_more_epochs_of_larger_batches() -> None:
         16: (2, 1), 32: (5, 1), 64: (9, 2), 128: (18, 4), 256: (36, 8),
     }  # fmt: skip
     assert trial_settings(config, {"batch_size": 16}, "epochs") == {"batch_size": 16}
+    short = configure("plain", 18, device="cpu", epochs=3, batch_size=64, warmup_epochs=2)
+    # 0.75 and 0.5 would both be one epoch, and a warm-up ends before the run does.
+    assert trial_settings(short, {"batch_size": 16}, "steps") == {"batch_size": 16, "epochs": 1, "warmup_epochs": 0}
 
 
 @pytest.mark.parametrize(("seed", "studies", "words"), [(0, 0, "studies 0 is below 1"), (10**6, 1, "seed 1000000")])
