@@ -193,7 +193,9 @@ def _console(*, progress: bool) -> "Console":
     from plainres.terminal import console
 
     made = console(stderr=True)
-    return made if progress and (made.is_jupyter or made.is_terminal) else Console(quiet=True)
+    if progress and made.is_terminal and not made.is_jupyter:
+        return made
+    return Console(quiet=True, force_jupyter=progress and made.is_jupyter)  # bars in a notebook need no console
 
 
 def _studies(tuned: StudyResults | Studies | bool | None) -> Studies | None:

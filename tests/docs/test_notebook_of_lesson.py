@@ -3,10 +3,40 @@
 import re
 
 import nbformat
+import pytest
+from nbformat import NotebookNode
 
-from tests.docs.write_notebook import NOTEBOOK, PAGE, notebook
+from tests.docs.write_notebook import NOTEBOOK, PAGE, call, notebook, run
 
 STORED = nbformat.read(NOTEBOOK, as_version=4)
+# A command alone, and what the page shows of its output.
+SHOWN = re.findall(r"^```\n(uv run python -m experiments[^\n]+)\n```\n\n```\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+COMMANDS = [command for command, _ in SHOWN]
+
+
+def code(made: NotebookNode) -> dict[str, NotebookNode]:
+    """The cells of code, by what stands in them."""
+    return {cell.source: cell for cell in made.cells if cell.cell_type == "code"}
+
+
+def printed(cell: NotebookNode) -> str:
+    return "".join(out.text if out.output_type == "stream" else out.data["text/plain"] for out in cell.outputs)
+
+
+def results(text: str) -> list[float]:
+    """The numbers of an output, without times and losses, which differ from machine to machine."""
+    kept = re.sub(r"[\d.]+ m?s/step|loss [\d.]+", "", text)
+    return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", kept)]
+
+
+def check(made: NotebookNode, command: str) -> None:
+    """What the page shows is what the cell has printed, to five percentage points where it was trained."""
+    expected = results(dict(SHOWN)[command])
+    found = results(printed(code(made)[call(command)]))
+    assert any(
+        found[start : start + len(expected)] == pytest.approx(expected, abs=0 if "--summary" in command else 5)
+        for start in range(len(found) - len(expected) + 1)
+    ), (expected, found)
 
 
 def test_the_notebook_is_made_of_the_page() -> None:
@@ -17,12 +47,27 @@ def test_the_notebook_is_made_of_the_page() -> None:
 
 
 def test_every_command_of_the_page_is_a_cell() -> None:
-    code = "\n".join(cell.source for cell in STORED.cells if cell.cell_type == "code")
+    lines = "\n".join(code(STORED))
     for line in re.findall("^uv run python -m (?:experiments|studies)[.](.+)$", PAGE.read_text(), re.MULTILINE):
         name, _, flags = line.partition(" ")
         if name != "degradation":
-            assert f"plainres {name.replace('_', '-')} {flags}".strip() in code
+            assert f"plainres {name.replace('_', '-')} {flags}".strip() in lines
 
 
-def test_it_is_small() -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_stored_outputs_are_those_of_the_text(command: str) -> None:
+    check(STORED, command)
+
+
+def test_it_is_small_and_says_nothing_of_where_it_was_run() -> None:
     assert NOTEBOOK.stat().st_size < 2**20
+    assert "/tmp/" not in NOTEBOOK.read_text()
+
+
+@pytest.mark.slow
+def test_it_runs_whole_and_comes_to_what_the_text_says() -> None:
+    made = run(notebook())
+    for command in COMMANDS:
+        check(made, command)
+    (compared,) = [cell for source, cell in code(made).items() if source.startswith("sweep = ")]
+    assert "Reproduced: from depth 20 to 110" in printed(compared)

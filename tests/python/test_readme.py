@@ -21,9 +21,11 @@ def test_they_are_six() -> None:
 def test_they_run(tmp_path: Path) -> None:
     code = LINES.replace("depths=[18, 34]", SMALL).replace("seeds=5, epochs=9", "seeds=2, epochs=1")
     assert SMALL in code
+    script = tmp_path / "script.py"  # without a guard: no worker runs it anew
+    script.write_text(code)
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240
+        [sys.executable, script], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "from depth 8 to 14" in done.stdout
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "mlflow.db", "mlruns"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "mlflow.db", "mlruns", "script.py"]
