@@ -1,5 +1,6 @@
 """Trained networks looked into: on which images, where the numbers go, and how findings are stored and shown."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +87,9 @@ def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
 
 
 def columns(table: pd.DataFrame, prefix: str) -> list[str]:
-    """The columns whose names begin with a prefix, in their order."""
-    return [name for name in map(str, table) if name.startswith(prefix)]
+    """The columns whose names begin with a prefix and go on with a block's, the first block first."""
+    found = [name for name in map(str, table) if name.startswith(prefix)]
+    return sorted(found, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
 
 
 def present(results: SweepResults, findings: Findings) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from mlflow import MlflowClient
 
 from plainres.analysis.inspection import Findings, columns, network_at_start, training_batch
@@ -151,6 +152,7 @@ def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
                 style = {**_style(index), "linestyle": "none", "markersize": 4.5, "alpha": 0.8}
                 axes.plot(runs[column], 100 * runs["train_error"], **style)
         size.set(xscale="log", xlabel="size of the first update", ylabel="final training error (%)", ylim=(-3, 100))
+        size.xaxis.set_minor_formatter(NullFormatter())
         coherence.set(xlabel="cosine at the first block", ylim=(-3, 100))
         handles = [Line2D([], [], linestyle="none", label=arm, **_style(index)) for index, arm in enumerate(arms)]
         handles += [
@@ -182,6 +184,7 @@ def draw_training(results: SweepResults) -> Figure:
             axes.grid(visible=False)
             axes.set_title(arm.replace(":", ":\n"), parse_math=False)
             axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         panels[0].set_ylabel("layer (1 input)")
         figure.colorbar(mesh, ax=panels, label="log10 of gradient norm", pad=0.01)
     return figure
