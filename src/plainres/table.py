@@ -104,7 +104,9 @@ def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
 
     def line(tag: str, cells: Sequence[str]) -> str:
         styled = zip(sides, cells, strict=True)
-        inner = "".join(f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for side, cell in styled)
+        inner = "".join(
+            f'<{tag} style="text-align: {side}; white-space: nowrap">{escape(cell)}</{tag}>' for side, cell in styled
+        )
         return f"<tr>{inner}</tr>"
 
     body = "".join(line("td", row) for row in rows)
