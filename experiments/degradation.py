@@ -46,12 +46,15 @@ class Flags:
     """Train every run anew, finished ones too."""
     report: Annotated[str | None, with_default("none", "RUN_ID")] = None
     """Train nothing: rebuild the report of this parent run from the tracking store."""
+    prune_artifacts: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Train nothing: delete the trained networks of sweeps that a --fresh one has superseded; their metrics and reports
+    stay."""
     margin: float = Request.margin
     """Smallest change of the training error that counts, in percentage points."""
     export: Annotated[str | None, with_default("none", "FOLDER")] = None
     """Write the report there too, as a paper needs it: figures as PDF and SVG, results.csv and a LaTeX table."""
     tuned: bool = False
-    """Train each network at the learning rate and batch size that its study (studies.lr_batch_size) found best."""
+    """Train each network at the values that its studies (studies.lr_batch_size) found best, by turns over the seeds."""
     storage: Annotated[str | None, with_default(DEFAULT_STORAGE, "URL")] = None
     """Database of the studies, for --tuned."""
     study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
@@ -64,6 +67,8 @@ def main(flags: Flags) -> int:
     """Train what the store lacks, or take what it has, and report."""
     from plainres.terminal import console
 
+    if flags.prune_artifacts:
+        return prune(flags)
     if flags.report is not None:
         return report(comparing.read_back(flags.report, margin=flags.margin, rebuild=True), flags)
     if not flags.tuned and (flags.storage is not None or flags.study_name is not None):
@@ -85,12 +90,31 @@ def main(flags: Flags) -> int:
     return report(comparing.carry_out(request, console()), flags)
 
 
+def prune(flags: Flags) -> int:
+    """Delete networks that no sweep needs any more, and say how much space they took."""
+    from plainres.tracking.store import check_experiment_name, check_store, experiment_exists, tracking_uri
+
+    uri = tracking_uri()
+    check_experiment_name(flags.experiment_name)
+    check_store(uri)
+    if not experiment_exists(uri, flags.experiment_name):
+        raise BadInput(f"the tracking store has no experiment {flags.experiment_name!r}")
+    from plainres.tracking.outages import reaching_store
+    from plainres.tracking.pruning import prune_networks
+    from plainres.tracking.runs import open_experiment
+
+    with reaching_store():
+        pruned = prune_networks(open_experiment(uri, flags.experiment_name))
+    print(f"{pruned.runs} networks of superseded sweeps deleted: {pruned.freed / 1e6:.1f} MB freed")
+    return FINISHED
+
+
 def report(sweep: "JudgedSweep", flags: Flags) -> int:
     """Print the table and the verdict of a sweep and where to look further."""
     from plainres.analysis.print_report import print_report
     from plainres.analysis.report import export_report
     from plainres.analysis.results_table import terminal_table
-    from plainres.analysis.tuned_table import tuned_terminal_table
+    from plainres.analysis.tuned_table import tuned_tables
     from plainres.tracking.outages import reaching_store
 
     verdict = sweep.verdict
@@ -98,7 +122,7 @@ def report(sweep: "JudgedSweep", flags: Flags) -> int:
         with reaching_store():
             export_report(sweep, verdict, Path(flags.export))
     tuned = from_params(sweep.params)
-    tables = [terminal_table(sweep, verdict), *([tuned_terminal_table(tuned)] if tuned else [])]
+    tables = [terminal_table(sweep, verdict), *(tuned_tables(tuned, sweep.runs) if tuned else [])]
     print_report(sweep, tables, (verdict.sentence, *verdict.others))
     return RUN_FAILED if sweep.missing else FINISHED
 

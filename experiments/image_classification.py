@@ -109,34 +109,34 @@ def summary_of(config: RunConfig) -> "NetworkSummary":
 
 def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> int:
     """Train the network, tracked, and print what came out."""
-    from rich.console import Console
-
     from plainres.data import dataset_of
     from plainres.names import FINAL_TEST_ERROR, FINAL_TEST_LOSS
     from plainres.running.events import Failed, Finished
     from plainres.running.job import Job
+    from plainres.terminal import console
+    from plainres.tracking.artifacts import artifact_location
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.runs import open_experiment
     from plainres.tracking.source import current_source
 
     dataset = dataset_of(config)  # before anything is written
     experiment = open_experiment(uri, flags.experiment_name)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(summary_of(config).table(layers=flags.layers), markup=False)
+    screen = console(soft_wrap=True)
+    screen.print(summary_of(config).table(layers=flags.layers))
     sizes = ", ".join(f"{size} {split}" for split, size in dataset.sizes.items())
-    console.print(f"\n{config.name} on {config.dataset}: {sizes} images")
+    screen.print(f"\n{config.name} on {config.dataset}: {sizes} images")
     job = Job(experiment, None, "", current_source(), checkpoints, flags.checkpoints.checkpoint_every)
-    outcome = train(config, job, console)
+    outcome = train(config, job, screen)
     if isinstance(outcome, Failed):
         print(f"failed: {outcome.reason}; to go on: the same command", file=sys.stderr)
         return RUN_FAILED
     assert isinstance(outcome, Finished)
     loss, error = outcome.metrics[FINAL_TEST_LOSS], outcome.metrics[FINAL_TEST_ERROR]
-    console.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
+    screen.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
     with reaching_store():
-        artifacts = experiment.client.get_run(outcome.run_id).info.artifact_uri.removeprefix("file://")
-    console.print(f"\nPictures: {artifacts}/confusion.png and predictions.png")
-    console.print(f"Browse: {browse_hint(uri, experiment.experiment_id)}")
+        artifacts = artifact_location(uri, outcome.run_id)
+    screen.print(f"\nPictures: {artifacts}/confusion.png and predictions.png")
+    screen.print(f"Browse: {browse_hint(uri, experiment.experiment_id)}")
     return FINISHED
 
 

@@ -1,4 +1,4 @@
-"""Which learning rate and batch size suits each network? `python -m studies.lr_batch_size --help`."""
+"""Which learning rate, batch size and weight decay suit each network? `python -m studies.lr_batch_size --help`."""
 
 import sys
 from dataclasses import dataclass, field
@@ -21,10 +21,9 @@ PROGRAM = "uv run python -m studies.lr_batch_size"
 
 @dataclass(frozen=True)
 class Flags:
-    """Tune learning rate and batch size of plain and residual networks, each in a study of its own, all alike.
+    """Tune learning rate and batch size of plain and residual networks, each in studies of its own, all alike.
 
-    Every trial trains for the same number of epochs, so it sees the same number of images whatever its batch size.
-    The recipe's learning rate and batch size (or --lr and --batch-size) are the first trial. Started again, studies go
+    The recipe's values (or those of --lr and --batch-size) are the first trial. Started again, studies go
     on where they stopped; started several times at once, in terminals or on machines that share a storage, the work
     is shared. Exit code: 0 finished, 1 a trial failed, 2 bad input, 130 interrupted.
     """
@@ -35,20 +34,32 @@ class Flags:
     """What is tuned: plain (no shortcut), residual, and either with settings of its own, as residual:shortcut=C."""
     trials: int = StudyRequest.trials
     """Of each study in total, those of earlier starts and of other machines included."""
+    studies: int = StudyRequest.studies
+    """Of each network, with draws and seeds of their own: how far they lead apart is how much luck there is."""
+    confirm: Annotated[int | None, with_default("none", "INT")] = StudyRequest.confirm
+    """Train so many of each study's best trials again, on three fresh seeds; the best mean wins."""
+    search: tuple[str, ...] = StudyRequest.search
+    """What is searched: any of lr, batch_size and weight_decay."""
     lr_range: tuple[float, float] = StudyRequest.lr_range
     """Lowest and highest learning rate, searched log-uniformly."""
     batch_sizes: tuple[int, ...] = StudyRequest.batch_sizes
     """Batch sizes that are tried."""
+    weight_decay_range: tuple[float, float] = StudyRequest.weight_decay_range
+    """Lowest and highest weight decay, searched log-uniformly."""
+    budget: str = StudyRequest.budget
+    """What trials of all batch sizes have in common: epochs, so that they see the same number of images, or steps."""
     objective: str = StudyRequest.objective
     """Minimised: train_loss, train_error, validation_loss or validation_error. The test split never counts."""
     pruner: str = StudyRequest.pruner
-    """Stops trials that do badly early on: median, hyperband or none."""
+    """Stops trials that do badly early on: median, hyperband, or none to train all of them to the end."""
     pruner_warmup: Annotated[int | None, with_default("a third of the epochs", "INT")] = StudyRequest.pruner_warmup
     """Epochs that every trial trains before it can be pruned."""
+    sampler: str = StudyRequest.sampler
+    """Draws the trials: tpe, which goes by those before, random, or qmc (quasi-random, a scrambled Sobol sequence)."""
     sampler_seed: int = StudyRequest.sampler_seed
-    """Of the draws (TPE); the same for every study."""
+    """Of the draws; the same for every network."""
     seed: int = StudyRequest.seed
-    """Of initial weights and order of the images; the same for every trial."""
+    """Of initial weights and order of the images in every trial of a first study; later ones have their own."""
     storage: str = StudyRequest.storage
     """Database of the studies: sqlite:///FILE, postgresql://USER@HOST/DATABASE or another SQLAlchemy URL."""
     study_name: str = StudyRequest.study_name
@@ -63,17 +74,23 @@ class Flags:
 
 def main(flags: Flags) -> int:
     """Tune, then print what the studies came to."""
-    from rich.console import Console
+    from plainres.terminal import console
 
     request = StudyRequest(
         depths=flags.depths,
         arms=flags.arms,
         trials=flags.trials,
+        studies=flags.studies,
+        confirm=flags.confirm,
+        search=flags.search,
         lr_range=flags.lr_range,
         batch_sizes=flags.batch_sizes,
+        weight_decay_range=flags.weight_decay_range,
+        budget=flags.budget,
         objective=flags.objective,
         pruner=flags.pruner,
         pruner_warmup=flags.pruner_warmup,
+        sampler=flags.sampler,
         sampler_seed=flags.sampler_seed,
         seed=flags.seed,
         storage=flags.storage,
@@ -84,7 +101,7 @@ def main(flags: Flags) -> int:
         checkpoint_every=flags.checkpoints.checkpoint_every,
         checkpoint_dir=flags.checkpoints.checkpoint_dir,
     )
-    screen = Console()
+    screen = console()
     try:
         results = carry_out_studies(request, screen)
     except StudiesFail as error:
@@ -94,16 +111,18 @@ def main(flags: Flags) -> int:
 
 
 def report(results: StudyResults, screen: "Console") -> int:
-    """Print the table of the studies, what failed, and where to look further."""
+    """Print the table of the studies, what to know of them, what failed, and where to look further."""
     from plainres.tracking.store import browse_hint
-    from plainres.tuning.study_display import study_table
+    from plainres.tuning.study_table import remarks, study_table
 
     screen.print(study_table(results.states))
+    for line in remarks(results.states):
+        screen.print(line, soft_wrap=True)
     for line in results.failures:
-        screen.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
-    screen.print(f"\nStudies: {without_credentials(results.storage)}", highlight=False, soft_wrap=True)
+        screen.print(f"failed: {line}", soft_wrap=True)
+    screen.print(f"\nStudies: {without_credentials(results.storage)}", soft_wrap=True)
     browse = browse_hint(results.tracking_uri, results.experiment_id)
-    screen.print(f"Browse: {browse}", highlight=False, soft_wrap=True)
+    screen.print(f"Browse: {browse}", soft_wrap=True)
     return RUN_FAILED if results.failures else FINISHED
 
 

@@ -59,11 +59,13 @@ def compare(
     weight_decay: float | None = None,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
+    save_model: str = "weights",
     probes: tuple[str, ...] = (),
     device: str = "auto",
     precision: str = "auto",
     threads: int = 1,
     compile: bool = False,
+    system_metrics: bool = False,
     cuda_graph: bool = True,
 ) -> JudgedSweep:
     """Train every arm at every depth with every seed alike, and judge whether depth degrades plain networks.
@@ -76,7 +78,7 @@ def compare(
         depths: weighted layers: 18, 34, 50, 101, 152 (four-stage) or 6n+2 (three-stage).
         arms: what is compared: `plain`, `residual`, and either with settings of its own, as `residual:shortcut=C`.
         seeds: of initial weights and order of the images; a number n stands for 0 to n - 1.
-        tuned: what `tune` gave: each network is trained at the learning rate and batch size that its study found best.
+        tuned: what `tune` gave: each network is trained at the values that its studies found best.
             True for the studies of the default storage.
         margin: smallest change of the training error that counts, in percentage points.
         jobs: runs trained side by side; by default one a core on the CPU, or one a GPU.
@@ -134,11 +136,14 @@ def compare(
         weight_decay: Weight decay of SGD.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
         warmup_epochs: Epochs in which the learning rate first rises linearly.
+        save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
+            archive, model.pt2, as well).
         probes: What is measured of the network at the start and after each epoch, beside gradient norms.
         device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
         precision: auto (bf16 where the device supports it), fp32 or bf16.
         threads: CPU threads of each run.
         compile: Run training steps through torch.compile; on a CPU it takes a minute, and is slower afterwards.
+        system_metrics: Log the use of CPU, memory, disk and GPU every ten seconds, for long runs; needs psutil.
         cuda_graph: Replay the training step as one CUDA graph, on a GPU.
     """
     ...
@@ -148,11 +153,17 @@ def tune(
     arms: str | Sequence[str] = ("plain", "residual"),
     trials: int = 20,
     *,
+    studies: int = 1,
+    confirm: int | None = None,
+    search: Sequence[str] = ("lr", "batch_size"),
     lr_range: tuple[float, float] = (0.001, 1.0),
     batch_sizes: Sequence[int] = (16, 32, 64, 128, 256),
+    weight_decay_range: tuple[float, float] = (1e-06, 0.01),
+    budget: str = "epochs",
     objective: str = "train_loss",
     pruner: str = "median",
     pruner_warmup: int | None = None,
+    sampler: str = "tpe",
     sampler_seed: int = 0,
     seed: int = 0,
     storage: str = "sqlite:///studies/lr_batch_size.db",
@@ -194,14 +205,16 @@ def tune(
     weight_decay: float | None = None,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
+    save_model: str = "weights",
     probes: tuple[str, ...] = (),
     device: str = "auto",
     precision: str = "auto",
     threads: int = 1,
     compile: bool = False,
+    system_metrics: bool = False,
     cuda_graph: bool = True,
 ) -> StudyResults:
-    """Tune learning rate and batch size of every arm at every depth, each in a study of its own, all alike.
+    """Tune learning rate and batch size of every arm at every depth, each in studies of its own, all alike.
 
     What `python -m studies.lr_batch_size` does, with the same defaults, storage and runs. Interrupted, the next call
     goes on where this one was.
@@ -210,13 +223,19 @@ def tune(
         depths: weighted layers: 18, 34, 50, 101, 152 (four-stage) or 6n+2 (three-stage).
         arms: what is tuned: `plain`, `residual`, and either with settings of its own, as `residual:shortcut=C`.
         trials: of each study in total, those of earlier calls and of other machines included.
+        studies: of each network, with draws and seeds of their own.
+        confirm: how many of each study's best trials are trained again on three fresh seeds; the best mean wins.
+        search: what is searched: any of lr, batch_size and weight_decay.
         lr_range: lowest and highest learning rate, searched log-uniformly.
         batch_sizes: the ones that are tried.
+        weight_decay_range: lowest and highest weight decay, searched log-uniformly.
+        budget: what trials of all batch sizes have in common: epochs or steps.
         objective: minimised: train_loss, train_error, validation_loss or validation_error.
         pruner: stops trials that do badly early on: median, hyperband or none.
         pruner_warmup: epochs that every trial trains before it can be pruned; by default a third.
-        sampler_seed: of the draws (TPE), the same for every study.
-        seed: of initial weights and order of the images, the same for every trial.
+        sampler: draws the trials: tpe, random or qmc (quasi-random).
+        sampler_seed: of the draws, the same for every network.
+        seed: of initial weights and order of the images in every trial of a first study; later ones have their own.
         storage: database of the studies, as an SQLAlchemy URL.
         study_name: what the studies' names begin with.
         jobs: trials trained side by side; by default one a core on the CPU, or one a GPU.
@@ -224,8 +243,8 @@ def tune(
         checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
         checkpoint_dir: where they lie; `mlruns/checkpoints` beside the store by default.
         progress: show bars while it trains, in a notebook or a terminal.
-        settings: those listed below; what is left out comes from the data set's recipe, and learning rate and batch
-            size are the first trial's.
+        settings: those listed below; what is left out comes from the data set's recipe, and what is searched is
+            the first trial's.
 
     Returns:
         What the studies came to, which `compare` takes as `tuned`.
@@ -274,11 +293,14 @@ def tune(
         weight_decay: Weight decay of SGD.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
         warmup_epochs: Epochs in which the learning rate first rises linearly.
+        save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
+            archive, model.pt2, as well).
         probes: What is measured of the network at the start and after each epoch, beside gradient norms.
         device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
         precision: auto (bf16 where the device supports it), fp32 or bf16.
         threads: CPU threads of each run.
         compile: Run training steps through torch.compile; on a CPU it takes a minute, and is slower afterwards.
+        system_metrics: Log the use of CPU, memory, disk and GPU every ten seconds, for long runs; needs psutil.
         cuda_graph: Replay the training step as one CUDA graph, on a GPU.
     """
     ...

@@ -13,10 +13,10 @@ from plainres.running.folders import checkpoint_root
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
-from plainres.sweeps.tuned import to_params
+from plainres.sweeps.tuned import to_params, tuned_settings
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
 from plainres.tuning.best import tuned_values
-from plainres.tuning.definition import DEFAULT_PREFIX, SEARCHED
+from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Request:
         seeds: of initial weights and order of the images; a run each.
         settings: those of `plainres.config.configure`.
         margin: smallest change of the training error that counts, in percentage points.
-        tuned: the studies that learning rates and batch sizes come from, if they do.
+        tuned: the studies that the values of what was searched come from, if they do.
         jobs: runs trained side by side; None for one a core on the CPU, or one a GPU.
         experiment_name: of the MLflow experiment that the runs belong to.
         fresh: whether finished runs are trained anew.
@@ -119,18 +119,15 @@ def _plan(request: Request, settings: Mapping[str, Any], **more: Any) -> Sweep:
 
 
 def _tuned(request: Request, studies: Studies, sweep: Sweep, settings: Mapping[str, Any]) -> Sweep:
-    """The sweep with the learning rate and batch size that each network's study found best."""
-    shared = sweep.configs[0]
-    recipe = recipe_of(shared.recipe or shared.dataset)
-    own = [arm for arm in sweep.arms if set(SEARCHED) & parse_arm(arm).settings.keys()]
-    if own or any(getattr(shared, name) != recipe[name] for name in SEARCHED):
-        raise BadInput(
-            "--tuned takes learning rate and batch size from the studies: leave out --lr and --batch-size, and an "
-            "arm's own"
-        )
+    """The sweep with the values that each network's studies found best; seeds take turns with the studies."""
     tuned = tuned_values(studies.storage, studies.prefix, sweep.configs)
-    of_network = {network: {"lr": values.lr, "batch_size": values.batch_size} for network, values in tuned.items()}
-    return _plan(request, settings, own=of_network, notes=to_params(tuned))
+    shared, searched = sweep.configs[0], tuned[0].near_values.keys()
+    recipe = recipe_of(shared.recipe or shared.dataset)
+    own = any(values.values.keys() & parse_arm(values.arm).settings.keys() for values in tuned)
+    if own or any(getattr(shared, name) != recipe[name] for name in searched):
+        flags = " and ".join(f"--{name.replace('_', '-')}" for name in searched)
+        raise BadInput(f"--tuned takes from the studies what was searched: leave out {flags}, and an arm's own")
+    return _plan(request, settings, own=tuned_settings(tuned, request.seeds), notes=to_params(tuned))
 
 
 def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console: "Console") -> "JudgedSweep":

@@ -1,12 +1,14 @@
 """The configuration of a run, with every default filled in: from the recipe, the paper, and what the machine has."""
 
 from dataclasses import MISSING, replace
+from importlib.util import find_spec
 from typing import Any
 
 from plainres.data.catalogue import content_of, facts_of
 from plainres.data.places import resolved_data_dir
 from plainres.data.split_sizes import check_batch_size, check_part, draw_size, validation_size
 from plainres.declaration import check_choice
+from plainres.errors import BadInput
 from plainres.hardware import resolve_device
 from plainres.networks.architecture import resolve_architecture
 from plainres.probes import PROBES
@@ -42,6 +44,8 @@ def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunCo
     network = names_of(NetworkSettings)
     architecture = resolve_architecture(values["variant"], values["depth"], **{name: values[name] for name in network})
     values |= {name: getattr(architecture, name) for name in network}
+    if values["system_metrics"] and find_spec("psutil") is None:
+        raise BadInput("--system-metrics needs psutil: `uv sync --extra system-metrics` installs it")
     values["device"], values["precision"] = resolve_device(values["device"], values["precision"])
     values["data_dir"] = resolved_data_dir(values["data_dir"])
     return _checked(RunConfig(**values))

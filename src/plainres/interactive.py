@@ -41,7 +41,7 @@ def compare(
         depths: weighted layers: 18, 34, 50, 101, 152 (four-stage) or 6n+2 (three-stage).
         arms: what is compared: `plain`, `residual`, and either with settings of its own, as `residual:shortcut=C`.
         seeds: of initial weights and order of the images; a number n stands for 0 to n - 1.
-        tuned: what `tune` gave: each network is trained at the learning rate and batch size that its study found best.
+        tuned: what `tune` gave: each network is trained at the values that its studies found best.
             True for the studies of the default storage.
         margin: smallest change of the training error that counts, in percentage points.
         jobs: runs trained side by side; by default one a core on the CPU, or one a GPU.
@@ -82,11 +82,17 @@ def tune(
     arms: str | Sequence[str] = StudyRequest.arms,
     trials: int = StudyRequest.trials,
     *,
+    studies: int = StudyRequest.studies,
+    confirm: int | None = StudyRequest.confirm,
+    search: Sequence[str] = StudyRequest.search,
     lr_range: tuple[float, float] = StudyRequest.lr_range,
     batch_sizes: Sequence[int] = StudyRequest.batch_sizes,
+    weight_decay_range: tuple[float, float] = StudyRequest.weight_decay_range,
+    budget: str = StudyRequest.budget,
     objective: str = StudyRequest.objective,
     pruner: str = StudyRequest.pruner,
     pruner_warmup: int | None = StudyRequest.pruner_warmup,
+    sampler: str = StudyRequest.sampler,
     sampler_seed: int = StudyRequest.sampler_seed,
     seed: int = StudyRequest.seed,
     storage: str = StudyRequest.storage,
@@ -98,7 +104,7 @@ def tune(
     progress: bool = True,
     **settings: Any,
 ) -> StudyResults:
-    """Tune learning rate and batch size of every arm at every depth, each in a study of its own, all alike.
+    """Tune learning rate and batch size of every arm at every depth, each in studies of its own, all alike.
 
     What `python -m studies.lr_batch_size` does, with the same defaults, storage and runs. Interrupted, the next call
     goes on where this one was.
@@ -107,13 +113,19 @@ def tune(
         depths: weighted layers: 18, 34, 50, 101, 152 (four-stage) or 6n+2 (three-stage).
         arms: what is tuned: `plain`, `residual`, and either with settings of its own, as `residual:shortcut=C`.
         trials: of each study in total, those of earlier calls and of other machines included.
+        studies: of each network, with draws and seeds of their own.
+        confirm: how many of each study's best trials are trained again on three fresh seeds; the best mean wins.
+        search: what is searched: any of lr, batch_size and weight_decay.
         lr_range: lowest and highest learning rate, searched log-uniformly.
         batch_sizes: the ones that are tried.
+        weight_decay_range: lowest and highest weight decay, searched log-uniformly.
+        budget: what trials of all batch sizes have in common: epochs or steps.
         objective: minimised: train_loss, train_error, validation_loss or validation_error.
         pruner: stops trials that do badly early on: median, hyperband or none.
         pruner_warmup: epochs that every trial trains before it can be pruned; by default a third.
-        sampler_seed: of the draws (TPE), the same for every study.
-        seed: of initial weights and order of the images, the same for every trial.
+        sampler: draws the trials: tpe, random or qmc (quasi-random).
+        sampler_seed: of the draws, the same for every network.
+        seed: of initial weights and order of the images in every trial of a first study; later ones have their own.
         storage: database of the studies, as an SQLAlchemy URL.
         study_name: what the studies' names begin with.
         jobs: trials trained side by side; by default one a core on the CPU, or one a GPU.
@@ -121,8 +133,8 @@ def tune(
         checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
         checkpoint_dir: where they lie; `mlruns/checkpoints` beside the store by default.
         progress: show bars while it trains, in a notebook or a terminal.
-        settings: those listed below; what is left out comes from the data set's recipe, and learning rate and batch
-            size are the first trial's.
+        settings: those listed below; what is left out comes from the data set's recipe, and what is searched is
+            the first trial's.
 
     Returns:
         What the studies came to, which `compare` takes as `tuned`.
@@ -132,16 +144,21 @@ def tune(
         StoreAway, StudiesFail: a store was lost; the next call goes on when it's back.
     """
     check_keywords(tune, settings)
-    low, high = lr_range
     request = StudyRequest(
         depths=_whole_numbers("depth", depths),
         arms=_words("arm", arms),
         trials=_whole("trials", trials),
-        lr_range=(_number("learning rate", low), _number("learning rate", high)),
+        studies=_whole("studies", studies),
+        confirm=None if confirm is None else _whole("confirm", confirm),
+        search=_words("setting to search", search),
+        lr_range=_range("learning rate", lr_range),
         batch_sizes=_whole_numbers("batch size", batch_sizes),
+        weight_decay_range=_range("weight decay", weight_decay_range),
+        budget=_word("budget", budget),
         objective=_word("objective", objective),
         pruner=_word("pruner", pruner),
         pruner_warmup=None if pruner_warmup is None else _whole("pruner-warmup", pruner_warmup),
+        sampler=_word("sampler", sampler),
         sampler_seed=_whole("sampler seed", sampler_seed),
         seed=_whole("seed", seed),
         storage=_word("storage", storage),
@@ -189,6 +206,11 @@ def _studies(tuned: StudyResults | Studies | bool | None) -> Studies | None:
     if tuned is None or tuned is False or isinstance(tuned, Studies):
         return tuned or None
     raise BadInput(f"tuned {tuned!r} is neither what plainres.tune gave nor True")
+
+
+def _range(what: str, ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = ends
+    return _number(what, low), _number(what, high)
 
 
 def _whole_numbers(what: str, values: object) -> tuple[int, ...]:

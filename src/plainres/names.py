@@ -62,5 +62,6 @@ VIEW_TAG = "mlflow.sharedViewState."  # before the view's name
 
 # Artifacts.
 MODEL_FILE = "model.pt"
+EXPORTED_FILE = "model.pt2"
 DIFF_FILE = "uncommitted.diff"
 TRACEBACK_FILE = "traceback.txt"

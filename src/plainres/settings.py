@@ -147,6 +147,13 @@ class TrainingSettings:
         choices=("cosine", "step", "constant"),
     )  # fmt: skip
     warmup_epochs: int = setting(RECIPE, "Epochs in which the learning rate first rises linearly.", least=0)
+    save_model: str = setting(
+        "weights",
+        "What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's archive, "
+        "model.pt2, as well).",
+        role=Role.LAUNCH,
+        choices=("weights", "pt2"),
+    )
     probes: tuple[str, ...] = setting(
         (), "What is measured of the network at the start and after each epoch, beside gradient norms.", shown="nothing"
     )
@@ -168,6 +175,10 @@ class MachineSettings:
     compile: bool = setting(
         False, "Run training steps through torch.compile; on a CPU it takes a minute, and is slower afterwards.",
         role=Role.MACHINE,
+    )  # fmt: skip
+    system_metrics: bool = setting(
+        False, "Log the use of CPU, memory, disk and GPU every ten seconds, for long runs; needs psutil.",
+        role=Role.LAUNCH,
     )  # fmt: skip
     cuda_graph: bool = setting(True, "Replay the training step as one CUDA graph, on a GPU.", role=Role.LAUNCH)
 

@@ -12,7 +12,8 @@ from plainres.running.folders import checkpoint_root
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
-from plainres.tuning.definition import DEFAULT_PREFIX, Search, StudyPlan, plan_studies
+from plainres.tuning.definition import DEFAULT_PREFIX, StudyPlan, plan_studies
+from plainres.tuning.search import Search
 from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ class StudyRequest:
         depths: weighted layers on the main path.
         arms: what is tuned, as `plainres.sweeps.arms.parse_arm` reads them.
         trials: of each study in total, those of earlier starts included.
-        lr_range, batch_sizes, objective, pruner, pruner_warmup, sampler_seed: those of
-            `plainres.tuning.definition.Search`.
-        seed: of initial weights and order of the images, the same for every trial.
+        studies: of each network, independent of each other.
+        confirm: how many of a study's best trials are trained again on fresh seeds; None for none.
+        search: what is searched, `plainres.tuning.search.Search.searched`.
+        lr_range, batch_sizes, weight_decay_range, budget, objective, pruner, pruner_warmup, sampler, sampler_seed:
+            those of `plainres.tuning.search.Search`.
+        seed: of initial weights and order of the images in every trial of a first study; later ones have their own.
         storage: the database of the studies, as an SQLAlchemy URL.
         study_name: what the studies' names begin with.
-        settings: those of `plainres.config.configure`; learning rate and batch size are the first trial's.
+        settings: those of `plainres.config.configure`; what is searched is the first trial's.
         jobs: trials trained side by side; None for one a core on the CPU, or one a GPU.
         experiment_name: of the MLflow experiment that the runs belong to.
         checkpoint_every: epochs between two checkpoints; 0 for as often as costs little.
@@ -45,11 +49,17 @@ class StudyRequest:
     depths: tuple[int, ...] = (18, 34, 50)
     arms: tuple[str, ...] = ("plain", "residual")
     trials: int = 20
+    studies: int = 1
+    confirm: int | None = None
+    search: tuple[str, ...] = Search.searched
     lr_range: tuple[float, float] = (1e-3, 1.0)
     batch_sizes: tuple[int, ...] = (16, 32, 64, 128, 256)
+    weight_decay_range: tuple[float, float] = Search.weight_decay_range
+    budget: str = Search.budget
     objective: str = "train_loss"
     pruner: str = "median"
     pruner_warmup: int | None = None
+    sampler: str = Search.sampler
     sampler_seed: int = 0
     seed: int = 0
     storage: str = DEFAULT_STORAGE
@@ -80,26 +90,32 @@ class StudyResults:
 
     @property
     def failures(self) -> list[str]:
-        """A line for each trial that failed."""
-        return [f"{state.plan.network}: {reason}" for state in self.states for reason in state.failures]
+        """A line for each trial that failed, and for each run on a fresh seed."""
+        return [
+            f"{state.plan.label}: {reason}" for state in self.states for reason in (*state.failures, *state.unconfirmed)
+        ]
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """A row for each network: arm, depth, trials, pruned, diverged and failed ones, and the best one's values."""
+        """A row for each study: network, study, trials, pruned, diverged and failed ones, and the winner's values."""
         import pandas as pd
+
+        from plainres.tuning.study_table import in_order
 
         return pd.DataFrame(
             {
                 "arm": state.plan.config.arm,
                 "depth": state.plan.config.depth,
+                "study": state.plan.number,
                 "trials": len(state.done),
                 "pruned": state.pruned,
                 "diverged": state.diverged,
                 "failed": len(state.failures),
-                **(state.best.params if state.best else {}),
-                state.plan.search.objective: state.best.value if state.best else None,
+                **(state.winner.params if state.winner else {}),
+                state.plan.search.objective: state.winner.value if state.winner else None,
+                **({"confirmed": state.confirmed[0].mean} if state.confirmed else {}),
             }
-            for state in sorted(self.states, key=lambda state: (state.plan.config.arm, state.plan.config.depth))
+            for state in in_order(self.states)
         )
 
     def __repr__(self) -> str:
@@ -120,6 +136,8 @@ def carry_out_studies(request: StudyRequest, console: "Console") -> StudyResults
     plans = _plan(request, request.settings)
     if request.trials < 1:
         raise BadInput(f"trials {request.trials} is below 1")
+    if request.confirm is not None and not 1 <= request.confirm <= request.trials:
+        raise BadInput(f"confirm {request.confirm} is outside 1 to {request.trials}, the trials of a study")
     check_jobs(request.jobs)
     check_experiment_name(request.experiment_name)
     uri = tracking_uri()
@@ -139,6 +157,10 @@ def _plan(request: StudyRequest, settings: Mapping[str, Any]) -> tuple[StudyPlan
         pruner=request.pruner,
         pruner_warmup=request.pruner_warmup,
         sampler_seed=request.sampler_seed,
+        searched=request.search,
+        weight_decay_range=request.weight_decay_range,
+        sampler=request.sampler,
+        budget=request.budget,
     )
     return plan_studies(
         request.arms,
@@ -147,6 +169,7 @@ def _plan(request: StudyRequest, settings: Mapping[str, Any]) -> tuple[StudyPlan
         prefix=request.study_name,
         search=search,
         settings=dict(settings),
+        studies=request.studies,
     )
 
 
@@ -160,22 +183,26 @@ def _tune(
     from plainres.tracking.runs import open_experiment
     from plainres.tracking.source import current_source
     from plainres.tuning.run_studies import run_studies
+    from plainres.tuning.study_table import values_text
     from plainres.tuning.trial_workers import WorkersFail
 
     first = plans[0].config
     if facts_of(first.dataset).needs_files:
         from plainres.data import dataset_of
 
-        dataset_of(plans[0].trial_config(first.lr, max(request.batch_sizes)))  # before anything is written
+        for batch_size in request.batch_sizes if "batch_size" in request.search else [first.batch_size]:
+            dataset_of(plans[0].trial_config({"batch_size": batch_size}))  # before anything is written
     if plans[0].first_trial is None:
-        words = f"The recipe's learning rate {first.lr:g} with batch size {first.batch_size} is outside the space: no "
-        console.print(f"{words}trial has it.", highlight=False, soft_wrap=True)
+        values = values_text({each.name: getattr(first, each.name) for each in plans[0].search.space})
+        console.print(f"The recipe ({values}) is outside the space: no trial has its values.", soft_wrap=True)
     check_studies(plans, request.storage)
     experiment = open_experiment(uri, request.experiment_name)
     job = Job(experiment, None, "", current_source(), checkpoints, request.checkpoint_every)
     launcher = LocalLauncher(request.jobs or default_jobs(first.device, first.threads))
     try:
-        states = run_studies(plans, request.trials, request.storage, job, launcher, console)
+        states = run_studies(
+            plans, request.trials, request.storage, job, launcher, console, to_confirm=request.confirm or 0
+        )
     except WorkersFail as error:
         raise StudiesFail(str(error)) from error
     except StorageInternalError as error:

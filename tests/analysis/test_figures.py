@@ -125,6 +125,20 @@ def test_no_number_breaks_a_figure(odd: float, tmp_path: Path) -> None:
     saved(draw_gradients(norms, ARMS), tmp_path)
 
 
+def test_arms_of_one_depth_stand_close_to_it() -> None:
+    (axes,) = draw_degradation(sweep_of({("plain", 1202): [0.9], ("residual", 1202): [0.0]}).runs, ARMS).axes
+    low, high = axes.get_xlim()
+    places = [line.get_xdata()[0] for line in axes.lines[1::2]]
+    assert high / 1.5 > max(places) > 1202 > min(places) > 1.5 * low
+
+
+def test_the_panel_of_a_network_that_diverged_at_once_says_so(tmp_path: Path) -> None:
+    curves = curves_of({("plain", 1202): [[math.nan]], ("residual", 1202): [[0.1, 0.9]]})
+    figure = draw_curves(curves, ARMS)
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["no finite values"], []]
+    saved(figure, tmp_path)
+
+
 def test_nothing_but_lost_numbers_still_gives_figures(tmp_path: Path) -> None:
     lost = [[math.nan, math.inf]]
     saved(draw_degradation(sweep_of({("plain", 8): [math.nan]}).runs, ARMS), tmp_path)

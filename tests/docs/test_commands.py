@@ -40,7 +40,7 @@ def test_every_experiment_and_study_is_shown() -> None:
 
 
 def test_a_flag_that_the_text_names_exists() -> None:
-    known = {"help", "extra", "group", "pdb"} | {
+    known = {"help", "extra", "group", "pdb", "run"} | {
         flag for module in MODULES for flag in flags_of(import_module(module).Flags)
     }
     named = {flag for page in PAGES for span in page.spans for flag in re.findall(r"--([a-z][a-z-]*)", span)}

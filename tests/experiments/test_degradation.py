@@ -153,6 +153,26 @@ def test_metrics_do_not_depend_on_jobs_and_fresh_trains_anew(swept: tuple[Path, 
     assert metrics(folder) == together  # which now has the two new runs in place of the old ones
 
 
+def test_networks_of_superseded_sweeps_are_deleted_on_request(swept: tuple[Path, str], here: Here) -> None:
+    folder, output = swept
+    alone = ["--depths", "14", "--arms", "residual", *TINY, "--experiment-name", "superseded"]
+    (old, new) = (parent_id(here(*alone, *more)[1]) for more in ([], ["--fresh"]))
+    client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    networks = {
+        parent: [folder.glob(f"mlruns/*/{run_id}/artifacts/model.pt") for run_id in members_of(tags).values()]
+        for parent in (old, new, parent_id(output))
+        for tags in [client.get_run(parent).data.tags]
+    }
+    code, told = here("--prune-artifacts", "--experiment-name", "superseded")
+    assert code == 0
+    assert told.startswith("2 networks of superseded sweeps deleted: 0.")
+    assert {parent: [len(list(paths)) for paths in of] for parent, of in networks.items()} == {
+        old: [0, 0], new: [1, 1], parent_id(output): [1] * 8,
+    }  # fmt: skip
+    assert here("--prune-artifacts", "--experiment-name", "superseded")[1].startswith("0 networks")
+    assert here("--prune-artifacts", "--experiment-name", "none")[0] == 2
+
+
 def member_tag(client: MlflowClient, output: str) -> str:
     """The tag of the sweep's parent that names its first plain run."""
     tags = client.get_run(parent_id(output)).data.tags

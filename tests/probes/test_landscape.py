@@ -47,5 +47,5 @@ def test_rows_of_a_plane_go_along_the_first_direction(network: Network, batch: B
 def test_the_probe_is_the_mean_rise_over_three_directions(network: Network, batch: Batch) -> None:
     rises = [moved(network, batch, [(0.5, seed)]) - moved(network, batch, []) for seed in range(3)]
     measured = measure(network, batch)
-    assert measured["landscape/+0.5"] == pytest.approx(np.mean(rises), rel=1e-3, abs=1e-5)
-    assert list(measured) == [f"landscape/{name}" for name in ("-1", "-0.5", "-0.25", "+0.25", "+0.5", "+1")]
+    assert measured["landscape/0.5"] == pytest.approx(np.mean(rises), rel=1e-3, abs=1e-5)
+    assert list(measured) == [f"landscape/{name}" for name in ("-1", "-0.5", "-0.25", "0.25", "0.5", "1")]

@@ -10,6 +10,7 @@ from plainres.probes import PROBES, gradients
 from plainres.probes.probe import Batch, probe_called
 from plainres.settings import RunConfig
 from plainres.training import Trainer, train
+from plainres.training.process import settings_of
 
 TIMES = {"images_per_second", "final/seconds"}
 
@@ -35,9 +36,9 @@ def test_a_probe_leaves_the_network_as_it_was(network: Network, batch: Batch, na
 def test_probes_are_measured_at_initialisation_and_after_each_epoch_and_change_no_training(
     tiny: Callable[..., RunConfig],
 ) -> None:
-    config = tiny(epochs=2, train_images=300, test_images=100)
-    probes = ("responses", "landscape")
-    for record, alone in zip(train(config, probes), train(config), strict=True):
+    settings = {"epochs": 2, "train_images": 300, "test_images": 100}
+    probed = tiny(**settings, probes=["responses", "landscape"])
+    for record, alone in zip(train(probed), train(tiny(**settings)), strict=True):
         assert alone.metrics.keys() < record.metrics.keys()
         assert {name.split("/")[0] for name in record.metrics.keys() - alone.metrics.keys()} == {
             "response",
@@ -49,7 +50,8 @@ def test_probes_are_measured_at_initialisation_and_after_each_epoch_and_change_n
 
 def test_initial_values_are_those_of_the_network_before_its_first_step(tiny: Callable[..., RunConfig]) -> None:
     trainer = Trainer(tiny(epochs=1, probes=["responses"]))
-    expected = probe_called("responses")(trainer.network, trainer.probe_batch)
+    with settings_of(trainer.config):
+        expected = probe_called("responses")(trainer.network, trainer.probe_batch)
     first, last = list(trainer)
     assert expected.items() <= first.metrics.items()
     assert not expected.items() <= last.metrics.items()

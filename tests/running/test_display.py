@@ -85,6 +85,24 @@ def test_after_a_third_of_the_work_the_time_left_is_right_within_a_quarter(
     assert checked > 5
 
 
+@pytest.fixture(autouse=True)
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CI", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("name", ["CI", "NO_COLOR"])
+def test_a_terminal_has_plain_lines_in_ci_and_without_colour(
+    tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    screen = StringIO()
+    config = tiny()
+    with make_display(Console(file=screen, force_terminal=True), [config]) as display:
+        display.show(Finished(config, "id", {"final/train_error": 0.25}))
+    assert screen.getvalue() == "[1/1] plain-8-seed0          training error 25.00%\n"
+
+
 def test_both_displays_tell_of_a_run_that_is_tried_again(tiny: Callable[..., RunConfig]) -> None:
     config = tiny(epochs=2)
     events: list[Event] = [
@@ -104,6 +122,35 @@ def test_both_displays_tell_of_a_run_that_is_tried_again(tiny: Callable[..., Run
                 display.show(event)
         assert "plain-8-seed0: no memory; it is tried once more\n" in screen.getvalue()
         assert "plain-8-seed0          training error 25.00%" in screen.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
+def test_no_digit_is_cut_in_a_terminal_of_any_width(tiny: Callable[..., RunConfig], width: int) -> None:
+    configs = [tiny(seed=seed, epochs=164, arm="plain:init=dirac,init_share=0.2") for seed in range(30)]
+    screen = StringIO()
+    console = Console(file=screen, force_terminal=True, width=width, color_system=None)
+    display = LiveDisplay(console, configs)
+    for config in configs[:2]:
+        display.show(Started(config, 0))
+        display.show(Progress(config, 123, 12.3456, 0.9876))
+    console.print(display)
+    lines = screen.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    words = " ".join(lines).split()
+    assert {"0/30", "123/164", "12.3456", "98.76%", "left"} <= set(words)
+    assert "plain:init=dirac,init_share=0.2-8-seed1" in "".join(words)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_names_and_reasons_are_never_markup(tiny: Callable[..., RunConfig], terminal: bool) -> None:
+    config = tiny(arm="plain[bold]:smile:")
+    screen = StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=200, emoji=False)
+    with make_display(console, [config]) as display:
+        for event in (Started(config, 0), Progress(config, 1, 1.0, 0.5), Failed(config, "no [red]file[/] /a[1]")):
+            display.show(event)
+    assert "plain[bold]:smile:-8-seed0" in screen.getvalue()
+    assert "failed: no [red]file[/] /a[1]" in screen.getvalue()
 
 
 def test_a_time_reads_as_on_a_clock() -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
+from plainres.probes import PROBES
 from plainres.running import tracked_run as run_training
 from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
 from plainres.running.folders import check_root, run_folder
@@ -19,6 +21,7 @@ from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
+from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.runs import finished_run
 from plainres.training import EpochRecord, Trainer
 from tests.faults.stored import History, histories, weights, without_times
@@ -354,3 +357,46 @@ def test_a_disk_too_full_for_a_checkpoint_does_not_stop_the_training(
     outcome, told = train(config, job)
     assert told == "checkpoints can't be written (No space left on device): training goes on without"
     check(job, outcome, undisturbed)
+
+
+def test_a_network_is_stored_as_an_archive_that_needs_no_plainres(tiny: Callable[..., RunConfig], job: Job) -> None:
+    config = tiny("residual", epochs=1, save_model="pt2")
+    outcome, _ = train(config, job)
+    assert isinstance(outcome, Finished)
+    path = download_artifact(job.experiment.tracking_uri, outcome.run_id, "model.pt2", Path.cwd())
+    run = load_run(outcome.run_id, job.experiment.tracking_uri)
+    images = torch.randn(3, 1, 8, 8)
+    torch.testing.assert_close(torch.export.load(path).module()(images), run.network(images))
+    assert finished_run(job.experiment, tiny("residual", epochs=1)) == outcome.run_id  # asked for or not
+
+
+def test_the_machine_is_watched_on_request(
+    tiny: Callable[..., RunConfig], job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    known = {}
+    for asked in (False, True):
+        outcome, _ = train(tiny(epochs=3, seed=int(asked), system_metrics=asked), job)
+        assert isinstance(outcome, Finished)
+        known[asked] = job.experiment.client.get_run(outcome.run_id).data.metrics
+    assert "system/cpu_utilization_percentage" in known[True]
+    assert not [name for name in known[False] if name.startswith("system/")]
+
+
+def test_every_probe_is_stored_with_the_epoch_as_step(job: Job, tiny: Callable[..., RunConfig]) -> None:
+    config = tiny(epochs=2, train_images=200, test_images=100, probes=PROBES)
+    outcome, _ = train(config, job)
+    assert isinstance(outcome, Finished)
+    client = job.experiment.client
+    stored = client.get_run(outcome.run_id).data.metrics
+    for metric in (
+        "gradient_coherence/layer1.0",
+        "growth_rate/gradient_norm",
+        "response/layer1.0",
+        "lesion/none",
+        "sharpness/top_eigenvalue",
+        "landscape/-0.5",
+        "landscape/0.5",
+    ):
+        assert metric in stored
+        assert [entry.step for entry in client.get_metric_history(outcome.run_id, metric)] == [0, 1, 2]

@@ -23,7 +23,7 @@ MODULE = "studies.lr_batch_size"
 STUDY = "lr-batch-size/digits/"
 SETTINGS = ["--depths", "8", "--width", "8", "--train-images", "600", "--test-images", "100", "--jobs", "1"]
 TINY = [*SETTINGS, "--batch-sizes", "64", "128", "--pruner", "none", "--trials", "2"]
-ARTIFACTS = ["arms.png", "history.png", "space.png", "trials.csv"]
+ARTIFACTS = ["arms.png", "budget.png", "history.png", "report.md", "space.png", "trials.csv"]
 
 
 def trials(folder: Path, arm: str) -> list[FrozenTrial]:
@@ -59,7 +59,7 @@ def studied(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> tup
     assert "to go on: uv run python -m studies.lr_batch_size --depths 8" in errors
     assert not [t for arm in ("plain-8", "residual-8") for t in trials(folder, arm) if t.state == TrialState.RUNNING]
 
-    assert commands.run(folder, *both, module=MODULE) == 0
+    assert commands.run(folder, *both, "--confirm", "1", module=MODULE) == 0
     return folder, folder.with_name("folder.out").read_text()
 
 
@@ -71,11 +71,12 @@ def test_what_is_killed_and_interrupted_is_finished_by_the_next_start(studied: t
         assert len({trial.params["lr"] for trial in done}) == 2
         assert {"lr": 0.02, "batch_size": 64} in [trial.params for trial in done]
         assert re.search(rf"{arm} +2/2 +0% +0 +0 ", output)
+        assert {f"{arm}-seed{seed}" for seed in (1_000_000, 1_000_001, 1_000_002)} <= set(re.findall(r"\S+", output))
     failed = [t for arm in ("plain-8", "residual-8") for t in trials(folder, arm) if t.state == TrialState.FAIL]
     assert len(failed) == 2  # one by each of the two accidents
     # No epoch was lost by them: a trial that was tried again went on in the MLflow run of before.
     found = histories(f"sqlite:///{folder / 'mlflow.db'}", "lr_batch_size")
-    assert len(found) == 4
+    assert len(found) == 4 + 6  # the best trial of each study was trained again on three fresh seeds
     for arm in ("plain-8", "residual-8"):
         for trial in trials(folder, arm):
             if trial.state == TrialState.COMPLETE:
@@ -127,6 +128,12 @@ def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tupl
         assert f"| {arm} | 2 | {best.params['lr']:.3g} (" in report.read_text()
         # The same seed, so trained from scratch to the same bits as the trial was.
         assert run.data.metrics["final/train_loss"] == best.value
+    for refused, words in {
+        "--lr 0.1": "what was searched: leave out --lr and --batch-size, and an arm's own",
+        "--seeds 2 1000001": "seed 1000001 helped to choose the values of study",
+    }.items():
+        assert commands.run(folder, "--tuned", *SETTINGS, "--epochs", "25", *refused.split()) == 2
+        assert words in folder.with_name("folder.err").read_text()
 
 
 BAD_STUDIES = {
@@ -137,6 +144,16 @@ BAD_STUDIES = {
     "--batch-sizes 16 16": "batch size 16 is given twice",
     "--batch-sizes 1": "batch size 1 is below 2",
     "--trials 0": "trials 0 is below 1",
+    "--studies 0": "studies 0 is below 1",
+    "--confirm 0": "confirm 0 is outside 1 to 20, the trials of a study",
+    "--trials 4 --confirm 5": "confirm 5 is outside 1 to 4, the trials of a study",
+    "--search": "no setting to search is given",
+    "--search lr momentum": "unknown setting to search 'momentum'; choose from lr, batch_size, weight_decay",
+    "--weight-decay-range 0 0.1": "weight decays from 0 to 0.1 are no range",
+    "--sampler grid": "unknown sampler 'grid'; choose from tpe, random, qmc",
+    "--budget hours": "unknown budget 'hours'; choose from epochs, steps",
+    "--budget steps --batch-sizes 16 5000": "batch size 5000 is above the 1293 training images of digits",
+    "--seed 1000000": "seed 1000000 is outside 0 to 999999",
     "--jobs 0": "jobs 0 is below 1",
     "--objective test_error": "unknown objective 'test_error'; choose from train_loss",
     "--pruner thomas": "unknown pruner 'thomas'; choose from median",
@@ -153,7 +170,6 @@ BAD_STUDIES = {
 }
 BAD_TUNED = {
     "--tuned": "no study of plain-50, residual-50, plain-34, residual-34, plain-18, residual-18",
-    "--tuned --lr 0.1": "leave out --lr and --batch-size",
     "--tuned --storage postgresql://me:secret@127.0.0.1:1/studies": "can't be reached",
     "--storage sqlite:///x.db": "are for --tuned",
 }

@@ -33,3 +33,17 @@ def test_what_cannot_be_compared_is_refused(
 ) -> None:
     with pytest.raises(BadInput, match=words):
         plan_sweep(variants, depths, seeds, device="cpu")
+
+
+def test_a_sweep_is_told_in_a_line() -> None:
+    five = plan_sweep(["plain", "residual"], [50, 18, 34], [0, 1, 2, 3, 4], device="cpu")
+    assert five.words == "30 runs: plain, residual at 18 34 50, seeds 0 to 4, digits"
+    assert plan_sweep(["plain"], [8], [7], device="cpu").words == "1 run: plain at 8, seed 7, digits"
+    assert plan_sweep(["plain"], [8], [7, 1, 3], device="cpu").words == "3 runs: plain at 8, seeds 7 1 3, digits"
+
+
+def test_sweeps_that_share_their_settings_are_seen_together() -> None:
+    first = plan_sweep(["plain"], [18], [0], device="cpu", lr=0.1)
+    more = plan_sweep(["plain", "residual:lr=0.2"], [18, 34], [0, 1], device="cpu", lr=0.1)
+    others = plan_sweep(["plain"], [18], [0], device="cpu", lr=0.2)
+    assert first.settings_hash == more.settings_hash != others.settings_hash

@@ -61,6 +61,8 @@ def test_the_hint_to_browse_opens_the_store_that_was_written() -> None:
     assert "--backend-store-uri sqlite:///other.db`" in browse_hint("sqlite:///other.db", "1")
     assert "--backend-store-uri 'sqlite:///a b.db'`" in browse_hint("sqlite:///a b.db", "1")
     assert browse_hint("sqlite:///./mlflow.db", "1") == browse_hint(DEFAULT_URI, "1")
+    seen = browse_hint(DEFAULT_URI, "1", "settings_hash-0123").rpartition(" ")[2]
+    assert seen.startswith("http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=settings_hash-0123&")
     assert browse_hint(DEFAULT_URI, "1").startswith("`uv run mlflow ui`, then http://127.0.0.1:5000/#/experiments/1")
 
 

@@ -14,14 +14,10 @@ from optuna.trial import TrialState
 
 from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
-from plainres.running.events import Finished
 from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
-from plainres.running.tracked_run import Hooks
-from plainres.settings import RunConfig
 from plainres.tracking.runs import finished_run
-from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.run_studies import look, prepare
 from plainres.tuning.slots import claim, deaths_of, queue_again, queue_failed_again, slots_of
@@ -46,18 +42,6 @@ def draws(state: StudyState) -> list[dict[str, object]]:
     return [trial.params for trial in state.done]
 
 
-@pytest.fixture
-def instant(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings that take no time, with a loss that the learning rate alone decides: for what is about draws only."""
-
-    def train(config: RunConfig, *_: object, hooks: Hooks, **__: object) -> Finished:
-        metrics = {"loss/train": abs(math.log10(config.lr) + 1), "final/train_loss": abs(math.log10(config.lr) + 1)}
-        hooks.on_known(EpochRecord(1, metrics))
-        return Finished(config, "no run", metrics)
-
-    monkeypatch.setattr("plainres.tuning.trial.train_run", train)
-
-
 def test_a_study_that_goes_on_draws_what_an_undisturbed_one_does(
     instant: None, storage_url: str, job: Job, tiny_plans: Plans
 ) -> None:
@@ -67,7 +51,7 @@ def test_a_study_that_goes_on_draws_what_an_undisturbed_one_does(
     storage = open_storage(storage_url)
     study = load_study(storage, plan)
     # An interrupt in the fourth trial.
-    _, trial = claim(study, storage, 12, plan.first_trial) or (0, None)
+    _, trial = claim(study, storage, 12, plan.fixed_values) or (0, None)
     assert trial is not None
     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     queue_again(study, trial, deaths_of(trial))
@@ -85,6 +69,57 @@ def test_every_network_is_offered_the_same_random_draws(
     assert draws(plain) == draws(residual)
 
 
+def test_studies_of_one_network_have_draws_of_their_own(
+    instant: None, storage_url: str, job: Job, tiny_plans: Plans
+) -> None:
+    first, second = work(tiny_plans(studies=2), 4, storage_url, job)
+    (alone,) = work(tiny_plans(prefix="alone"), 4, storage_url, job)
+    assert draws(first) == draws(alone)
+    assert draws(first)[0] == draws(second)[0] == {"lr": 0.02, "batch_size": 64}
+    assert not {params["lr"] for params in draws(first)[1:]} & {params["lr"] for params in draws(second)[1:]}
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc"])
+def test_draws_that_go_by_no_other_trial_are_the_same_in_any_order(
+    instant: None, storage_url: str, job: Job, tiny_plans: Plans, sampler: str
+) -> None:
+    searched = ("weight_decay", "lr", "batch_size")
+    plans = tiny_plans(sampler=sampler, searched=searched)
+    (state,) = work(plans, 8, storage_url, job)
+    values = draws(state)
+    assert values[0] == {"lr": 0.02, "batch_size": 64, "weight_decay": 1e-4}  # the recipe's
+    assert all(1e-3 <= v["lr"] <= 1 and 1e-6 <= v["weight_decay"] <= 1e-2 for v in values)  # type: ignore[operator]
+    assert len({params["weight_decay"] for params in values}) == 8
+    # The last slot drawn first, in a study of its own.
+    (other,) = tiny_plans(sampler=sampler, searched=searched, prefix="other")
+    storage = open_storage(storage_url)
+    open_studies(storage, [other])
+    study = load_study(storage, other)
+    for _ in range(8):
+        study.add_trial(optuna.trial.create_trial(state=TrialState.WAITING))
+    last = study.get_trials(deepcopy=False)[7]
+    storage.set_trial_system_attr(last._trial_id, "fixed_params", other.fixed_values(7) or {})
+    trial = optuna.Trial(load_study(storage, other, 7), last._trial_id)
+    assert {each.name: each.suggested(trial) for each in other.search.space} == values[7]
+
+
+def test_trials_of_equal_steps_are_pruned_where_they_are_equally_far(
+    storage_url: str, job: Job, tiny_plans: Plans
+) -> None:
+    plans = tiny_plans(epochs=2, budget="steps", batch_sizes=(32, 64, 128, 256), searched=("batch_size",))
+    (state,) = work(plans, 6, storage_url, job)
+    steps = {trial.params["batch_size"]: list(trial.intermediate_values) for trial in state.done}
+    runs = {
+        trial.params["batch_size"]: job.experiment.client.get_run(trial.user_attrs["run_id"]).data.params["epochs"]
+        for trial in state.done
+    }
+    expected = {32: ("1", [2]), 64: ("2", [1, 2]), 128: ("4", [0, 1, 2]), 256: ("8", [0, 1, 2])}
+    assert {size: (runs[size], steps[size]) for size in runs} == {
+        size: (epochs, [step for step in seen if step]) for size, (epochs, seen) in expected.items() if size in runs
+    }
+    assert len(runs) > 1
+
+
 def test_no_more_slots_than_the_budget_are_worked_on(storage_url: str, tiny_plans: Plans) -> None:
     (plan,) = tiny_plans()
     storage = open_storage(storage_url)
@@ -92,7 +127,7 @@ def test_no_more_slots_than_the_budget_are_worked_on(storage_url: str, tiny_plan
     study = load_study(storage, plan)
     for _ in range(5):  # two more than the budget, as workers that look at the same moment may add
         study.add_trial(optuna.trial.create_trial(state=TrialState.WAITING))
-    claimed = [claim(study, storage, 3, None) for _ in range(4)]
+    claimed = [claim(study, storage, 3, plan.fixed_values) for _ in range(4)]
     assert [entry[0] if entry else None for entry in claimed] == [0, 1, 2, None]
 
 
@@ -101,13 +136,13 @@ def test_a_slot_that_was_queued_twice_is_worked_on_once(storage_url: str, tiny_p
     storage = open_storage(storage_url)
     open_studies(storage, [plan])
     study = load_study(storage, plan)
-    _, trial = claim(study, storage, 1, None) or (0, None)
+    _, trial = claim(study, storage, 1, plan.fixed_values) or (0, None)
     assert trial is not None
     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     queue_again(study, trial, [])
     queue_again(study, trial, [])
-    assert claim(study, storage, 1, None) is not None
-    assert claim(study, storage, 1, None) is None
+    assert claim(study, storage, 1, plan.fixed_values) is not None
+    assert claim(study, storage, 1, plan.fixed_values) is None
     assert len(slots_of(study.get_trials(), 1)[0].attempts) == 3
 
 
@@ -138,7 +173,7 @@ def test_a_trial_is_a_whole_mlflow_run_of_its_study(storage_url: str, job: Job, 
     history = {entry.step: entry.value for entry in client.get_metric_history(run.info.run_id, "loss/train")}
     assert history == trial.intermediate_values
     assert run.data.params["lr"] == str(trial.params["lr"])
-    assert finished_run(job.experiment, state.plan.trial_config(**trial.params)) == run.info.run_id
+    assert finished_run(job.experiment, state.plan.trial_config(trial.params)) == run.info.run_id
     assert torch.isfinite(load_run(run.info.run_id, job.experiment.tracking_uri).network.fc.weight).all()
 
 
@@ -155,7 +190,7 @@ def test_a_trial_takes_the_finished_run_of_an_equal_one(storage_url: str, job: J
 def test_a_trial_waits_for_an_equal_run_that_is_in_training(storage_url: str, job: Job, tiny_plans: Plans) -> None:
     (plan,) = tiny_plans()
     assert plan.first_trial
-    config = plan.trial_config(**plan.first_trial)
+    config = plan.trial_config(plan.first_trial)
     folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
     storage = open_storage(storage_url)
     open_studies(storage, [plan])
@@ -201,7 +236,7 @@ def test_a_pruned_trial_is_told_apart_from_a_finished_run(
     assert (run.info.status, run.data.tags["pruned_epoch"]) == ("KILLED", "1")
     assert [path.name for path in Path("checkpoints").iterdir()] == ["locks"]
     assert "final/test_error" not in run.data.metrics
-    assert finished_run(job.experiment, state.plan.trial_config(**trial.params)) is None
+    assert finished_run(job.experiment, state.plan.trial_config(trial.params)) is None
 
 
 def failing(words: str) -> Callable[..., None]:

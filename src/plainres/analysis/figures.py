@@ -134,6 +134,8 @@ def _degradation(axes: Axes, runs: pd.DataFrame, arms: Sequence[str]) -> list[Li
     if len(depths) > MOST_TICKS:
         axes.tick_params(axis="x", rotation=45)
     axes.margins(x=0.08)
+    if len(depths) == 1:  # or else arms beside each other would fill the axis
+        axes.set_xlim(depths[0] / 2, depths[0] * 2)
     axes.set(xlabel="depth (weighted layers)", ylabel="final training error (%)")
     _from_zero(axes, data["error"])
     return handles
@@ -154,6 +156,8 @@ def _curves(panels: Sequence[Axes], curves: pd.DataFrame, arms: Sequence[str]) -
                 errors = _percent(1 - runs[metric]).groupby(runs["epoch"])
                 axes.plot(errors.mean(), color=colours[depth], linestyle=dashes, linewidth=width)
                 _band(axes, errors.min(), errors.max(), colours[depth])
+        if not any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
+            axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", color=".3")
     both = pd.concat([_percent(1 - curves[metric]) for metric in splits])
     for axes in panels:
         _from_zero(axes, both)
@@ -225,7 +229,7 @@ def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
     doses = sorted(data["dose"].unique())
     positive = [dose for dose in doses if dose > 0]
     with plain_style():
-        figure = Figure(figsize=(COLUMN, 2.7), layout="constrained")
+        figure = ShownFigure(figsize=(COLUMN, 2.7), layout="constrained")
         axes = figure.subplots()
         for place, (depth, chosen) in enumerate(data.groupby("depth")):
             axes.plot(chosen.groupby("dose")["error"].mean(), color=colours[depth], linewidth=1.4)
@@ -259,7 +263,7 @@ def draw_frontier(runs: pd.DataFrame, arms: Sequence[str], target: float) -> Fig
     """
     depths = sorted(runs["depth"].unique())
     with plain_style():
-        figure = Figure(figsize=(PAGE, 0.9 + 0.3 * len(arms)), layout="constrained")
+        figure = ShownFigure(figsize=(PAGE, 0.9 + 0.3 * len(arms)), layout="constrained")
         axes = figure.subplots()
         for row, arm in enumerate(arms):
             errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean()

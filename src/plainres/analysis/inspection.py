@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 import torch
@@ -24,7 +25,7 @@ from plainres.terminal import console
 from plainres.tracking.artifacts import artifact_location, log_artifact
 from plainres.tracking.runs import log_metrics
 from plainres.tracking.store import browse_hint
-from plainres.training.process import initial_draws
+from plainres.training.process import initial_draws, settings_of
 
 Measures = Callable[[str, TrainedRun], Mapping[str, float]]  # of a run's id and the run
 
@@ -72,15 +73,21 @@ def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
     Beside them stand arm, variant, depth, seed, run_id and train_error, as in `results.runs`.
     """
     client = MlflowClient(results.tracking_uri)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for known in results.runs[[*IDENTITY, "run_id", "train_error"]].to_dict("records"):
         run = load_run(known["run_id"], results.tracking_uri)
-        values = dict(measures(known["run_id"], run))
+        with settings_of(run.config):
+            values = dict(measures(known["run_id"], run))
         log_metrics(client, known["run_id"], values, run.config.epochs, _end(client, known["run_id"]))
-        rows.append({**known, **values})
+        rows.append({**{str(name): value for name, value in known.items()}, **values})
     if not rows:
         raise BadInput("no run has finished, so there is nothing to look into")
     return pd.DataFrame(rows)
+
+
+def columns(table: pd.DataFrame, prefix: str) -> list[str]:
+    """The columns whose names begin with a prefix, in their order."""
+    return [name for name in map(str, table) if name.startswith(prefix)]
 
 
 def present(results: SweepResults, findings: Findings) -> None:

@@ -7,9 +7,10 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from plainres.analysis import results_table, tuned_table
+from plainres.analysis import results_table
 from plainres.analysis.results import SweepResults
 from plainres.analysis.statistics import CONFIDENCE
+from plainres.analysis.tuned_table import tuned_tables
 from plainres.analysis.verdict import Verdict
 from plainres.sweeps.tuned import PARAM as TUNED_PARAM
 from plainres.sweeps.tuned import from_params
@@ -97,8 +98,8 @@ def content(results: SweepResults, verdict: Verdict) -> list[Block]:
         blocks += [Heading("Gaps"), Paragraph(_gaps_explained(verdict)), Bullets(_gap_lines(results, verdict))]
     tuned = from_params(results.params)
     if tuned:
-        rows = tuple(tuned_table.tuned_rows(tuned))
-        blocks += [Heading("Tuned values"), DataTable(tuned_table.COLUMNS, rows, tuned_table.explanation(tuned))]
+        blocks += [Heading("Tuned values")]
+        blocks += [DataTable(made.columns, made.rows, made.caption) for made in tuned_tables(tuned, results.runs)]
     settings = tuple(f"{name}: {value}" for name, value in results.params.items() if not name.startswith(TUNED_PARAM))
     blocks += [Heading("Settings"), Bullets(settings)]
     if not results.runs.empty:

@@ -1,38 +1,117 @@
-"""The table of tuned values in the report of a tuned sweep."""
+"""The tables of tuned values, and of the spread between studies, in the report of a tuned sweep."""
 
+import math
 from collections.abc import Sequence
 
-from plainres import table
-from plainres.sweeps.tuned import Tuned, objective_words
+import numpy as np
+import pandas as pd
 
-COLUMNS = ("network", "trials", "learning rate", "batch size", "objective")
+from plainres.settings import ABOUT
+from plainres.sweeps.tuned import Tuned, border_remarks, objective_words, study_of_seed
+from plainres.table import TerminalTable, terminal
+
+SPREAD_COLUMNS = ("network", "mean of each study (%)", "between studies", "over seeds")
+SPREAD_EXPLANATION = (
+    "Final training error: the mean over each study's seeds, the standard deviation of these means, and that over the "
+    "seeds of one study, in percentage points. Seeds that share a study share its luck: where the spread between "
+    "studies is the larger, the interval over seeds is too narrow, and more studies say more than more seeds."
+)
 
 
-def tuned_rows(tuned: Sequence[Tuned]) -> list[tuple[str, ...]]:
-    """The cells under `COLUMNS`, as text."""
-    return [
+def tuned_tables(tuned: Sequence[Tuned], runs: pd.DataFrame) -> list[TerminalTable]:
+    """The values of each study, and where a network has several how far they lead apart.
+
+    Args:
+        tuned: the tuned values of all studies.
+        runs: as in `plainres.analysis.results.SweepResults`.
+    """
+    seeds = sorted(set(runs["seed"]))
+    found = tuned_table(tuned, seeds), spread_table(tuned, runs)
+    return [table for table in found if table is not None]
+
+
+def tuned_table(tuned: Sequence[Tuned], seeds: Sequence[int] = ()) -> TerminalTable:
+    """A row for each study, in a terminal; `seeds` are those of the sweep."""
+    names = list(dict.fromkeys(name for values in tuned for name in values.values))
+    columns = ["network", "trials", *(ABOUT[name].words for name in names), "objective"]
+    is_confirmed = any(values.confirmed for values in tuned)
+    columns += ["confirmed"] if is_confirmed else []
+    rows = [
         (
-            values.network,
+            values.label,
             str(values.trials),
-            f"{values.lr:.3g} ({values.near_lr[0]:.2g}–{values.near_lr[1]:.2g})",
-            f"{values.batch_size} ({'–'.join(map(str, dict.fromkeys(values.near_batch_sizes)))})",
+            *(_value(values, name) for name in names),
             f"{values.value:.3g} (≤ {values.near_value:.2g})",
+            *([_confirmed(values.confirmed)] if is_confirmed else []),
         )
         for values in tuned
     ]
+    return terminal(columns, rows, _explanation(tuned, seeds))
 
 
-def explanation(tuned: Sequence[Tuned]) -> str:
-    """What the columns are, and whether the networks had equal chances."""
-    words = (
-        f"Learning rate and batch size of the trial with the lowest {objective_words(tuned[0].objective)}; in brackets "
-        "the spread over the best quarter of the trials that trained to the end: how sharp the optimum is."
-    )
+def spread_table(tuned: Sequence[Tuned], runs: pd.DataFrame) -> TerminalTable | None:
+    """How far the studies of a network lead apart, beside the spread over seeds; None where each has one study."""
+    studies = _studies(tuned)
+    if studies == 1 or runs.empty:
+        return None
+    rows = []
+    for network in dict.fromkeys(values.network for values in tuned):
+        of_network = runs[runs["arm"] + "-" + runs["depth"].astype(str) == network]
+        errors = 100 * of_network["train_error"]
+        groups = errors.groupby(of_network["seed"].map(lambda seed: study_of_seed(seed, studies)))
+        spreads = spread([list(values) for _, values in groups])
+        rows.append(
+            (network, " ".join(f"{mean:.2f}" for mean in groups.mean()), *(f"{points:.2f}" for points in spreads))
+        )
+    return terminal(SPREAD_COLUMNS, rows, SPREAD_EXPLANATION)
+
+
+def spread(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Standard deviations: of the groups' means, and within groups, pooled; NaN where there are too few values."""
+    means = [float(np.mean(values)) for values in groups]
+    free = sum(len(values) - 1 for values in groups)
+    squares = sum(float(np.sum((np.asarray(values) - mean) ** 2)) for values, mean in zip(groups, means, strict=True))
+    between = float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
+    return between, math.sqrt(squares / free) if free else math.nan
+
+
+def _value(tuned: Tuned, name: str) -> str:
+    value = tuned.values.get(name, "")
+    if name not in tuned.near_values:
+        return str(value)
+    if isinstance(value, int):
+        return f"{value} ({'–'.join(map(str, dict.fromkeys(tuned.near_values[name])))})"
+    low, high = tuned.near_values[name]
+    return f"{value:.3g} ({low:.2g}–{high:.2g})"
+
+
+def _confirmed(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3g} ({min(values):.2g}–{max(values):.2g})" if values else ""
+
+
+def _explanation(tuned: Sequence[Tuned], seeds: Sequence[int]) -> str:
+    """What the columns are, whether the networks had equal chances, and what lies at a border."""
+    objective, is_confirmed = objective_words(tuned[0].objective), [bool(values.confirmed) for values in tuned]
+    words = f"Values of the trial with the lowest {objective}"
+    if all(is_confirmed):
+        words = f"Of a study's best trials, the values of the one with the lowest mean {objective} over fresh seeds"
+    words += "; in brackets the spread over the best quarter of the trials that trained to the end: how sharp the "
+    words += "optimum is."
+    if any(is_confirmed):
+        words += " Confirmed: that mean, and the lowest and highest of its seeds."
     if len({values.trials for values in tuned}) > 1:
         words += " The networks were not tuned equally: their numbers of trials differ."
-    return words
+    if any(is_confirmed) and not all(is_confirmed):
+        words += " The networks were not tuned equally: not all were confirmed on fresh seeds."
+    studies = _studies(tuned)
+    if studies > 1 and seeds:
+        turns = [[seed for seed in seeds if study_of_seed(seed, studies) == number] for number in range(studies)]
+        names = ["the first study", *(f"study {number}" for number in range(1, studies))]
+        listed = "; ".join(f"{name}: {' '.join(map(str, turn))}" for name, turn in zip(names, turns, strict=True))
+        words += f" Seeds take turns with the studies ({listed})."
+    return " ".join([words, *border_remarks((values.label, values.borders) for values in tuned)])
 
 
-def tuned_terminal_table(tuned: Sequence[Tuned]) -> table.TerminalTable:
-    """The table for a terminal."""
-    return table.terminal(COLUMNS, tuned_rows(tuned), explanation(tuned))
+def _studies(tuned: Sequence[Tuned]) -> int:
+    """How many each network has."""
+    return 1 + max(values.number for values in tuned)

@@ -1,5 +1,6 @@
 """A deeper network that is a shallower one, trained on from there, beside the same depth from scratch."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from plainres.sweeps.arms import Arm, parse_arm
 from plainres.table import TerminalTable, terminal
 from plainres.tracking.runs import log_metrics
 from plainres.training import Trainer
+from plainres.training.process import settings_of
 
 COLUMNS = ("arm", "seeds", "shallow", "constructed", "same logits", "trained on", "from scratch", "as long as both")
 STATISTICS = 512  # images of which the added batch norms get theirs
@@ -65,27 +67,25 @@ def construct_all(results: SweepResults) -> pd.DataFrame:
     """
     depths = depths_of(results.depths)
     client = MlflowClient(results.tracking_uri)
-    runs = results.runs.set_index(["arm", "depth", "seed"])
-    stored = {run_id: client.get_run(run_id).data for run_id in runs["run_id"]}
-    configs = {key: RunConfig.from_params(stored[run_id].params) for key, run_id in runs["run_id"].items()}
+    runs = {(row["arm"], row["depth"], row["seed"]): row for row in results.runs.to_dict("records")}
+    stored = {key: client.get_run(run["run_id"]).data for key, run in runs.items()}
+    configs = {key: RunConfig.from_params(data.params) for key, data in stored.items()}
     twice = {arm: longer([arm], config.epochs)[0] for (arm, _, _), config in configs.items()}
     rows = []
-    for (arm, depth, seed), deep in runs.iterrows():
-        is_longer = arm in {twice[other] for other in twice}
-        if depth != depths.deep or is_longer or (arm, depths.shallow, seed) not in runs.index:
+    for (arm, depth, seed), deep in runs.items():
+        shallow, as_long = runs.get((arm, depths.shallow, seed)), runs.get((twice[arm], depth, seed))
+        if depth != depths.deep or shallow is None or arm in twice.values():
             continue
-        shallow = runs.loc[(arm, depths.shallow, seed)]
-        if depths.prefix + END not in stored[deep["run_id"]].metrics:
-            config = configs[arm, depth, seed]
-            _train_on(client, load_run(shallow["run_id"], results.tracking_uri), config, deep["run_id"], depths)
+        if depths.prefix + END not in stored[arm, depth, seed].metrics:
+            trained = load_run(shallow["run_id"], results.tracking_uri)
+            _train_on(client, trained, configs[arm, depth, seed], deep["run_id"], depths)
         known = client.get_run(deep["run_id"]).data.metrics
-        long = runs.loc[[key for key in runs.index if key == (twice[arm], depth, seed)]]
         rows.append(
             {
                 "arm": arm, "seed": seed, "shallow": shallow["train_error"], "scratch": deep["train_error"],
                 **{name: known[depths.prefix + name] for name in (START, SAME, END)},
-                "longer": long["train_error"].min(), "shallow_run": shallow["run_id"], "deep_run": deep["run_id"],
-                "longer_run": next(iter(long["run_id"]), ""),
+                "longer": as_long["train_error"] if as_long else math.nan, "shallow_run": shallow["run_id"],
+                "deep_run": deep["run_id"], "longer_run": as_long["run_id"] if as_long else "",
             }
         )  # fmt: skip
     if not rows:
@@ -157,7 +157,7 @@ def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) 
                 errors = 100 - 100 * pd.DataFrame(list(histories(client, run_ids, metric).values()))
                 if errors.empty:
                     continue
-                errors = errors[sorted(errors)]
+                errors = errors.sort_index(axis=1)
                 epochs = np.array(errors.columns) + (_epochs(client, of) if what == "constructed" else 0)
                 colour = COLOURS[index % len(COLOURS)]
                 axes.plot(epochs, errors.mean(), color=colour, marker="o", markersize=2.5, linewidth=1.4)
@@ -181,7 +181,8 @@ def _train_on(client: MlflowClient, shallow: TrainedRun, config: RunConfig, deep
     trainer = Trainer(config)
     deep = network_at_start(config)
     construct(deep, shallow.network, training_batch(shallow, STATISTICS)[0])
-    same = _same_logits(deep, shallow)
+    with settings_of(config):
+        same = _same_logits(deep, shallow)
     trainer.network.load_state_dict(deep.state_dict())
     start = 1 - trainer.evaluate(trainer.train_split)[1]
     for record in trainer:

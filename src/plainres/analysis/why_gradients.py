@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from mlflow import MlflowClient
 
-from plainres.analysis.inspection import Findings, network_at_start, training_batch
+from plainres.analysis.inspection import Findings, columns, network_at_start, training_batch
 from plainres.analysis.paired_seeds import answer, difference, percent, spread
 from plainres.analysis.results import SweepResults
 from plainres.analysis.stored_runs import histories
@@ -55,7 +55,7 @@ def controls(configs: Sequence[RunConfig]) -> list[str]:
 def measures(run: TrainedRun, images: int) -> dict[str, float]:
     """Cosines by block and growth a layer, of the network at its start and as it was trained."""
     batch = training_batch(run, images)
-    found = {}
+    found: dict[str, float] = {}
     for prefix, network in ((INITIAL, network_at_start(run.config)), ("", run.network)):
         norms = gradients.measure(network, batch)
         by_layer = {name.removeprefix(GRADIENT): norm for name, norm in norms.items()}
@@ -68,7 +68,7 @@ def measures(run: TrainedRun, images: int) -> dict[str, float]:
 
 def findings(measured: pd.DataFrame, results: SweepResults) -> Findings:
     """Table, sentences and figures of what was measured."""
-    first = next(name for name in measured if name.startswith(INITIAL + COHERENCE))
+    first = columns(measured, INITIAL + COHERENCE)[0]
     data = measured.assign(**{FIRST: measured[first]})
     figures = {"gradients": draw_size_and_coherence(data), "gradients-training": draw_training(results)}
     return Findings("gradients", data, table(data), sentences(data), figures)
@@ -76,7 +76,7 @@ def findings(measured: pd.DataFrame, results: SweepResults) -> Findings:
 
 def table(data: pd.DataFrame) -> TerminalTable:
     """A row a network."""
-    last = next(name for name in data if name.startswith(COHERENCE))
+    last = columns(data, COHERENCE)[0]
     rows = [
         (
             f"{arm} {depth}",
@@ -137,7 +137,7 @@ def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
         deepest = data["depth"].max()
         for index, arm in enumerate(own):
             runs = data[(data["arm"] == arm) & (data["depth"] == deepest)].dropna(axis=1, how="all")
-            cosines = runs[[name for name in runs if name.startswith(INITIAL + COHERENCE)]]
+            cosines = runs[columns(runs, INITIAL + COHERENCE)]
             above = np.arange(2 * cosines.shape[1], 0, -2)  # rectifiers above the input of each block, of two layers
             laws.plot(above, cosines.mean(), markersize=3, linewidth=1.3, **_style(index))
             laws.fill_between(above, cosines.min(), cosines.max(), color=_style(index)["color"], alpha=0.15, lw=0)

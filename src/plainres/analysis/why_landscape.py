@@ -59,7 +59,7 @@ class Around:
         self.curvature[run_id] = self._curvatures(run_id, run)
         here = float(lines[0, DISTANCES.index(0.0)])
         rises = dict(zip(DISTANCES, lines.mean(axis=0) - here, strict=True))
-        return {HERE: here, **{f"{LANDSCAPE}{at:+g}": float(rise) for at, rise in rises.items() if at}}
+        return {HERE: here, **{f"{LANDSCAPE}{at:g}": float(rise) for at, rise in rises.items() if at}}
 
     def _curvatures(self, run_id: str, run: TrainedRun) -> dict[int, float]:
         """As the probe measured them in training, else at start and end, logged with the run."""
@@ -99,7 +99,7 @@ def table(data: pd.DataFrame) -> TerminalTable:
             f"{arm} {depth}",
             str(len(runs)),
             spread(runs[HERE], 3),
-            *(spread(runs[f"{LANDSCAPE}+{distance}"], 2) for distance in ("0.3", "0.5")),
+            *(spread(runs[f"{LANDSCAPE}{distance}"], 2) for distance in ("0.3", "0.5")),
             *(spread(runs[f"curvature_{when}"], 1) for when in ("start", "highest", "end")),
         )
         for (arm, depth), runs in data.groupby(["arm", "depth"], sort=False)
@@ -123,12 +123,10 @@ def sentences(data: pd.DataFrame) -> list[str]:
             for of in (runs[runs["arm"] == first[variant]] for variant in ("plain", "residual"))
         )
         gap = difference(plain, residual, "log")
-        said = answer(
-            gap, "the plain network starts at a sharper place", "the plain network starts at no sharper place", 0
-        )
+        said = answer(gap, "plain starts at a sharper place", "plain starts at no sharper place", 0)
         powers = [] if gap is None else [10**power for power in (gap.mean, gap.low, gap.high)]
         factors = " (curvature by a factor of {:.3g}, 95 % interval {:.3g} to {:.3g})".format(*powers) if powers else ""
-        rise = f"{LANDSCAPE}+0.5"
+        rise = f"{LANDSCAPE}0.5"
         found.append(
             f"Depth {depth}: {said}{factors}; at distance 0.5 from the trained network the loss rises by "
             f"{spread(plain[rise], 2)} in {first['plain']} and by {spread(residual[rise], 2)} in {first['residual']}."
@@ -152,7 +150,7 @@ def draw_lines(
             left.plot(DISTANCES, every.T, color=colour, linewidth=0.5, alpha=0.35)
             left.plot(DISTANCES, np.exp(np.log(every).mean(axis=0)), color=colour, linewidth=1.8)
             values = pd.DataFrame([curvature[run_id] for run_id in run_ids])
-            values = values.where(values > 0)[sorted(values)]
+            values = values.where(values > 0).sort_index(axis=1)
             right.plot(values.columns, np.exp(np.log(values).mean()), markersize=4, linewidth=1.4, **_style(index))
             right.fill_between(values.columns, values.min(), values.max(), color=colour, alpha=0.15, linewidth=0)
         left.set(yscale="log", xlabel="distance along a filter-normalised direction", ylabel="training loss (nats)")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from plainres.analysis.inspection import Findings, training_batch
+from plainres.analysis.inspection import Findings, columns, training_batch
 from plainres.analysis.paired_seeds import answer, difference, percent, spread
 from plainres.analysis.trained import TrainedRun
 from plainres.figure_style import COLOURS, MARKERS, PAGE, plain_style
@@ -34,7 +34,7 @@ def findings(measured: pd.DataFrame, images: int) -> Findings:
 
 def summarised(measured: pd.DataFrame) -> pd.DataFrame:
     """Beside what was measured: the mean over blocks of a lesion's error, and of the size of F(x) against x."""
-    alone = measured[[name for name in measured if name.startswith(f"{LESION}layer")]]
+    alone = measured[columns(measured, f"{LESION}layer")]
     ratios = pd.DataFrame({block: _ratio(measured, block) for block in _blocks(measured)})
     rise = alone.sub(measured[LESION + "none"], axis=0)
     return measured.assign(one=alone.mean(axis=1), rise=rise.mean(axis=1), ratio=ratios.mean(axis=1))
@@ -68,7 +68,8 @@ def sentences(summary: pd.DataFrame) -> list[str]:
         said = answer(gap, "plain networks need each block more", "plain networks don't need each block more")
         found.append(
             f"Depth {depth}: dropping one block raises the error by {percent(plain['rise'])} points in "
-            f"{first['plain']} and by {percent(residual['rise'])} in {first['residual']} (difference {gap or 'of one seed'}): {said}."
+            f"{first['plain']} and by {percent(residual['rise'])} in {first['residual']} "
+            f"(difference {gap or 'of one seed'}): {said}."
         )
     return found
 
@@ -115,7 +116,7 @@ def _draw(panels: Any, runs: pd.DataFrame, style: dict[str, Any]) -> None:
     blocks = _blocks(runs)
     places = np.arange(1, len(blocks) + 1)
     alone = 100 * runs[[LESION + block for block in blocks]]
-    counts = sorted(int(name.removeprefix(LESION + RANDOM)) for name in runs if name.startswith(LESION + RANDOM))
+    counts = sorted(int(name.removeprefix(LESION + RANDOM)) for name in columns(runs, LESION + RANDOM))
     several = 100 * runs[[LESION + "none", *(f"{LESION}{RANDOM}{count}" for count in counts)]]
     ratios = pd.DataFrame({block: _ratio(runs, block) for block in blocks})
     for axes, x, values in (
@@ -127,7 +128,7 @@ def _draw(panels: Any, runs: pd.DataFrame, style: dict[str, Any]) -> None:
 
 
 def _blocks(runs: pd.DataFrame) -> list[str]:
-    return [name.removeprefix(RESPONSE) for name in runs if name.startswith(RESPONSE)]
+    return [name.removeprefix(RESPONSE) for name in columns(runs, RESPONSE)]
 
 
 def _ratio(runs: pd.DataFrame, block: str) -> pd.Series:

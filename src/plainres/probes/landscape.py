@@ -28,7 +28,7 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
     here = losses_along(network, batch, {}, [0.0])[0]
     losses = [losses_along(network, batch, random_direction(network, seed), DISTANCES) for seed in range(DIRECTIONS)]
     rises = np.mean(losses, axis=0) - here
-    return {f"{LANDSCAPE}{distance:+g}": float(rise) for distance, rise in zip(DISTANCES, rises, strict=True)}
+    return {f"{LANDSCAPE}{distance:g}": float(rise) for distance, rise in zip(DISTANCES, rises, strict=True)}
 
 
 def random_direction(network: nn.Module, seed: int) -> dict[str, Tensor]:

@@ -1,21 +1,26 @@
 """What a person sees while a sweep trains: bars in a terminal, lines elsewhere."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
-from rich.console import Console, Group
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from plainres.running.clock import WorkersClock, clock_time
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
 from plainres.settings import RunConfig
 
 SECONDS_BETWEEN_LINES = 30
-SECONDS_BETWEEN_ESTIMATES = 0.5  # of the time left
+GAP = 2  # columns between a bar and what stands beside it
+SHORTEST_BAR, LONGEST_BAR = 5, 20  # columns
 
 
 class Display(AbstractContextManager["Display"], Protocol):
@@ -26,12 +31,17 @@ class Display(AbstractContextManager["Display"], Protocol):
 
 
 def make_display(console: Console, configs: list[RunConfig]) -> Display:
-    """The display that suits the console, for the runs that are yet to be trained."""
+    """The display that suits the console, for the runs that are yet to be trained.
+
+    Lines where it is no terminal, or one whose output a machine reads (CI) or nothing but text is wanted (NO_COLOR).
+    """
     if console.is_jupyter:
         from plainres.running.notebook_display import NotebookDisplay
 
         return NotebookDisplay(configs)
-    return LiveDisplay(console, configs) if console.is_terminal else PlainDisplay(console, configs)
+    if console.is_terminal and not console.no_color and not os.environ.get("CI"):
+        return LiveDisplay(console, configs)
+    return PlainDisplay(console, configs)
 
 
 class WorkLeft:
@@ -119,25 +129,11 @@ class LiveDisplay(Display):
 
     def __init__(self, console: Console, configs: list[RunConfig]) -> None:
         self.work = WorkLeft(configs)
-        self.estimated = 0.0
-        self.overall = Bars(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("runs"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[remaining]}"),
-        )
-        self.sweep = self.overall.add_task("sweep", total=len(configs), remaining="")
-        self.running = Bars(
-            TextColumn("{task.description:<22}"),
-            BarColumn(bar_width=20),
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-        )
-        self.tasks: dict[str, TaskID] = {}
-        self.live = Live(Group(self.overall, self.running), console=console)
+        self.runs = len(configs)
+        self.ended = 0
+        self.started = time.monotonic()
+        self.running: dict[str, Bar] = {}
+        self.live = Live(self, console=console)
 
     def __enter__(self) -> "LiveDisplay":
         """Start drawing."""
@@ -148,30 +144,51 @@ class LiveDisplay(Display):
         """Stop drawing; the last state stays on the screen."""
         self.live.stop()
 
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        elapsed = clock_time(time.monotonic() - self.started)
+        facts = f"{self.ended}/{self.runs} runs  {elapsed}  {self.work.remaining}".rstrip()
+        yield from drawn([Bar("sweep", self.ended, self.runs, facts), *self.running.values()], options.max_width)
+
     def show(self, event: Event) -> None:
         """Move the bars; a run that ended leaves one line above them."""
-        name = event.config.name
+        name, epochs = event.config.name, event.config.epochs
         if isinstance(event, Notice):
             self.live.console.print(f"{name}: {event.text}", highlight=False, markup=False)
             return
         self.work.count(event)
-        if time.monotonic() - self.estimated > SECONDS_BETWEEN_ESTIMATES:  # thousands of runs take milliseconds
-            self.estimated = time.monotonic()
-            self.overall.update(self.sweep, remaining=self.work.remaining)
         if isinstance(event, Started):
-            if name in self.tasks:  # of a try that failed
-                self.running.remove_task(self.tasks[name])
-            self.tasks[name] = self.running.add_task(
-                name, total=event.config.epochs, completed=event.epoch, state="starting"
-            )
+            self.running[name] = Bar(name, event.epoch, epochs, f"epoch {event.epoch}/{epochs}  starting")
         elif isinstance(event, Progress):
-            state = f"loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
-            self.running.update(self.tasks[name], completed=event.epoch, state=state)
+            facts = f"epoch {event.epoch}/{epochs}  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
+            self.running[name] = Bar(name, event.epoch, epochs, facts)
         else:
-            if name in self.tasks:
-                self.running.remove_task(self.tasks.pop(name))
-            self.overall.advance(self.sweep)
+            self.running.pop(name, None)
+            self.ended += 1
             self.live.console.print(f"{name:<22} {outcome_text(event)}", highlight=False, markup=False)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How far something is."""
+
+    name: str
+    done: int
+    whole: int
+    facts: str
+
+
+def drawn(bars: Sequence[Bar], width: int) -> Iterator[RenderableType]:
+    """Bars below each other; where there's no room for them, names and facts alone, folded between words."""
+    room = width - max(cell_len(bar.name) for bar in bars) - max(cell_len(bar.facts) for bar in bars) - 2 * GAP
+    if room < SHORTEST_BAR:
+        for bar in bars:
+            yield Text(f"{bar.name}  {bar.facts}", overflow="fold")
+        return
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    for bar in bars:
+        line = ProgressBar(bar.whole, bar.done, width=min(LONGEST_BAR, room))
+        table.add_row(Text(bar.name), line, Text(bar.facts))
+    yield table
 
 
 def outcome_text(event: Finished | Failed) -> str:

@@ -12,7 +12,7 @@ import torch
 from plainres.data import dataset_of
 from plainres.errors import BadInput, StoreAway
 from plainres.hardware import give_back_memory
-from plainres.names import DIVERGED_TAG, MODEL_FILE, TRAIN_ACCURACY, TRAIN_LOSS
+from plainres.names import DIVERGED_TAG, EXPORTED_FILE, MODEL_FILE, TRAIN_ACCURACY, TRAIN_LOSS
 from plainres.running.events import (
     Elsewhere,
     Failed,
@@ -34,8 +34,17 @@ from plainres.tracking.outages import PATIENCE, reaching_store
 from plainres.tracking.run_log import RunLog
 from plainres.tracking.runs import finished_run
 from plainres.tracking.shown import first_line
+from plainres.tracking.system_metrics import system_metrics
 from plainres.training import EpochRecord, Trainer
-from plainres.training.checkpoint import Rhythm, State, copy_state, load_checkpoint, save_checkpoint, save_model
+from plainres.training.checkpoint import (
+    Rhythm,
+    State,
+    copy_state,
+    export_model,
+    load_checkpoint,
+    save_checkpoint,
+    save_model,
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,8 @@ class _Run:
             if journal.complete and (self.artifacts / MODEL_FILE).exists():
                 self._tell_known(journal.entries)
             else:
-                pruned = self._train_epochs(journal, log)
+                with ExitStack() as beside:
+                    pruned = self._train_epochs(journal, log, beside)
             with self.stop.may_stop():
                 if pruned:
                     log.prune(pruned, patience)
@@ -154,8 +164,11 @@ class _Run:
         for entry in entries:
             self.hooks.on_known(EpochRecord(entry.step, entry.metrics, entry.diverged))
 
-    def _train_epochs(self, journal: Journal, log: RunLog) -> int | None:
-        """Train into the journal and write the artifacts; or the epoch after which the run was pruned."""
+    def _train_epochs(self, journal: Journal, log: RunLog, beside: ExitStack) -> int | None:
+        """Train into the journal and write the artifacts; or the epoch after which the run was pruned.
+
+        What goes on beside the training is entered into `beside`.
+        """
         config, folder, stop = self.config, self.folder, self.stop
         told: set[str] = set()
 
@@ -171,6 +184,8 @@ class _Run:
                 notice(f"the tracking store is away ({away}): metrics are kept in {folder} until it's back")
 
         send()  # so that the run is seen in MLflow from its beginning
+        if config.system_metrics and journal.run_id:
+            beside.enter_context(system_metrics(self.job.experiment.tracking_uri, journal.run_id))
         trainer = Trainer(config)
         state = load_checkpoint(folder, journal.last_step, notice)
         if state:
@@ -217,6 +232,8 @@ class _Run:
             raise
         self.artifacts.mkdir(exist_ok=True)
         self.hooks.on_trained(trainer, self.artifacts)
+        if config.save_model == "pt2":
+            export_model(self.artifacts / EXPORTED_FILE, trainer.network, trainer.train_split.image_shape)
         save_model(self.artifacts / MODEL_FILE, trainer.network)
         return None
 

@@ -1,7 +1,7 @@
 """Many runs trained by a launcher, told as a stream of events."""
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -12,8 +12,10 @@ from plainres.running.stopping import StopSignal
 from plainres.settings import RunConfig
 
 
-def train_runs(configs: Sequence[RunConfig], launcher: Launcher, job: Job) -> Generator[Event, None, None]:
-    """Train every configuration, each tracked as a child of the job's parent run.
+def train_runs(
+    configs: Sequence[RunConfig], launcher: Launcher, job: Job | Mapping[RunConfig, Job]
+) -> Generator[Event, None, None]:
+    """Train every configuration, each tracked as a child of the parent run of the job, or of its own job.
 
     Ends when every run has finished or failed; one that failed is tried once more, after the others. Closing the
     iterator, or an exception such as KeyboardInterrupt while it waits, makes the runs in flight write checkpoints and
@@ -22,7 +24,8 @@ def train_runs(configs: Sequence[RunConfig], launcher: Launcher, job: Job) -> Ge
     Raises:
         AtOnce: a second interrupt, during that.
     """
-    tasks = deque(_task(config, job, patient=False) for config in configs)
+    job_of = job if isinstance(job, Mapping) else dict.fromkeys(configs, job)
+    tasks = deque(_task(config, job_of[config], patient=False) for config in configs)
     failed_once: set[RunConfig] = set()
     with closing(launcher.run(tasks)) as happenings:
         for happening in happenings:
@@ -35,11 +38,11 @@ def train_runs(configs: Sequence[RunConfig], launcher: Launcher, job: Job) -> Ge
             end = Failed(config, happening.reason) if isinstance(happening, Died) else happening.value
             if isinstance(end, Elsewhere):
                 yield Notice(config, "another process trains it: its result is waited for")
-                tasks.append(_task(config, job, patient=True))
+                tasks.append(_task(config, job_of[config], patient=True))
             elif isinstance(end, Failed) and end.worth_a_retry and config not in failed_once:
                 failed_once.add(config)
                 yield Notice(config, f"{end.reason}; it is tried once more")
-                tasks.append(_task(config, job, patient=True))
+                tasks.append(_task(config, job_of[config], patient=True))
             else:
                 yield end
 

@@ -13,8 +13,8 @@ from plainres.errors import BadInput
 from plainres.settings import ABOUT, RunConfig, Settings, as_text, names_of
 from plainres.sweeps.arms import parse_arm
 
-Network = tuple[str, int]
-"""An arm's name and a depth."""
+RunKey = tuple[str, int, int]
+"""An arm's name, a depth and a seed."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,11 @@ class Sweep:
         }
 
     def _setting(self, name: str) -> str:
-        """A setting's value, or where networks differ in it the value of each arm, or of each network."""
-        of_network = {(config.arm, config.depth): as_text(getattr(config, name)) for config in reversed(self.configs)}
+        """A setting's value, or where networks differ in it the values of each arm, or of each network."""
+        found: dict[tuple[str, int], dict[str, None]] = {}
+        for config in reversed(self.configs):
+            found.setdefault((config.arm, config.depth), {})[as_text(getattr(config, name))] = None
+        of_network = {network: " or ".join(reversed(values)) for network, values in found.items()}
         of_arm = {arm: {of_network[arm, depth] for depth in self.depths} for arm in self.arms}
         if len(set(of_network.values())) == 1:
             return next(iter(of_network.values()))
@@ -79,7 +82,7 @@ def plan_sweep(
     depths: Sequence[int],
     seeds: Sequence[int],
     *,
-    own: Mapping[Network, Mapping[str, Any]] | None = None,
+    own: Mapping[RunKey, Mapping[str, Any]] | None = None,
     notes: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Sweep:
@@ -87,7 +90,7 @@ def plan_sweep(
 
     Args:
         arms, depths, seeds: what is combined; arms as `plainres.sweeps.arms.parse_arm` reads them.
-        own: by arm and depth, what a network has of its own in place of the settings that all share.
+        own: by arm, depth and seed, what a run has of its own in place of other settings, its arm's too.
         notes: the sweep's.
         settings: what all runs share.
 
@@ -103,7 +106,7 @@ def plan_sweep(
     configs = tuple(
         configure(
             arm.variant, depth, seed, arm=arm.name,
-            **{**settings, **(own or {}).get((arm.name, depth), {}), **arm.settings},
+            **{**settings, **arm.settings, **(own or {}).get((arm.name, depth, seed), {})},
         )
         for depth, seed, arm in product(sorted(depths, reverse=True), seeds, parsed)
     )  # fmt: skip

@@ -45,6 +45,16 @@ def download_artifact(tracking_uri: str, run_id: str, name: str, folder: Path) -
     return Path(_artifacts(tracking_uri, run_id).download_artifacts(name, str(folder)))  # type: ignore[no-untyped-call]
 
 
+def delete_artifact(tracking_uri: str, run_id: str, name: str) -> int:
+    """Delete a run's file, if it has one of this name; the bytes that it took."""
+    artifacts = _artifacts(tracking_uri, run_id)
+    for file in artifacts.list_artifacts():
+        if file.path == name:
+            artifacts.delete_artifacts(name)  # type: ignore[no-untyped-call]
+            return int(file.file_size or 0)
+    return 0
+
+
 def artifact_location(tracking_uri: str, run_id: str) -> str:
     """The folder of a run's files as it is shown: a path where they lie on this machine, else a URI."""
     where = _place(tracking_uri, MlflowClient(tracking_uri).get_run(run_id))

@@ -1,6 +1,6 @@
 """The shared view of a sweep, which MLflow's UI opens on: error by depth, and a curve a network with a band over seeds.
 
-MLflow keeps such a view as a tag of the experiment, of at most 5,000 characters.
+MLflow keeps such a view as a tag of the experiment.
 """
 
 import base64
@@ -35,6 +35,7 @@ CURVES = (TRAIN_LOSS, TRAIN_ACCURACY, VALIDATION_ACCURACY, GRADIENT + "total", V
 COLUMNS = (f"tags.`{NETWORK_TAG}`", "tags.`arm`", "tags.`depth`", "tags.`seed`", *(
     f"metrics.`{name}`" for name in (FINAL_TRAIN_ERROR, FINAL_TEST_ERROR)
 ))  # fmt: skip
+LONGEST_TAG = 5000  # characters, that MLflow takes of an experiment's tag
 MOST_LAYERS = 60  # whose gradient norms are shown: more charts make the page slow
 
 State = dict[str, Any]
@@ -63,9 +64,16 @@ def store_view(
         depths: of the sweep.
         layers: of the deepest network, the first layer first, as far as they are known.
     """
-    text = json.dumps(_state(name, arms, depths, layers), separators=(",", ":"))
-    packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
-    client.set_experiment_tag(experiment_id, VIEW_TAG + name, f"deflate;{packed}")
+    text = _packed(_state(name, arms, depths, layers))
+    while len(text) > LONGEST_TAG:  # then only some of the networks are folded away, and only some arms drawn
+        arms, layers = arms[: len(arms) // 2], layers[: len(layers) // 2]
+        text = _packed(_state(name, arms, depths, layers))
+    client.set_experiment_tag(experiment_id, VIEW_TAG + name, text)
+
+
+def _packed(state: State) -> str:
+    text = json.dumps(state, separators=(",", ":"))
+    return "deflate;" + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequence[str]) -> State:
@@ -100,7 +108,7 @@ def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequen
             *(_section(metrics, metrics.rstrip("/"), display=False) for metrics in folded),
         ],
         "compareRunCharts": [
-            *(_chart([depth_metric(prefix, arm) for arm in arms], "sweep") for prefix in by_depth),
+            *(_chart([depth_metric(prefix, arm) for arm in arms], "sweep") for prefix in by_depth if arms),
             *(_chart([metric], "networks") for metric in CURVES),
             *(_chart([metric], "layers") for metric in sorted(shown)),
         ],

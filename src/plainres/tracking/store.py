@@ -80,6 +80,16 @@ def run_exists(uri: str, run_id: str) -> bool:
     return query_database(uri, query, {"run_id": run_id}, "tracking store") is not None
 
 
+def experiment_exists(uri: str, name: str) -> bool:
+    """Whether a store that `check_store` found well holds an experiment of this name."""
+    if uri.startswith("http"):
+        return _get(uri, f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(name)}")
+    if MLFLOWS_TABLE not in tables_and_version(uri)[0]:
+        return False
+    query = "SELECT 1 FROM experiments WHERE name = :name"
+    return query_database(uri, query, {"name": name}, "tracking store") is not None
+
+
 def browse_hint(uri: str, experiment_id: str, view: str = "") -> str:
     """How to see an experiment in MLflow's UI, in a shared view of it if one is named, in words for the command line.
 

@@ -1,8 +1,10 @@
 """Checkpoints of a run: whole or not there, two generations, read without pickle, and cheap."""
 
+import copy
 import hashlib
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -74,6 +76,23 @@ def save_model(path: Path, network: nn.Module) -> None:
     """Write a network's weights, as `torch.load(path, weights_only=True)` reads them."""
     buffer = BytesIO()
     torch.save({name: tensor.cpu() for name, tensor in network.state_dict().items()}, buffer)
+    write_whole(path, buffer.getbuffer())
+
+
+def export_model(path: Path, network: nn.Module, image_shape: tuple[int, int, int]) -> None:
+    """Write a network as `torch.export.load(path).module()` gives it back without plainres, in evaluation mode.
+
+    Args:
+        path: ends in `.pt2`.
+        network: from normalised images (N, C, H, W), of any N, to logits.
+        image_shape: (C, H, W).
+    """
+    on_cpu = copy.deepcopy(network).cpu().eval()
+    example = (torch.zeros(2, *image_shape),)
+    program = torch.export.export(on_cpu, example, dynamic_shapes=({0: torch.export.Dim("images")},))
+    buffer = BytesIO()
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # that it may be on no CPU: it is
+        torch.export.save(program, buffer)
     write_whole(path, buffer.getbuffer())
 
 

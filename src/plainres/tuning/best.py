@@ -1,77 +1,98 @@
 """The tuned values of networks, out of their studies."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
 from plainres.sweeps.tuned import Tuned
 from plainres.tracking.shown import without_credentials
-from plainres.tuning.definition import differences, run_settings, study_name
-from plainres.tuning.storage import DEFINITION, check_storage, existing_storage
+from plainres.tuning.definition import complete, differences, run_settings, study_name
+from plainres.tuning.search import budget_words, trial_settings
+from plainres.tuning.space import borders, space_of
+from plainres.tuning.storage import DEFINITION, check_storage, existing_storage, stored_attributes
 
 
-def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> dict[tuple[str, int], Tuned]:
-    """The tuned values of the networks that configurations are for, by arm and depth.
+def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tuned]:
+    """The tuned values of the networks that configurations are for: a network's first study, second, and so on.
 
     Args:
         url: the studies' storage.
         prefix: what the studies' names begin with.
-        configs: the runs that are to be trained; learning rates and batch sizes in them don't matter.
+        configs: the runs that are to be trained; their values of what was searched don't matter.
 
     Raises:
-        BadInput: a network has no study, or none with a whole trial, or one that was tuned under other settings.
+        BadInput: a network has no study, fewer than another, one without a whole trial, one that was tuned under other
+            settings, or whose confirmation is out of date; or a seed is one on which the best trials were confirmed.
     """
     import optuna
 
     check_storage(url)
     storage = existing_storage(url)
-    names = {(config.arm, config.depth): study_name(prefix, config) for config in configs}
-    known = {} if storage is None else {study.study_name: study.user_attrs for study in storage.get_all_studies()}
-    missing = [f"{arm}-{depth}" for (arm, depth), name in names.items() if name not in known]
+    known = stored_attributes(storage)
+    networks = {config.network: config for config in configs}
+    names = {network: _studies(prefix, config, known) for network, config in networks.items()}
+    missing = [network for network, found in names.items() if not found]
     if storage is None or missing:
         raise BadInput(
             f"no study of {', '.join(missing)} named {prefix}/{configs[0].dataset}/... in {without_credentials(url)}: "
             "run studies.lr_batch_size first"
         )
-    tuned = {}
-    for config in configs:
-        network = config.arm, config.depth
-        if network not in tuned:
-            _check_settings(names[network], known[names[network]].get(DEFINITION, {}), config)
-            study = optuna.load_study(study_name=names[network], storage=storage)
-            tuned[network] = _tuned(study, config)
-    return tuned
+    if len({len(found) for found in names.values()}) > 1:
+        counts = ", ".join(f"{network} has {len(found)}" for network, found in names.items())
+        raise BadInput(f"the networks have unequal numbers of studies: {counts}")
+    seeds = {config.seed for config in configs}
+    return [
+        _tuned(optuna.load_study(study_name=name, storage=storage), number, networks[network], seeds)
+        for network, found in names.items()
+        for number, name in enumerate(found)
+    ]
 
 
-def _check_settings(name: str, definition: dict[str, Any], config: RunConfig) -> None:
-    differing = differences(definition, run_settings(config))
-    if differing:
-        raise BadInput(f"study {name} tuned another network or training: {'; '.join(differing)}")
+def _studies(prefix: str, config: RunConfig, known: Mapping[str, Any]) -> list[str]:
+    """The names of a network's studies."""
+    names = (study_name(prefix, config, number) for number in range(len(known)))
+    return list(takewhile(known.__contains__, names))
 
 
-def _tuned(study: Any, config: RunConfig) -> Tuned:
+def _tuned(study: Any, number: int, config: RunConfig, seeds: set[int]) -> Tuned:
+    from plainres.tuning.confirmation import check_confirmed, confirmed
     from plainres.tuning.slots import DONE
     from plainres.tuning.state import value_of, whole_trials
 
+    definition = complete(study.user_attrs.get(DEFINITION, {}))
+    budget = definition["budget"].split()[0]
+    space = space_of(definition)
+    asked = run_settings(config, [each.name for each in space]) | {"budget": budget_words(budget, config)}
+    differing = differences(definition, asked)
+    if differing:
+        raise BadInput(f"study {study.study_name} tuned another network or training: {'; '.join(differing)}")
     trials = study.get_trials(deepcopy=False)
     whole = whole_trials(trials)
     if not whole:
         raise BadInput(f"study {study.study_name} has no trial yet that trained to the end")
+    check_confirmed(study)
+    best = next(iter(confirmed(study)), None)
+    used = sorted(seeds & set(best.seeds)) if best else []
+    if used:
+        raise BadInput(f"seed {used[0]} helped to choose the values of study {study.study_name}: take another")
     near = whole[: math.ceil(len(whole) / 4)]
-    best, rates, sizes = whole[0], [t.params["lr"] for t in near], [t.params["batch_size"] for t in near]
+    params = best.params if best else whole[0].params
+    drawn = {each.name: [trial.params[each.name] for trial in near] for each in space}
     return Tuned(
         arm=config.arm,
         depth=config.depth,
-        lr=best.params["lr"],
-        batch_size=best.params["batch_size"],
-        objective=study.user_attrs[DEFINITION]["objective"],
-        value=value_of(best),
+        values=trial_settings(config, params, budget),
+        objective=definition["objective"],
+        value=best.objective if best else value_of(whole[0]),
         trials=sum(trial.state in DONE for trial in trials),
         near=len(near),
-        near_lr=(min(rates), max(rates)),
-        near_batch_sizes=(min(sizes), max(sizes)),
+        near_values={name: (min(values), max(values)) for name, values in drawn.items()},
         near_value=value_of(near[-1]),
         study=study.study_name,
+        number=number,
+        confirmed=best.values if best else (),
+        borders=tuple(borders(space, params, config)),
     )

@@ -1,84 +1,61 @@
-"""What a study is: one network's search over learning rate and batch size, the same for every network asked for."""
+"""What a study is: one network's runs under one search, and what its outcome depends on."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any
 
 from plainres.config import changed
-from plainres.declaration import check_choice
 from plainres.errors import BadInput
 from plainres.settings import DECLARED, RunConfig, identity_of
-from plainres.sweeps.plan import check_distinct, plan_sweep
+from plainres.sweeps.plan import plan_sweep
+from plainres.sweeps.tuned import numbered
+from plainres.tuning.search import Search, budget_words, trial_settings
+from plainres.tuning.space import Values, described, quasi_random
 
-OBJECTIVES = ("train_loss", "train_error", "validation_loss", "validation_error")
-PRUNERS = ("median", "hyperband", "none")
 DEFAULT_PREFIX = "lr-batch-size"
 
-SEARCHED = ("lr", "batch_size")
-
-
-@dataclass(frozen=True)
-class Search:
-    """How a network is tuned; every network of a comparison is tuned by the same search.
-
-    Attributes:
-        lr_range: lowest and highest learning rate, searched log-uniformly.
-        batch_sizes: the ones that are tried.
-        objective: one of `OBJECTIVES`, minimised.
-        pruner: one of `PRUNERS`.
-        pruner_warmup: epochs that every trial may train before it can be pruned; None for a third of the epochs.
-        sampler_seed: with a trial's place in its study it seeds that trial's draw.
-    """
-
-    lr_range: tuple[float, float]
-    batch_sizes: tuple[int, ...]
-    objective: str
-    pruner: str
-    pruner_warmup: int | None
-    sampler_seed: int
-
-    def __post_init__(self) -> None:
-        """Raise BadInput for a search that can't be made."""
-        low, high = self.lr_range
-        if not (math.isfinite(low) and math.isfinite(high) and 0 < low < high):
-            raise BadInput(f"learning rates from {low:g} to {high:g} are no range: it needs 0 < low < high")
-        check_distinct("batch size", self.batch_sizes)
-        check_choice("objective", self.objective, OBJECTIVES)
-        check_choice("pruner", self.pruner, PRUNERS)
-        if not 0 <= self.sampler_seed < 2**32:
-            raise BadInput(f"sampler seed {self.sampler_seed} is outside 0 to 2**32 - 1")
+SEEDS_TO_CONFIRM = 3
+FRESH_SEEDS = 1_000_000  # and up: those on which a study's best trials are trained again
+LATER_SEEDS = 2_000_000  # and up: those of the trials of a network's second study and the ones after it
+# What a definition lacked before it could be anything else.
+BEFORE = {
+    "searched": "lr batch_size", "sampler": "tpe", "budget": "epochs",
+    "lowest weight decay": None, "highest weight decay": None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """One network's study; `plan_studies` makes them.
+    """One study of a network; `plan_studies` makes them.
 
     Attributes:
         prefix: what the names of all studies of one comparison begin with.
-        config: a trial's configuration but for its learning rate and batch size, which here are the first trial's.
+        search: how the network is tuned.
+        config: a trial's configuration but for what is searched, which here is the first trial's.
+        number: which of the network's studies it is, from 0.
     """
 
     prefix: str
     search: Search
     config: RunConfig
+    number: int = 0
 
     def __post_init__(self) -> None:
         """Raise BadInput for a batch size or a pruner's warm-up that this network's runs can't have."""
-        for batch_size in self.search.batch_sizes:
-            changed(self.config, batch_size=batch_size)
+        for batch_size in self.search.batch_sizes if "batch_size" in self.search.searched else ():
+            self.trial_config({"batch_size": batch_size})
         if not 0 <= self.pruner_warmup <= self.config.epochs:
             raise BadInput(f"the pruner's warm-up of {self.pruner_warmup} epochs is outside 0 to {self.config.epochs}")
 
     @property
-    def network(self) -> str:
-        """The arm at its depth, as `plain-34`."""
-        return self.config.network
+    def label(self) -> str:
+        """The arm at its depth, and which of its studies, as `plain-34` and `plain-34-study1`."""
+        return self.config.network + numbered(self.number)
 
     @property
     def name(self) -> str:
         """The study's name in its storage."""
-        return study_name(self.prefix, self.config)
+        return study_name(self.prefix, self.config, self.number)
 
     @property
     def pruner_warmup(self) -> int:
@@ -87,53 +64,82 @@ class StudyPlan:
         return max(1, self.config.epochs // 3) if warmup is None else warmup
 
     @property
-    def first_trial(self) -> dict[str, Any] | None:
-        """The recipe's learning rate and batch size, or None if they lie outside the space."""
-        low, high = self.search.lr_range
-        if low <= self.config.lr <= high and self.config.batch_size in self.search.batch_sizes:
-            return {"lr": self.config.lr, "batch_size": self.config.batch_size}
+    def fresh_seeds(self) -> tuple[int, ...]:
+        """Seeds that no trial of any study has, on which this study's best trials are trained again."""
+        first = FRESH_SEEDS + self.number * SEEDS_TO_CONFIRM
+        return tuple(range(first, first + SEEDS_TO_CONFIRM))
+
+    @property
+    def first_trial(self) -> Values | None:
+        """The recipe's values of what is searched, or None if they lie outside the space."""
+        values = {each.name: getattr(self.config, each.name) for each in self.search.space}
+        return values if all(values[each.name] in each for each in self.search.space) else None
+
+    def fixed_values(self, slot: int) -> Values | None:
+        """The values of a slot's trial where they don't depend on other trials; None where a sampler draws them."""
+        if slot == 0 and self.first_trial:
+            return self.first_trial
+        if self.search.sampler == "qmc":
+            return quasi_random(self.search.space, slot, self.draw_seed())
         return None
 
-    def trial_config(self, lr: float, batch_size: int) -> RunConfig:
-        """The run that a trial of these values trains. Epochs are the same for all, and so are the images seen."""
-        return changed(self.config, lr=lr, batch_size=batch_size)
+    def draw_seed(self, *slot: int) -> int:
+        """The seed of the study's draws, or of a slot's.
+
+        A seed of each slot's own draws the same values whether or not the study was interrupted before it, and however
+        many workers share it no draw is repeated.
+        """
+        import numpy as np
+
+        entropy = [self.search.sampler_seed, *slot, *([self.number] if self.number else [])]
+        return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+    def trial_config(self, values: Mapping[str, Any], seed: int | None = None) -> RunConfig:
+        """The run that a trial of these values trains, with the study's seed or another one."""
+        own = trial_settings(self.config, values, self.search.budget)
+        return changed(self.config, **own, **({} if seed is None else {"seed": seed}))
 
     @property
     def definition(self) -> dict[str, Any]:
         """Everything that the outcome of a trial and the choice of the next one depend on, as JSON holds it."""
         search = self.search
         return {
-            "lowest learning rate": search.lr_range[0],
-            "highest learning rate": search.lr_range[1],
-            "batch sizes": list(search.batch_sizes),
+            **described(search.space),
             "objective": search.objective,
             "pruner": search.pruner,
             "pruner's warm-up": self.pruner_warmup,
+            "sampler": search.sampler,
             "sampler seed": search.sampler_seed,
             "first trial": self.first_trial,
-            **run_settings(self.config),
+            "budget": budget_words(search.budget, self.config),
+            **run_settings(self.config, search.searched),
             "seed": self.config.seed,
         }
 
 
-def study_name(prefix: str, config: RunConfig) -> str:
+def study_name(prefix: str, config: RunConfig, number: int = 0) -> str:
     """The name of a network's study, as `lr-batch-size/digits/plain-34`."""
-    return f"{prefix}/{config.dataset}/{config.network}"
+    return f"{prefix}/{config.dataset}/{config.network}{numbered(number)}"
 
 
-def run_settings(config: RunConfig) -> dict[str, Any]:
+def run_settings(config: RunConfig, searched: Sequence[str]) -> dict[str, Any]:
     """What a run and the study that tunes it must share: the identity, but for what is searched and the seed."""
-    return {name: _in_json(value) for name, value in identity_of(config).items() if name not in (*SEARCHED, "seed")}
+    return {name: _in_json(value) for name, value in identity_of(config).items() if name not in (*searched, "seed")}
 
 
 def _in_json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def differences(stored: dict[str, Any], asked: dict[str, Any]) -> list[str]:
-    """In words, what two definitions differ in; a setting that came after the stored one had its default then."""
+def complete(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored definition with what came after it: a setting, of a run or of the search, that had its default then."""
     defaults = {name: _in_json(each.default) for name, each in DECLARED.items() if each.default is not MISSING}
-    before = defaults | stored
+    return {**defaults, **BEFORE, **definition}
+
+
+def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """In words, what two definitions differ in."""
+    before = complete(stored)
     return [
         f"{name.replace('_', ' ')} is {before.get(name)}, not {value}"
         for name, value in asked.items()
@@ -142,20 +148,39 @@ def differences(stored: dict[str, Any], asked: dict[str, Any]) -> list[str]:
 
 
 def plan_studies(
-    arms: Sequence[str], depths: Sequence[int], seed: int, *, prefix: str, search: Search, settings: dict[str, Any]
+    arms: Sequence[str],
+    depths: Sequence[int],
+    seed: int,
+    *,
+    prefix: str,
+    search: Search,
+    settings: dict[str, Any],
+    studies: int = 1,
 ) -> tuple[StudyPlan, ...]:
-    """A study for each arm at each depth, deepest first.
+    """Studies for each arm at each depth, deepest first.
 
     Args:
-        seed: of every trial's initial weights and order of the images, so that trials differ in what is searched.
+        arms: as `plan_sweep` has them.
+        depths: as `plan_sweep` has them.
+        seed: of the initial weights and order of the images of every trial of a network's first study, so that trials
+            differ in what is searched; later studies have others of their own.
         prefix: what the studies' names begin with.
         search: how each is tuned.
-        settings: those of `plainres.config.configure`; learning rate and batch size are the first trial's.
+        settings: those of `plainres.config.configure`; what is searched is the first trial's there.
+        studies: how many for each network, independent of each other.
 
     Raises:
         BadInput: what `plan_sweep` refuses, or a search that doesn't suit the runs.
     """
     if not prefix.strip():
         raise BadInput("the studies' name is empty")
+    if studies < 1:
+        raise BadInput(f"studies {studies} is below 1")
+    if not 0 <= seed < FRESH_SEEDS:
+        raise BadInput(f"seed {seed} is outside 0 to {FRESH_SEEDS - 1}: others are for later studies and confirmation")
     configs = plan_sweep(arms, depths, [seed], **settings).configs
-    return tuple(StudyPlan(prefix, search, config) for config in configs)
+    return tuple(
+        StudyPlan(prefix, search, changed(config, seed=LATER_SEEDS + seed + number) if number else config, number)
+        for config in configs
+        for number in range(studies)
+    )

@@ -1,10 +1,11 @@
-"""What a person sees in a notebook while studies run: a bar for each network."""
+"""What a person sees in a notebook while studies run: a bar for each study."""
 
 from collections.abc import Sequence
 
 from plainres.notebook_bars import Bar, NotebookBars
-from plainres.tuning.state import StudyState, value_of
-from plainres.tuning.study_display import StudyDisplay, WorkDone
+from plainres.tuning.state import StudyState
+from plainres.tuning.study_display import StudyDisplay, WorkDone, best_text
+from plainres.tuning.study_table import in_order
 
 
 class NotebookStudyDisplay(StudyDisplay):
@@ -26,13 +27,9 @@ class NotebookStudyDisplay(StudyDisplay):
         """Move the bars."""
         done, budget = sum(len(state.done) for state in states), sum(state.budget for state in states)
         words = "  ".join(filter(None, [f"{done}/{budget} trials", self.work.remaining(states), self.last_notice]))
-        networks = [
-            Bar(state.plan.network, len(state.done), state.budget, _words(state))
-            for state in sorted(states, key=lambda state: (state.plan.config.arm, state.plan.config.depth))
-        ]
+        networks = [Bar(state.plan.label, len(state.done), state.budget, _words(state)) for state in in_order(states)]
         self.bars.draw([Bar("studies", done, budget, words), *networks])
 
 
 def _words(state: StudyState) -> str:
-    best = f"  best {value_of(state.best):.4g}" if state.best else ""
-    return f"{len(state.done)}/{state.budget} trials{best}"
+    return f"{len(state.done)}/{state.budget} trials{best_text(state)}"

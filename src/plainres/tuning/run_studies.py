@@ -13,6 +13,7 @@ from plainres.running.job import Job
 from plainres.running.launcher import AtOnce, Launcher
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.runs import set_status
+from plainres.tuning.confirmation import confirm, confirmed
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import queue_failed_again
 from plainres.tuning.state import StudyState, study_state
@@ -25,9 +26,17 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def run_studies(
-    plans: tuple[StudyPlan, ...], budget: int, storage_url: str, job: Job, launcher: Launcher, console: Console
+    plans: tuple[StudyPlan, ...],
+    budget: int,
+    storage_url: str,
+    job: Job,
+    launcher: Launcher,
+    console: Console,
+    to_confirm: int = 0,
 ) -> list[StudyState]:
     """Bring every study to `budget` trials, whoever trains them, and store its report with its MLflow run.
+
+    Then the best `to_confirm` trials of each are trained again on fresh seeds.
 
     An interrupt leaves the trials in flight with checkpoints, from which they go on at the next start. The job is what
     all trials have in common, but for their parents, which are the studies' runs.
@@ -47,6 +56,11 @@ def run_studies(
         for study in studies.values():
             queue_failed_again(study, budget)
         states = _share(storage, studies, order, launcher, console)
+        failures = confirm(studies, to_confirm, order, launcher, console) if to_confirm else {}
+        states = [
+            replace(state, confirmed=confirmed(studies[state.plan]), unconfirmed=failures.get(state.plan, ()))
+            for state in states
+        ]
         from plainres.tuning.study_report import store_reports  # pandas takes a second to import
 
         keep_trying(lambda: store_reports(studies, states, order), PATIENCE)
@@ -56,7 +70,8 @@ def run_studies(
         with suppress(StoreAway, StoreRefuses), reaching_store():
             set_statuses(["KILLED"] * len(plans))
         raise
-    keep_trying(lambda: set_statuses(["FAILED" if state.failures else "FINISHED" for state in states]), PATIENCE)
+    ends = ["FAILED" if state.failures or state.unconfirmed else "FINISHED" for state in states]
+    keep_trying(lambda: set_statuses(ends), PATIENCE)
     return states
 
 

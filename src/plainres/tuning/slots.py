@@ -4,7 +4,7 @@ Optuna numbers trials atomically, so a slot is a trial's rank among those that a
 workers add trials at once, exactly the first `--trials` slots are ever worked on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def slots_of(trials: Sequence[FrozenTrial], budget: int) -> list[Slot]:
 
 
 def claim(
-    study: Study, storage: RDBStorage, budget: int, first: dict[str, Any] | None
+    study: Study, storage: RDBStorage, budget: int, fixed: Callable[[int], dict[str, Any] | None]
 ) -> tuple[int, FrozenTrial] | None:
     """A slot's number and its trial, now RUNNING and this process's to train; None if there is none to be had.
 
@@ -78,13 +78,13 @@ def claim(
         study: the study.
         storage: its storage.
         budget: how many slots the study has.
-        first: parameters of slot 0, or None to have them drawn.
+        fixed: the parameters of a slot, or None to have them drawn.
     """
     while True:
         slots = slots_of(study.get_trials(deepcopy=False), budget)
         for slot in slots:
             trial = slot.waiting
-            if trial is not None and _take(storage, trial, first if slot.number == 0 else None):
+            if trial is not None and _take(storage, trial, fixed(slot.number)):
                 return slot.number, trial
         if len(slots) == budget:
             return None

@@ -1,5 +1,6 @@
 """How far a study is: what its trials have come to so far."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import slots_of
+from plainres.tuning.space import Values
 
 # Attributes of a trial in its study.
 RUN_ID = "run_id"
@@ -15,6 +17,30 @@ DIVERGED = "diverged"
 PRUNED_EPOCH = "pruned_epoch"
 FAILURE = "failure"
 TAKEN = "taken"  # its run was finished already, by a sweep or another trial
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A trial's values on fresh seeds.
+
+    Attributes:
+        trial: its number in its study.
+        params: what was searched.
+        objective: the study's own value of it.
+        seeds: those that it was trained on again.
+        values: the objective after each; infinite where training diverged.
+    """
+
+    trial: int
+    params: Values
+    objective: float
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Of the objective over the seeds."""
+        return math.fsum(self.values) / len(self.values)
 
 
 @dataclass(frozen=True)
@@ -29,6 +55,8 @@ class StudyState:
         failures: why trials failed whose slots aren't tried again.
         epochs: trained by all trials together; of a slot's attempts the furthest counts.
         epochs_underway: those of them that trials have which are yet to end.
+        confirmed: the trials that were trained again on fresh seeds, the best mean first.
+        unconfirmed: why runs on fresh seeds failed.
     """
 
     plan: StudyPlan
@@ -38,6 +66,8 @@ class StudyState:
     failures: tuple[str, ...]
     epochs: int
     epochs_underway: int
+    confirmed: tuple[Confirmation, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
 
     @property
     def pruned(self) -> int:
@@ -58,6 +88,13 @@ class StudyState:
     def best(self) -> FrozenTrial | None:
         """The trial of the lowest objective among those that trained to the end."""
         return best_trial(self.done)
+
+    @property
+    def winner(self) -> FrozenTrial | None:
+        """The trial whose values an experiment takes: of the best mean on fresh seeds, or else the best one."""
+        if self.confirmed:
+            return next((trial for trial in self.done if trial.number == self.confirmed[0].trial), None)
+        return self.best
 
     @property
     def left(self) -> int:

@@ -125,14 +125,18 @@ def existing_storage(url: str) -> "RDBStorage | None":
         engine.dispose()
 
 
+def stored_attributes(storage: "RDBStorage | None") -> dict[str, dict[str, Any]]:
+    """The attributes of all studies by their names."""
+    return {} if storage is None else {study.study_name: study.user_attrs for study in storage.get_all_studies()}
+
+
 def check_studies(plans: Sequence[StudyPlan], url: str) -> None:
     """Return if none of the studies exists with another definition; nothing is written to find out.
 
     Raises:
         BadInput: one does; says in what it differs.
     """
-    storage = existing_storage(url)
-    stored = {} if storage is None else {study.study_name: study.user_attrs for study in storage.get_all_studies()}
+    stored = stored_attributes(existing_storage(url))
     for plan in plans:
         if plan.name in stored:
             check_definition(plan, stored[plan.name])
@@ -140,7 +144,7 @@ def check_studies(plans: Sequence[StudyPlan], url: str) -> None:
 
 def open_studies(storage: "RDBStorage", plans: Sequence[StudyPlan]) -> None:
     """Make the studies that are missing, while other commands may do the same; raises as `check_studies`."""
-    stored = {study.study_name: study.user_attrs for study in storage.get_all_studies()}
+    stored = stored_attributes(storage)
     for plan in plans:
         if DEFINITION in stored.get(plan.name, {}):
             check_definition(plan, stored[plan.name])
@@ -176,18 +180,16 @@ def check_definition(plan: StudyPlan, attributes: dict[str, Any]) -> None:
 
 
 def load_study(storage: "RDBStorage", plan: StudyPlan, slot: int | None = None) -> "Study":
-    """The study, for a trial in the given slot with a sampler that is seeded for it.
-
-    A seed of each slot's own draws the same values whether or not the study was interrupted before it, and however
-    many workers share it no draw is repeated.
-    """
-    import numpy as np
+    """The study, for a trial in the given slot with a sampler that is seeded for it."""
     import optuna
 
-    sampler = None
+    sampler: Any = None
     if slot is not None:
-        seed = int(np.random.SeedSequence([plan.search.sampler_seed, slot]).generate_state(1)[0])
-        sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        seed = plan.draw_seed(slot)
+        if plan.search.sampler == "tpe":
+            sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        else:
+            sampler = optuna.samplers.RandomSampler(seed=seed)
     study = optuna.load_study(study_name=plan.name, storage=storage, sampler=sampler, pruner=_pruner(plan))
     study.get_trials(deepcopy=False)  # Optuna's cache has to know a trial before its parameters can be set
     return study

@@ -1,4 +1,4 @@
-"""What a person sees while studies run, and the table they close with."""
+"""What a person sees while studies run."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -11,10 +11,8 @@ from rich.text import Text
 
 from plainres.running.clock import Clock
 from plainres.sweeps.tuned import objective_words
-from plainres.table import TerminalTable, terminal
 from plainres.tuning.state import DIVERGED, PRUNED_EPOCH, StudyState, value_of
-
-COLUMNS = ("network", "trials", "pruned", "diverged", "failed", "best lr", "batch size", "objective")
+from plainres.tuning.study_table import study_table, values_text
 
 
 class StudyDisplay(AbstractContextManager["StudyDisplay"], Protocol):
@@ -64,7 +62,7 @@ class PlainStudyDisplay(StudyDisplay):
 
     def notice(self, text: str) -> None:
         """Print it."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(text, soft_wrap=True)
 
     def show(self, states: Sequence[StudyState]) -> None:
         """Print the trials that have ended since."""
@@ -75,8 +73,8 @@ class PlainStudyDisplay(StudyDisplay):
                     self.console.print(
                         f"[{len(self.shown)}/{self.budget}] {trial_text(state, trial)}{best_text(state)}  "
                         f"{self.work.remaining(states)}".rstrip(),
-                        highlight=False, markup=False, soft_wrap=True,
-                    )  # fmt: skip
+                        soft_wrap=True,
+                    )
 
 
 class LiveStudyDisplay(StudyDisplay):
@@ -98,7 +96,7 @@ class LiveStudyDisplay(StudyDisplay):
 
     def notice(self, text: str) -> None:
         """Print it above the table."""
-        self.live.console.print(text, highlight=False, markup=False)
+        self.live.console.print(text)
 
     def show(self, states: Sequence[StudyState]) -> None:
         """Redraw."""
@@ -112,41 +110,18 @@ class LiveStudyDisplay(StudyDisplay):
 
 def trial_text(state: StudyState, trial: FrozenTrial) -> str:
     """How a trial ended, in a line."""
-    values = f"lr {trial.params['lr']:.3g}, batch size {trial.params['batch_size']}"
     if trial.state == TrialState.PRUNED:
         outcome = f"pruned after epoch {trial.user_attrs[PRUNED_EPOCH]}"
     elif DIVERGED in trial.user_attrs:
         outcome = f"diverged in epoch {trial.user_attrs[DIVERGED]}"
     else:
-        outcome = f"{_objective(state)} {trial.value:.4g}"
-    return f"{state.plan.network + f' trial {trial.number}':<22} {outcome} ({values})"
+        outcome = f"{objective_words(state.plan.search.objective)} {trial.value:.4g}"
+    return f"{state.plan.label + f' trial {trial.number}':<22} {outcome} ({values_text(trial.params)})"
 
 
 def best_text(state: StudyState) -> str:
     """The best value of a network so far, empty before there is one."""
     return f"  best {value_of(state.best):.4g}" if state.best else ""
-
-
-def study_table(states: Sequence[StudyState]) -> TerminalTable:
-    """A row for each network, shallowest first."""
-    words = f"Objective: {_objective(states[0])}, lowest of the trials that trained to the end."
-    in_order = sorted(states, key=lambda state: (state.plan.config.arm, state.plan.config.depth))
-    return terminal(COLUMNS, map(study_cells, in_order), words)
-
-
-def study_cells(state: StudyState) -> tuple[str, ...]:
-    """The cells under `COLUMNS`."""
-    best = state.best
-    found = ("", "", "") if best is None else (
-        f"{best.params['lr']:.3g}", str(best.params["batch_size"]), f"{best.value:.4g}"
-    )  # fmt: skip
-    pruned = f"{state.prune_rate:.0%}" if state.done else ""
-    counts = (f"{len(state.done)}/{state.budget}", pruned, str(state.diverged), str(len(state.failures)))
-    return state.plan.network, *counts, *found
-
-
-def _objective(state: StudyState) -> str:
-    return objective_words(state.plan.search.objective)
 
 
 def _work_done(states: Sequence[StudyState]) -> int:

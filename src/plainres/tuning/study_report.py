@@ -1,6 +1,7 @@
 """What studies came to, stored with their MLflow runs: best values, prune rate, the table of trials and figures."""
 
 import json
+import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +15,13 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from plainres.figure_style import save_figure
+from plainres.sweeps.tuned import objective_words
+from plainres.table import markdown
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.runs import Experiment, log_metrics
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.state import RUN_ID, StudyState, value_of
+from plainres.tuning.study_table import budget_remarks, in_order, remarks, study_table, values_text
 from plainres.tuning.trial_workers import Order
 from plainres.tuning.trials_table import trials_table
 
@@ -28,20 +32,58 @@ FEWEST_FOR_IMPORTANCES = 4
 
 
 def store_reports(studies: Mapping[StudyPlan, Study], states: Sequence[StudyState], order: Order) -> None:
-    """Store each study's report with its run, and with all of them the page that compares the arms."""
-    trials = {plan: study.get_trials(deepcopy=False) for plan, study in studies.items()}
-    tables = {plan: trials_table(of_study, order.budget) for plan, of_study in trials.items()}
-    arms = {(plan.config.arm, plan.config.depth): table for plan, table in tables.items()}
-    for state in states:
-        plan = state.plan
-        experiment, run_id = order.jobs[plan.name].experiment, order.jobs[plan.name].parent_run_id
-        assert run_id
-        _store_values(experiment, run_id, state, len(trials[plan]))
-        with TemporaryDirectory() as folder:
-            tables[plan].to_csv(Path(folder) / "trials.csv", index=False)
-            for name, figure in _figures(plan, studies[plan], tables[plan], arms).items():
-                save_figure(figure, Path(folder) / name)
-            log_artifact(experiment.tracking_uri, run_id, Path(folder))
+    """Store each study's values, table and figures with its run, and with each the report that compares them all."""
+    tables = {plan: trials_table(study.get_trials(deepcopy=False), order.budget) for plan, study in studies.items()}
+    with TemporaryDirectory() as shared:
+        _write_shared(Path(shared), states, tables)
+        for state in states:
+            plan = state.plan
+            experiment, run_id = order.jobs[plan.name].experiment, order.jobs[plan.name].parent_run_id
+            assert run_id
+            _store_values(experiment, run_id, state, len(tables[plan]))
+            with TemporaryDirectory() as folder:
+                shutil.copytree(shared, folder, dirs_exist_ok=True)
+                tables[plan].to_csv(Path(folder) / "trials.csv", index=False)
+                for name, figure in _figures(plan, studies[plan], tables[plan]).items():
+                    save_figure(figure, Path(folder) / name)
+                log_artifact(experiment.tracking_uri, run_id, Path(folder))
+
+
+def report_text(states: Sequence[StudyState]) -> str:
+    """What studies came to, in Markdown."""
+    table = study_table(states)
+    parts = [
+        f"# Studies of {objective_words(states[0].plan.search.objective)}",
+        markdown(table.columns, table.rows, table.caption),
+        *remarks(states),
+    ]
+    confirmed = [
+        (
+            state.plan.label, str(each.trial), values_text(each.params), f"{each.objective:.4g}", f"{each.mean:.4g}",
+            " ".join(f"{value:.4g}" for value in each.values),
+        )
+        for state in in_order(states)
+        for each in state.confirmed
+    ]  # fmt: skip
+    if confirmed:
+        seeds = "Each network's later studies have seeds of their own, three further on."
+        seeds = f"Seeds of the first studies: {', '.join(map(str, states[0].plan.fresh_seeds))}. {seeds}"
+        columns = ("network", "trial", "values", "in the study", "mean", "on each seed")
+        parts += ["## Trained again on fresh seeds", markdown(columns, confirmed, seeds)]
+    budget = budget_remarks(states)
+    if budget:
+        parts += ["## Was the budget enough?", "\n".join(f"- {line}" for line in budget)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _write_shared(folder: Path, states: Sequence[StudyState], tables: Mapping[StudyPlan, pd.DataFrame]) -> None:
+    """What each study's run holds of all of them."""
+    (folder / "report.md").write_text(report_text(states), encoding="utf-8")
+    if any(state.done for state in states):
+        from plainres.tuning import study_figures as figures
+
+        save_figure(figures.draw_arms(tables), folder / "arms.png")
+        save_figure(figures.draw_budget(tables), folder / "budget.png")
 
 
 def _store_values(experiment: Experiment, run_id: str, state: StudyState, step: int) -> None:
@@ -53,26 +95,25 @@ def _store_values(experiment: Experiment, run_id: str, state: StudyState, step: 
     }
     if state.done:
         metrics["study/prune_rate"] = state.prune_rate
-    best = state.best
-    if best is not None:
-        metrics |= {"best/lr": best.params["lr"], "best/batch_size": best.params["batch_size"]}
-        metrics |= {"best/objective": value_of(best), "best/trial": float(best.number)}
-        experiment.client.set_tag(run_id, "best_params", json.dumps(best.params))
-        experiment.client.set_tag(run_id, "best_run_id", best.user_attrs[RUN_ID])
+    winner = state.winner
+    if winner is not None:
+        metrics |= {f"best/{name}": float(value) for name, value in winner.params.items()}
+        metrics |= {"best/objective": value_of(winner), "best/trial": float(winner.number)}
+        experiment.client.set_tag(run_id, "best_params", json.dumps(winner.params))
+        experiment.client.set_tag(run_id, "best_run_id", winner.user_attrs[RUN_ID])
+    if state.confirmed:
+        metrics["best/confirmed"] = state.confirmed[0].mean
     log_metrics(experiment.client, run_id, metrics, step)
 
 
-def _figures(
-    plan: StudyPlan, study: Study, table: pd.DataFrame, arms: Mapping[tuple[str, int], pd.DataFrame]
-) -> dict[str, "Figure"]:
+def _figures(plan: StudyPlan, study: Study, table: pd.DataFrame) -> dict[str, "Figure"]:
     if not table["state"].isin(("complete", "pruned")).any():
         return {}
     from plainres.tuning import study_figures as figures
 
     drawn = {
         "history.png": figures.draw_history(table, plan.search.objective),
-        "space.png": figures.draw_space(table, plan.search),
-        "arms.png": figures.draw_arms(arms, plan.search),
+        "space.png": figures.draw_space(table, plan),
     }
     complete = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     importances = _importances(study, complete)

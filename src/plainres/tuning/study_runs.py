@@ -56,7 +56,7 @@ def _make(experiment: Experiment, plan: StudyPlan, key: str, storage_url: str, s
         "dataset": config.dataset,
         **source.tags,
     }
-    run_id: str = client.create_run(experiment.experiment_id, run_name=f"study-{plan.network}", tags=tags).info.run_id
+    run_id: str = client.create_run(experiment.experiment_id, run_name=f"study-{plan.label}", tags=tags).info.run_id
     params = {"storage": without_credentials(storage_url), **plan.definition}
     # MLflow's names hold no apostrophe.
     named = {name.replace("'s", "").replace(" ", "_"): str(value) for name, value in params.items()}

@@ -1,6 +1,7 @@
 """One trial: draw its values, train the run that they make, and tell the study what came of it."""
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from optuna import Study, Trial
@@ -33,19 +34,15 @@ def run_trial(
     Returns:
         How the run ended; None if the trial was given to another process, because this one showed no sign of life.
     """
-    low, high = plan.search.lr_range
-    name = f"{plan.network}-trial{trial.number}"
+    name = f"{plan.label}-trial{trial.number}"
 
     def notice(event: Started | Progress | Notice) -> None:
         if isinstance(event, Notice):
             tell(f"{name}: {event.text}")
 
     try:
-        config = plan.trial_config(
-            lr=trial.suggest_float("lr", low, high, log=True),
-            batch_size=int(trial.suggest_categorical("batch_size", plan.search.batch_sizes)),
-        )
-        reports = _Reports(trial, plan.search.objective)
+        config = plan.trial_config({each.name: each.suggested(trial) for each in plan.search.space})
+        reports = _Reports(trial, plan.search.objective, Fraction(plan.config.epochs, config.epochs))
         hooks = Hooks(
             tags={MLFLOW_RUN_NAME: name, TRIAL_TAG: str(trial.number)},
             on_known=reports.add,
@@ -71,11 +68,17 @@ def run_trial(
 
 
 class _Reports:
-    """What a trial's study is told of its epochs."""
+    """What a trial's study is told of its epochs.
 
-    def __init__(self, trial: Trial, objective: str) -> None:
+    Trials of equal steps have unequal epochs: theirs are counted in those of the recipe's batch size, `share` each, so
+    that pruning compares trials that are equally far.
+    """
+
+    def __init__(self, trial: Trial, objective: str, share: Fraction) -> None:
         self.trial = trial
         self.objective = objective
+        self.share = share
+        self.epoch = 0
         self.any = False
         self.values: list[float] = []
         """The objective's finite ones."""
@@ -86,10 +89,14 @@ class _Reports:
         if record.epoch == 0:
             return
         value = epoch_value(self.objective, record.metrics)
+        epoch = int(record.epoch * self.share)
         if is_known(value):
             self.values.append(value)
+            if epoch == self.epoch:
+                return
+            self.epoch = epoch
             try:
-                self.trial.report(value, record.epoch)
+                self.trial.report(value, epoch)
             except UpdateFinishedTrialError:  # the run is left as it is to the process that has the trial now
                 raise Interrupted from None
 

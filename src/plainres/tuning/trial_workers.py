@@ -92,7 +92,7 @@ def work(order: Order, worker: str, *, tell: Tell, stop: StopSignal) -> Failed |
         if not any(state.left for state in states):
             break
         for state in in_turn(states):
-            claimed = claim(studies[state.plan], storage, order.budget, state.plan.first_trial)
+            claimed = claim(studies[state.plan], storage, order.budget, state.plan.fixed_values)
             if claimed is not None:
                 outcome = _train(storage, order, worker, state.plan, *claimed, tell, stop)
                 if isinstance(outcome, Failed) and not isinstance(outcome, Stopped):

@@ -6,10 +6,11 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from plainres.tuning.slots import slots_of
+from plainres.tuning.space import SEARCHABLE
 from plainres.tuning.state import DIVERGED, FAILURE, PRUNED_EPOCH, RUN_ID
 
 COLUMNS = (
-    "slot", "trial", "state", "lr", "batch_size", "objective", "diverged", "epochs", "pruned_epoch", "seconds",
+    "slot", "trial", "state", *SEARCHABLE, "objective", "diverged", "epochs", "pruned_epoch", "seconds",
     "run_id", "failure",
 )  # fmt: skip
 
@@ -18,16 +19,15 @@ def trials_table(trials: Sequence[FrozenTrial], budget: int) -> pd.DataFrame:
     """A row for each attempt at a trial.
 
     Columns: slot (place in the budget, from 0), trial (Optuna's number), state (complete, pruned, fail, running or
-    waiting), lr, batch_size, objective (of a pruned trial the last epoch's value), diverged, epochs (reported),
-    pruned_epoch, seconds, run_id (in MLflow), failure (why, in one line).
+    waiting), lr, batch_size and weight_decay where they are searched, objective (of a pruned trial the last epoch's
+    value), diverged, epochs (reported), pruned_epoch, seconds, run_id (in MLflow), failure (why, in one line).
     """
     rows = [
         {
             "slot": slot.number,
             "trial": trial.number,
             "state": trial.state.name.lower(),
-            "lr": trial.params.get("lr"),
-            "batch_size": trial.params.get("batch_size"),
+            **{name: trial.params.get(name) for name in SEARCHABLE},
             "objective": trial.value if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) else None,
             "diverged": DIVERGED in trial.user_attrs,
             "epochs": len(trial.intermediate_values),

@@ -1,0 +1,115 @@
+"""The best trials of a study trained again on fresh seeds: the winner is the one with the best mean."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from typing import Any
+
+from optuna import Study
+from optuna.trial import FrozenTrial
+from rich.console import Console
+
+from plainres.errors import BadInput
+from plainres.names import DIVERGED_TAG
+from plainres.running.display import make_display
+from plainres.running.events import Failed
+from plainres.running.launcher import Launcher
+from plainres.running.train_runs import train_runs
+from plainres.settings import RunConfig
+from plainres.tracking.outages import PATIENCE, keep_trying
+from plainres.tracking.runs import Experiment, finished_run
+from plainres.tuning.definition import StudyPlan
+from plainres.tuning.objective import final_value, is_known
+from plainres.tuning.state import Confirmation, value_of, whole_trials
+from plainres.tuning.trial_workers import Order
+
+CONFIRMED = "confirmed"  # attribute of a study
+
+
+def candidates(trials: Sequence[FrozenTrial], count: int) -> list[FrozenTrial]:
+    """The best trials of a study, no two of them with the same values."""
+    distinct: dict[tuple[Any, ...], FrozenTrial] = {}
+    for trial in whole_trials(trials):
+        distinct.setdefault(tuple(sorted(trial.params.items())), trial)
+    return list(distinct.values())[:count]
+
+
+def confirm(
+    studies: Mapping[StudyPlan, Study], count: int, order: Order, launcher: Launcher, console: Console
+) -> dict[StudyPlan, tuple[str, ...]]:
+    """Train the best `count` trials of every study on its fresh seeds and note their values with the study.
+
+    The runs are tracked below the study's run. What is finished isn't trained again. Returned are the failures, one
+    line each.
+    """
+    chosen = {plan: candidates(study.get_trials(deepcopy=False), count) for plan, study in studies.items()}
+    runs = {
+        (plan, trial.number): [plan.trial_config(trial.params, seed) for seed in plan.fresh_seeds]
+        for plan, trials in chosen.items()
+        for trial in trials
+    }
+    job_of = {config: order.jobs[plan.name] for (plan, _), configs in runs.items() for config in configs}
+    todo = [config for config, job in job_of.items() if _finished(job.experiment, config) is None]
+    failures: dict[RunConfig, str] = {}
+    with make_display(console, todo) as display, closing(train_runs(todo, launcher, job_of)) as events:
+        for event in events:
+            display.show(event)
+            if isinstance(event, Failed):
+                failures[event.config] = event.reason
+    for plan, trials in chosen.items():
+        experiment = order.jobs[plan.name].experiment
+        if not any(config in failures for trial in trials for config in runs[plan, trial.number]):
+            found = [
+                Confirmation(
+                    trial.number, trial.params, value_of(trial), plan.fresh_seeds,
+                    tuple(_value(plan, experiment, config) for config in runs[plan, trial.number]),
+                )
+                for trial in trials
+            ]  # fmt: skip
+            studies[plan].set_user_attr(CONFIRMED, [asdict(each) for each in found])
+    return {
+        plan: tuple(
+            f"{config.name}: {failures[config]}"
+            for trial in trials
+            for config in runs[plan, trial.number]
+            if config in failures
+        )
+        for plan, trials in chosen.items()
+    }
+
+
+def confirmed(study: Study) -> tuple[Confirmation, ...]:
+    """The trials of a study that were trained again, the best mean first; none if they aren't its best any more."""
+    stored = [
+        Confirmation(**{**each, "seeds": tuple(each["seeds"]), "values": tuple(each["values"])})
+        for each in study.user_attrs.get(CONFIRMED, [])
+    ]
+    best = candidates(study.get_trials(deepcopy=False), len(stored))
+    if {trial.number for trial in best} != {each.trial for each in stored}:
+        return ()
+    return tuple(sorted(stored, key=lambda each: (each.mean, each.trial)))
+
+
+def check_confirmed(study: Study) -> None:
+    """Raise BadInput if trials were confirmed that aren't the best any more, or none of them trained to an end."""
+    found = confirmed(study)
+    if CONFIRMED in study.user_attrs and not found:
+        raise BadInput(
+            f"study {study.study_name} has had better trials since its best were confirmed: run studies.lr_batch_size "
+            "with --confirm again"
+        )
+    if found and not math.isfinite(found[0].mean):
+        raise BadInput(f"study {study.study_name} has no trial that trained to the end on every fresh seed")
+
+
+def _finished(experiment: Experiment, config: RunConfig) -> str | None:
+    return keep_trying(lambda: finished_run(experiment, config), PATIENCE)
+
+
+def _value(plan: StudyPlan, experiment: Experiment, config: RunConfig) -> float:
+    run_id = _finished(experiment, config)
+    assert run_id is not None
+    data = keep_trying(lambda: experiment.client.get_run(run_id).data, PATIENCE)
+    value = final_value(plan.search.objective, data.metrics)
+    return value if is_known(value) and DIVERGED_TAG not in data.tags else math.inf

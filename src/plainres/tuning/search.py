@@ -1,0 +1,100 @@
+"""How networks are tuned: what is searched, drawn by whom, for what; the same for every network of a comparison."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from plainres.declaration import check_choice
+from plainres.errors import BadInput
+from plainres.settings import RunConfig
+from plainres.sweeps.plan import check_distinct
+from plainres.tuning.space import SEARCHABLE, Choices, Dimension, LogRange
+
+OBJECTIVES = ("train_loss", "train_error", "validation_loss", "validation_error")
+PRUNERS = ("median", "hyperband", "none")
+SAMPLERS = ("tpe", "random", "qmc")
+BUDGETS = ("epochs", "steps")
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a network is tuned; every network of a comparison is tuned by the same search.
+
+    Attributes:
+        lr_range: lowest and highest learning rate, searched log-uniformly.
+        batch_sizes: the ones that are tried.
+        objective: one of `OBJECTIVES`, minimised.
+        pruner: one of `PRUNERS`.
+        pruner_warmup: epochs that every trial may train before it can be pruned; None for a third of the epochs.
+        sampler_seed: with a trial's place in its study it seeds that trial's draw.
+        searched: the settings that are searched, of `SEARCHABLE`; the others are the recipe's.
+        weight_decay_range: lowest and highest weight decay, searched log-uniformly.
+        sampler: one of `SAMPLERS`.
+        budget: one of `BUDGETS`: what trials of different batch sizes have in common.
+    """
+
+    lr_range: tuple[float, float]
+    batch_sizes: tuple[int, ...]
+    objective: str
+    pruner: str
+    pruner_warmup: int | None
+    sampler_seed: int
+    searched: tuple[str, ...] = ("lr", "batch_size")
+    weight_decay_range: tuple[float, float] = (1e-6, 1e-2)
+    sampler: str = "tpe"
+    budget: str = "epochs"
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for a search that can't be made."""
+        for what, (low, high) in (("learning rates", self.lr_range), ("weight decays", self.weight_decay_range)):
+            if not (math.isfinite(low) and math.isfinite(high) and 0 < low < high):
+                raise BadInput(f"{what} from {low:g} to {high:g} are no range: it needs 0 < low < high")
+        check_distinct("batch size", self.batch_sizes)
+        check_distinct("setting to search", self.searched)
+        for name in self.searched:
+            check_choice("setting to search", name, SEARCHABLE)
+        for what, value, choices in (
+            ("objective", self.objective, OBJECTIVES),
+            ("pruner", self.pruner, PRUNERS),
+            ("sampler", self.sampler, SAMPLERS),
+            ("budget", self.budget, BUDGETS),
+        ):
+            check_choice(what, value, choices)
+        if not 0 <= self.sampler_seed < 2**32:
+            raise BadInput(f"sampler seed {self.sampler_seed} is outside 0 to 2**32 - 1")
+
+    @property
+    def space(self) -> tuple[Dimension, ...]:
+        """What is searched, in the order in which it is drawn."""
+        dimensions: dict[str, Dimension] = {
+            "lr": LogRange("lr", *self.lr_range),
+            "batch_size": Choices("batch_size", self.batch_sizes),
+            "weight_decay": LogRange("weight_decay", *self.weight_decay_range),
+        }
+        return tuple(dimensions[name] for name in SEARCHABLE if name in self.searched)
+
+
+def trial_settings(config: RunConfig, values: Mapping[str, Any], budget: str) -> dict[str, Any]:
+    """All settings in which the trial of these values differs from the configuration of its network.
+
+    With equal epochs every trial sees the same number of images. With equal steps, epochs and warm-up grow with the
+    batch size, so that steps are those of the configuration's own batch size but for rounding to whole epochs.
+    """
+    if budget == "epochs" or "batch_size" not in values:
+        return dict(values)
+    factor = Fraction(values["batch_size"], config.batch_size)
+    epochs = max(1, _rounded(config.epochs * factor))
+    warmup = min(_rounded(config.warmup_epochs * factor), epochs - 1)
+    return {**values, "epochs": epochs, **({"warmup_epochs": warmup} if config.warmup_epochs else {})}
+
+
+def budget_words(budget: str, config: RunConfig) -> str:
+    """The budget as a definition has it; steps are those of the configuration's batch size."""
+    return budget if budget == "epochs" else f"steps of batch size {config.batch_size}"
+
+
+def _rounded(value: Fraction) -> int:
+    """To the nearest whole number, halves up."""
+    return math.floor(value + Fraction(1, 2))

@@ -1,0 +1,129 @@
+"""The four experiments that ask why deep plain networks fail, on one tiny sweep."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from plainres.command_line import run_command
+from tests.bad_input import check_bad_input
+
+TINY = ["--width", "8", "--train-images", "300", "--epochs", "2", "--seeds", "0", "1", "--device", "cpu", "--jobs", "1"]
+FILES = {
+    "construction": ["construction.csv", "construction.png"],
+    "gradients": ["gradients-training.png", "gradients.csv", "gradients.png"],
+    "landscape": ["landscape-plane.png", "landscape.csv", "landscape.png"],
+    "lesion": ["lesion.csv", "lesion.png"],
+}
+Ask = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def folder(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("why")
+    (folder / "mlflow.db").write_bytes(template_database.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Runs an experiment in this process, in a folder that all share."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def ask(name: str, *arguments: str) -> tuple[int, str]:
+        module = importlib.import_module(f"experiments.{name}")
+        monkeypatch.setattr("sys.argv", [name, *arguments])
+        code = run_command(module.Flags, module.main, module.PROGRAM)
+        return code, capsys.readouterr().out
+
+    return ask
+
+
+def place(output: str) -> Path:
+    """Where the table and the figures lie."""
+    return Path(
+        next(line for line in output.splitlines() if line.startswith("Table and figures:")).split(maxsplit=3)[3]
+    )
+
+
+def parent(output: str) -> str:
+    return place(output).parent.name
+
+
+@pytest.fixture
+def construction(ask: Ask) -> str:
+    """What the first experiment prints, which trains the sweep, or takes it from the store."""
+    code, output = ask("construction", "--depths", "8", "14", *TINY)
+    assert code == 0
+    return output
+
+
+def test_the_constructed_network_is_the_shallow_one_and_is_made_once(construction: str, ask: Ask) -> None:
+    made = pd.read_csv(place(construction) / "construction.csv")
+    assert len(made) == 4
+    assert (made["same_logits"] == 1).all()
+    assert (made["start_error"] == made["shallow"]).all()
+    assert made[["train_error", "scratch", "longer"]].notna().all(axis=None)
+    assert "plain 14: a solution exactly as good as depth 8's exists for 2 of 2 seeds" in construction
+    assert ask("construction", "--depths", "8", "14", *TINY)[1].splitlines() == [
+        line for line in construction.splitlines() if not line.startswith("[")
+    ]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_finished_runs_are_measured_and_nothing_is_trained(name: str, construction: str, ask: Ask) -> None:
+    runs = pd.read_csv(place(construction) / "construction.csv")
+    chosen = [*runs["shallow_run"], *runs["deep_run"]] if name == "construction" else list(runs["deep_run"])
+    code, output = ask(name, "--run", *chosen)
+    assert code == 0
+    assert "[1/" not in output  # no progress of a training
+    assert "plain" in output
+    assert sorted(path.name for path in place(output).iterdir()) == FILES[name]
+    words = {"lesion": "dropping one block", "gradients": "a layer in plain", "landscape": "sharper place"}
+    assert words.get(name, "a solution exactly as good") in output
+    prefix = {"construction": "constructed_from_8/", "gradients": "initial_gradient_coherence/"}.get(name, f"{name}/")
+    run = MlflowClient().get_run(runs["deep_run"].iloc[0])
+    assert [metric for metric in run.data.metrics if metric.startswith(prefix)]
+
+
+def test_a_sweep_is_taken_by_its_parent_run(construction: str, ask: Ask) -> None:
+    code, output = ask("construction", "--run", parent(construction))
+    assert code == 0
+    assert [line for line in output.splitlines() if "solution" in line] == [
+        line for line in construction.splitlines() if "solution" in line
+    ]
+
+
+def test_gradients_adds_two_arms_that_exchange_their_updates(construction: str, ask: Ask) -> None:
+    code, output = ask("gradients", "--depths", "14", *TINY)
+    assert code == 0
+    measured = pd.read_csv(place(output) / "gradients.csv").groupby("arm", sort=False)["update_size/initial"].median()
+    plain, residual = measured["plain"], measured["residual"]
+    slowed, hurried = (
+        next(value for arm, value in measured.items() if arm.startswith(f"{of}:lr=")) for of in ("plain", "residual")
+    )
+    # The images are others than those that the rates were chosen on.
+    assert slowed == pytest.approx(residual, rel=0.3)
+    assert hurried == pytest.approx(plain, rel=0.3)
+    assert "With the residual's update size plain" in output
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_bad_input_gets_one_line_before_anything_heavy_is_imported_or_written(name: str, tmp_path: Path) -> None:
+    refused = {
+        "--depths 19 20": "depth 19 does not exist",
+        "--arms dense": "unknown variant 'dense'",
+        "--run 0123456789abcdef0123456789abcdef": "no run '0123456789abcdef0123456789abcdef'",
+        "--jobs 0": "jobs 0 is below 1",
+    }
+    of_its_own = {
+        "construction": {"--depths 18": "construction takes two depths"},
+        "landscape": {"--directions 0": "directions 0 is below 1"},
+        "lesion": {"--images 1": "images 1 is below 2"},
+    }
+    check_bad_input(f"experiments.{name}", refused | of_its_own.get(name, {}), tmp_path)

@@ -1,0 +1,64 @@
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from plainres.tracking.shared_view import store_view, view_name
+
+TAG = "mlflow.sharedViewState."
+MOST_CHARACTERS = 5000  # that MLflow keeps of an experiment's tag
+
+
+@pytest.fixture
+def experiment(store: str) -> tuple[MlflowClient, str]:
+    client = MlflowClient(store)
+    return client, client.create_experiment("somewhere", tags={f"{TAG}mine": "what a person has saved"})
+
+
+def stored(
+    experiment: tuple[MlflowClient, str], name: str, arms: Sequence[str], layers: Sequence[str] = ()
+) -> dict[str, Any]:
+    client, experiment_id = experiment
+    store_view(client, experiment_id, name, arms, (18, 34), layers)
+    text = client.get_experiment(experiment_id).tags[TAG + name]
+    assert text.startswith("deflate;")
+    assert len(text) <= MOST_CHARACTERS
+    state: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(text.removeprefix("deflate;"))))
+    return state
+
+
+def test_a_view_shows_the_runs_that_share_the_settings_of_the_sweep() -> None:
+    assert view_name({"settings_hash": "0123", "arm": "plain"}) == "settings_hash-0123"
+    assert view_name({"settings_hash": "0123", "generation": "abc"}) == "generation-abc"
+    assert view_name({}) == ""
+
+
+def test_a_view_is_made_anew_and_a_persons_own_is_left_alone(experiment: tuple[MlflowClient, str]) -> None:
+    first = stored(experiment, "settings_hash-0123", ("plain",))
+    second = stored(experiment, "settings_hash-0123", ("plain", "residual:shortcut=C"))
+    assert first["searchFilter"] == second["searchFilter"] == "tags.settings_hash = '0123'"
+    assert "tag.network.residual:shortcut=C-34" in second["groupsExpanded"].keys() - first["groupsExpanded"].keys()
+    client, experiment_id = experiment
+    assert client.get_experiment(experiment_id).tags[f"{TAG}mine"] == "what a person has saved"
+    assert client.search_runs([experiment_id], second["searchFilter"]) == []  # which MLflow can read
+
+
+def test_a_view_of_very_many_arms_shows_some_of_them(experiment: tuple[MlflowClient, str]) -> None:
+    arms = [f"plain:lr={lr**2 * 7919 % 104729 / 1e5},momentum={lr**3 * 7919 % 99991 / 1e5}" for lr in range(1, 500)]
+    charts = stored(experiment, "settings_hash-0123", arms)["compareRunCharts"]
+    assert 20 < len(charts[0]["selectedMetricKeys"]) < 499
+
+
+@pytest.mark.parametrize(("layers", "shown"), [(0, 0), (60, 60), (61, 60), (1202, 60)])
+def test_at_most_sixty_layers_are_shown(experiment: tuple[MlflowClient, str], layers: int, shown: int) -> None:
+    names = [f"layer1.{index}.conv1" for index in range(layers)]
+    arms = [f"plain:init=dirac,init_share={share / 100}" for share in range(12)]
+    state = stored(experiment, "generation-" + "0" * 32, arms, names)
+    metrics = [chart["metricKey"] for chart in state["compareRunCharts"] if chart["metricSectionId"] == "layers"]
+    assert len(set(metrics)) == len(metrics) == shown
+    if layers:
+        assert {f"grad_norm/{names[0]}", f"grad_norm/{names[-1]}"} <= set(metrics)
