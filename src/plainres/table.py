@@ -103,9 +103,9 @@ def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
     sides = ["left", *["right"] * (len(columns) - 1)]
 
     def line(tag: str, cells: Sequence[str]) -> str:
-        styled = zip(sides, cells, strict=True)
+        styled, wraps = zip(sides, cells, strict=True), "normal" if tag == "th" else "nowrap"
         inner = "".join(
-            f'<{tag} style="text-align: {side}; white-space: nowrap">{escape(cell)}</{tag}>' for side, cell in styled
+            f'<{tag} style="text-align: {side}; white-space: {wraps}">{escape(cell)}</{tag}>' for side, cell in styled
         )
         return f"<tr>{inner}</tr>"
 
