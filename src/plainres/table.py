@@ -103,8 +103,10 @@ def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
     sides = ["left", *["right"] * (len(columns) - 1)]
 
     def line(tag: str, cells: Sequence[str]) -> str:
-        styled = zip(sides, cells, strict=True)
-        inner = "".join(f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for side, cell in styled)
+        styled, wraps = zip(sides, cells, strict=True), "normal" if tag == "th" else "nowrap"
+        inner = "".join(
+            f'<{tag} style="text-align: {side}; white-space: {wraps}">{escape(cell)}</{tag}>' for side, cell in styled
+        )
         return f"<tr>{inner}</tr>"
 
     body = "".join(line("td", row) for row in rows)
