@@ -6,6 +6,7 @@ from PIL import Image
 
 from plainres.command_line import recipe_settings
 from plainres.config import configure, identified
+from plainres.declaration import Setting
 from plainres.errors import BadInput
 from plainres.recipes import RECIPES
 from plainres.settings import RunConfig
@@ -115,3 +116,23 @@ def test_images_that_changed_are_another_runs_and_the_same_elsewhere_are_not(tmp
         assert config_hash(folder("second", 0)) == first
         assert config_hash(folder("first", 100)) != first
     assert identified(recipe_settings({"dataset": "digits"}))["data_content"] == ""
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "words"),
+    [
+        ({"least": 0, "most": 5}, 7, "x 7 is outside 0 to 5"),
+        ({"least": 0, "below": 1}, 1.0, "x 1.0 is outside [0, 1)"),
+        ({"above": 0, "most": 5}, 7.0, "x 7.0 is outside (0, 5]"),
+        ({"above": 0, "below": 1}, 2.0, "x 2.0 is outside (0, 1)"),
+        ({"above": 0}, 0.0, "x 0.0 is not a finite number above 0"),
+        ({"least": 2}, 1, "x 1 is below 2"),
+        ({"least": 0}, float("nan"), "x nan is not a finite number of at least 0"),
+        ({"most": 5}, 7, "x 7 is not a finite number of at most 5"),
+        ({"below": 1}, float("inf"), "x inf is not a finite number below 1"),
+    ],
+)
+def test_a_refusal_names_the_bounds_that_there_are(bounds: dict[str, float], value: float, words: str) -> None:
+    with pytest.raises(BadInput) as refusal:
+        Setting("help", words="x", **bounds).check(value)  # type: ignore[arg-type]
+    assert str(refusal.value) == words

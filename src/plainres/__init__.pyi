@@ -138,7 +138,8 @@ def compare(
         warmup_epochs: Epochs in which the learning rate first rises linearly.
         save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
             archive, model.pt2, as well).
-        probes: What is measured of the network at the start and after each epoch, beside gradient norms.
+        probes: What is measured at the start and after each epoch, beside gradient norms: gradient_coherence,
+            growth_rate, responses, lesion, sharpness or landscape.
         device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
         precision: auto (bf16 where the device supports it), fp32 or bf16.
         threads: CPU threads of each run.
@@ -295,7 +296,8 @@ def tune(
         warmup_epochs: Epochs in which the learning rate first rises linearly.
         save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
             archive, model.pt2, as well).
-        probes: What is measured of the network at the start and after each epoch, beside gradient norms.
+        probes: What is measured at the start and after each epoch, beside gradient norms: gradient_coherence,
+            growth_rate, responses, lesion, sharpness or landscape.
         device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
         precision: auto (bf16 where the device supports it), fp32 or bf16.
         threads: CPU threads of each run.

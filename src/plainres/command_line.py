@@ -59,7 +59,7 @@ def _shown(default: object, about: Setting) -> Any:
 
     def hint(given: str) -> str:
         shown = given.strip("'")
-        stands_for = about.shown if shown in (str(default), "0") else ""
+        stands_for = about.shown if shown in (str(default), "0", "") else ""
         return f"(default: {', '.join(filter(None, [shown, stands_for]))})"
 
     return tyro.conf.arg(help_behavior_hint=hint)

@@ -72,15 +72,17 @@ class Setting:
         )
 
     def _bounds(self, value: float) -> str:
-        if self.above is not None:
-            return f"is not a finite number above {self.above}"
-        if self.below is not None:
-            return f"is outside [{self.least}, {self.below})"
-        if self.most is not None:
-            return f"is outside {self.least} to {self.most}"
-        return (
-            f"is below {self.least}" if isinstance(value, int) else f"is not a finite number of at least {self.least}"
-        )
+        low = self.least if self.above is None else self.above
+        high = self.most if self.below is None else self.below
+        if low is None:
+            return f"is not a finite number {'of at most' if self.below is None else 'below'} {high}"
+        if high is None and self.above is None:
+            return f"is below {low}" if isinstance(value, int) else f"is not a finite number of at least {low}"
+        if high is None:
+            return f"is not a finite number above {low}"
+        if self.least is not None and self.most is not None:
+            return f"is outside {low} to {high}"
+        return f"is outside {'[' if self.above is None else '('}{low}, {high}{']' if self.below is None else ')'}"
 
 
 def setting(default: Any, help: str, **about: Any) -> Any:

@@ -155,7 +155,10 @@ class TrainingSettings:
         choices=("weights", "pt2"),
     )
     probes: tuple[str, ...] = setting(
-        (), "What is measured of the network at the start and after each epoch, beside gradient norms.", shown="nothing"
+        (),
+        "What is measured at the start and after each epoch, beside gradient norms: gradient_coherence, growth_rate, "
+        "responses, lesion, sharpness or landscape.",
+        shown="nothing",
     )
 
 

@@ -124,4 +124,4 @@ def _latex_text(text: str) -> str:
 
 def _folding(row: Sequence[str]) -> Sequence[str]:
     """A row whose first cell folds between an arm's settings as well."""
-    return [re.sub("([:,])", "\\1\n", row[0]), *row[1:]]
+    return [re.sub("([:,_])", "\\1\n", row[0]), *row[1:]]
