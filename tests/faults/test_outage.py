@@ -141,6 +141,7 @@ def test_an_outage_in_the_middle_of_a_sweep_is_made_up_for(commands: Commands, f
     check(server, "made up for")
 
 
+@pytest.mark.slow
 def test_an_outage_of_25_seconds_in_the_middle_of_a_study_costs_nothing(
     commands: Commands, folder: Path, server: Server
 ) -> None:
