@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
@@ -106,6 +106,10 @@ class Trainer:
                 num_classes=self.dataset.num_classes,
                 convolution=Conv2d,
             ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for module in self.network.modules():
+            if isinstance(module, nn.ReLU):
+                # Here nobody keeps what a layer was given; a network that is loaded overwrites nothing.
+                module.inplace = True
         self.order = torch.Generator().manual_seed(config.seed)
 
         rest = 0 if config.keep_last_batch else len(self.train_split) % config.batch_size
