@@ -108,6 +108,7 @@ def output(folder: Path) -> str:
     return folder.with_name("folder.out").read_text()
 
 
+@pytest.mark.slow
 def test_what_an_outage_holds_up_is_sent_when_the_server_is_back_or_at_the_next_start(
     commands: Commands, folder: Path, server: Server
 ) -> None:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 
+import pytest
 from optuna.trial import TrialState
 
 from plainres.running.job import Job
@@ -28,6 +29,7 @@ def work_alone(order: Order, name: str) -> None:
     work(order, name, tell=print, stop=StopSignal())
 
 
+@pytest.mark.slow
 def test_four_processes_share_a_study_and_a_killed_one_leaves_no_gap(
     postgresql: str, job: Job, tiny_plans: Callable[..., tuple[StudyPlan, ...]]
 ) -> None:
