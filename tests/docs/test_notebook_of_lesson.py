@@ -54,7 +54,12 @@ def test_every_command_of_the_page_is_a_cell() -> None:
             assert f"plainres {name.replace('_', '-')} {flags}".strip() in lines
 
 
-@pytest.mark.skipif(not printed(code(STORED)[call(COMMANDS[0])]), reason="it was not run yet: write_notebook --run")
+needs_outputs = pytest.mark.skipif(
+    not printed(code(STORED)[call(COMMANDS[0])]), reason="it was not run yet: write_notebook --run"
+)
+
+
+@needs_outputs
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_stored_outputs_are_those_of_the_text(command: str) -> None:
     check(STORED, command)
@@ -65,6 +70,7 @@ def test_it_is_small_and_says_nothing_of_where_it_was_run() -> None:
     assert "/tmp/" not in NOTEBOOK.read_text()
 
 
+@needs_outputs
 @pytest.mark.slow
 def test_it_runs_whole_and_comes_to_what_the_text_says() -> None:
     made = run(notebook())
