@@ -19,6 +19,7 @@ SMALL = {
     "train-images": "200",
     "test-images": "100",
     "trials": "2",
+    "confirm": "1",
     "batch-sizes": "32 64",
     "steps": "10",
     "rounds": "2",
