@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from plainres.errors import BadInput
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.running.launcher import Launcher
+from plainres.running.slurm_commands import check_job
 from plainres.settings import LaunchSettings, RunConfig
 
 if TYPE_CHECKING:
@@ -51,6 +53,10 @@ def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) ->
         raise BadInput(f"--launcher {launcher} needs {package}: `uv sync --extra {launcher}` installs it")
     if launch.ray_address:
         _check_answers(launch.ray_address)
+    if launcher == "slurm":
+        if launch.gpus != int(launch.gpus):
+            raise BadInput(f"gpus {launch.gpus:g}: Slurm gives whole ones")
+        check_job(cpus_of(config), int(gpus_of(launch, config)), launch.slurm_partition, launch.slurm_time)
 
 
 def make_launcher(
@@ -65,6 +71,14 @@ def make_launcher(
         from plainres.running.ray_launcher import RayLauncher
 
         return RayLauncher(cpus_of(config), gpus_of(launch, config), launch.ray_address)
+    if launch.launcher == "slurm":
+        from plainres.running.slurm_launcher import SlurmLauncher
+
+        gpus, folder = int(gpus_of(launch, config)), checkpoints / "slurm"
+        return SlurmLauncher(
+            cpus_of(config), gpus, launch.slurm_partition, launch.slurm_time, folder,
+            partial(console.print, highlight=False, markup=False, soft_wrap=True),
+        )  # fmt: skip
     from plainres.running.local_launcher import LocalLauncher
 
     return LocalLauncher(jobs or default_jobs(config.device, config.threads))

@@ -12,6 +12,7 @@ import joblib
 
 from plainres.errors import BadInput
 from plainres.hardware import gpu_count
+from plainres.running.jobs import room
 from plainres.running.launcher import AtOnce, Died, Happening, Launcher, Returned, Task, Told
 from plainres.running.stopping import StopSignal
 from plainres.tracking.shown import first_line
@@ -52,7 +53,7 @@ class RayLauncher(Launcher):
             machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         else:
             machines = [{"CPU": joblib.cpu_count(), "GPU": gpu_count()}]
-        self.jobs = sum(_room(machine, self.needs) for machine in machines)
+        self.jobs = room(machines, self.needs)
         if not self.jobs:
             raise BadInput(f"no machine of Ray's has {cpus} CPUs and {gpus:g} GPUs for a run: see --threads and --gpus")
 
@@ -197,8 +198,3 @@ def _own_signals() -> Iterator[None]:
     finally:
         if signal.getsignal(signal.SIGTERM) is not before:
             signal.signal(signal.SIGTERM, before)
-
-
-def _room(machine: Mapping[str, float], needs: Mapping[str, float]) -> int:
-    """How many tasks a machine can carry out at once."""
-    return min(int(machine.get(name, 0) / need) for name, need in needs.items() if need)
