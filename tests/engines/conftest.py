@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 import psutil
 import pytest
 
+from tests.engines.two_runs import FLAGS, finish, start
 from tests.faults.waiting import eventually
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
@@ -49,6 +50,25 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=2000 State=UNKNOWN
 PartitionName=patient Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=10
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=9
 """
+
+
+@pytest.fixture
+def folder(template_database: Path, tmp_path: Path) -> Path:
+    """A working folder with an empty store."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(template_database, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_here(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the sweep as processes of this machine train it."""
+    folder = tmp_path_factory.mktemp("here")
+    shutil.copy(template_database, folder / "mlflow.db")
+    code, _, errors = finish(start(folder, *FLAGS, "--jobs", "2"))
+    assert code == 0, errors
+    return folder
 
 
 @pytest.fixture(scope="session")

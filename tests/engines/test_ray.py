@@ -2,9 +2,13 @@
 
 import os
 import signal
+from collections import deque
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import optuna
 import psutil
 import pytest
 import torch
@@ -21,8 +25,6 @@ from tests.faults.stored import TIMES, processes_at, weights
 
 pytest.importorskip("ray", reason="`uv sync --extra ray` installs it")
 pytestmark = pytest.mark.engine
-
-SWEEP = ["--depths", "8", "--width", "8", "--seeds", "0", "1", "--arms", "residual", "--checkpoint-every", "1"]
 
 
 def launcher(cpus: int = 1, gpus: float = 0, address: str = "") -> Launcher:
@@ -98,3 +100,55 @@ def test_a_lost_nodes_run_goes_on_elsewhere(job: Job, tiny: Callable[..., RunCon
     finally:
         cluster.shutdown()
     check_went_on(config, events, job)
+
+
+def test_an_interrupted_sweep_on_ray_goes_on_to_what_local_processes_give(folder: Path, trained_here: Path) -> None:
+    command = start(folder, *FLAGS, "--launcher", "ray")
+    eventually(lambda: begun(folder))
+    command.send_signal(signal.SIGINT)
+    code, _, errors = finish(command)
+    assert code == 130
+    assert f"to go on: uv run python -m experiments.degradation {' '.join(FLAGS)} --launcher ray" in errors
+    assert "Traceback" not in errors
+    assert statuses(folder) == ["KILLED"] * 3
+    assert begun(folder)
+
+    code, output, errors = finish(start(folder, *FLAGS, "--launcher", "ray"))
+    assert (code, errors) == (0, "")
+    assert {name for name in RUNS if f"{name}: goes on after epoch" in output} == set(RUNS)
+    check_equal(folder, trained_here)
+
+
+def test_a_study_is_shared_by_rays_tasks(folder: Path) -> None:
+    study = [
+        "--depths", "8", "--arms", "plain", "--width", "8", "--trials", "3", "--epochs", "3", "--train-images", "300",
+        "--test-images", "100", "--storage", "sqlite:///studies.db", "--launcher", "ray",
+    ]  # fmt: skip
+    code, output, errors = finish(start(folder, *study, module="studies.lr_batch_size"))
+    assert (code, errors) == (0, "")
+    (summary,) = optuna.get_all_study_summaries(f"sqlite:///{folder / 'studies.db'}")
+    trials = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{folder / 'studies.db'}").trials
+    assert len(trials) == 3
+    assert len({trial.user_attrs["worker"] for trial in trials}) == 2
+
+
+def test_tasks_are_told_apart_and_one_that_fails_says_why() -> None:
+    happened = [
+        happening
+        for happening in launcher().run(deque(Task(number, partial(double, number)) for number in (1, 3)))
+        if happening is not None
+    ]
+    assert {happening.value for happening in happened if isinstance(happening, Returned)} == {2}
+    assert [happening.reason for happening in happened if isinstance(happening, Died)] == ["ValueError: not three"]
+    assert {(each.task.about, each.message) for each in happened if isinstance(each, Told)} == {
+        (1, "doubling 1"),
+        (3, "doubling 3"),
+    }
+
+
+def test_an_address_at_which_no_ray_is_is_one_line(tmp_path: Path) -> None:
+    for address, words in (("127.0.0.1:1", "no Ray answers at 127.0.0.1:1: "), ("nowhere", "is no HOST:PORT")):
+        code, output, errors = finish(start(tmp_path, "--launcher", "ray", "--ray-address", address))
+        assert (code, output, errors.count("\n")) == (2, "", 1)
+        assert words in errors
+    assert not list(tmp_path.iterdir())
