@@ -17,11 +17,14 @@ from mlflow import MlflowClient
 from plainres.errors import BadInput
 from plainres.running.events import Event, Failed, Finished, Notice, Progress
 from plainres.running.job import Job
-from plainres.running.launcher import Launcher
+from plainres.running.launcher import Died, Launcher, Returned, Task, Told
 from plainres.running.train_runs import train_runs
 from plainres.settings import RunConfig
 from plainres.training import Trainer
+from tests.engines.two_runs import FLAGS, RUNS, begun, check_equal, finish, start, statuses
 from tests.faults.stored import TIMES, processes_at, weights
+from tests.faults.waiting import eventually
+from tests.running.test_local_launcher import double
 
 pytest.importorskip("ray", reason="`uv sync --extra ray` installs it")
 pytestmark = pytest.mark.engine
@@ -124,7 +127,7 @@ def test_a_study_is_shared_by_rays_tasks(folder: Path) -> None:
         "--depths", "8", "--arms", "plain", "--width", "8", "--trials", "3", "--epochs", "3", "--train-images", "300",
         "--test-images", "100", "--storage", "sqlite:///studies.db", "--launcher", "ray",
     ]  # fmt: skip
-    code, output, errors = finish(start(folder, *study, module="studies.lr_batch_size"))
+    code, _, errors = finish(start(folder, *study, module="studies.lr_batch_size"))
     assert (code, errors) == (0, "")
     (summary,) = optuna.get_all_study_summaries(f"sqlite:///{folder / 'studies.db'}")
     trials = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{folder / 'studies.db'}").trials
