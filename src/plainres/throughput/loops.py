@@ -144,7 +144,7 @@ def flops_per_image(config: RunConfig) -> tuple[int, int]:
     """Floating-point operations of a training step for each image: of the harness's network, and of torch's layers.
 
     Those of convolutions and the classifier as `torch.utils.flop_counter` counts them, two for each multiply-add,
-    forward and backward. On the CPU the harness leaves out products with padding in images of one pixel.
+    forward and backward. On the CPU the harness leaves out products with padding in images of one or two pixels.
     """
     dataset = dataset_of(config)
     shape = dataset.train.image_shape
