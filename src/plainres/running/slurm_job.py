@@ -16,7 +16,7 @@ from plainres.running.stopping import StopSignal
 from plainres.tracking.shown import first_line
 
 NOTICE = signal.SIGUSR2  # that time is up, or another job goes first: submitit's
-SECONDS_TO_NOTICE = 5.0  # after SIGTERM, which comes before it
+SECONDS_TO_KILL = 600.0  # after SIGTERM, for Slurm to do so: it queues a pre-empted job again only if it has to
 TERMINATED = 143
 
 
@@ -48,12 +48,12 @@ class SlurmJob:
                 return Died, f"{type(error).__name__}: {first_line(error)}"
             if not stop.came:
                 return Returned, value
-            until = time.monotonic() + SECONDS_TO_NOTICE
+            until = time.monotonic() + SECONDS_TO_KILL
             while not stop.noticed and time.monotonic() < until:
                 time.sleep(0.1)
         if stop.noticed:
             queue_again(NOTICE, None)  # which ends this process
-        sys.exit(TERMINATED)  # Slurm has cancelled the job, or queues it again itself
+        sys.exit(TERMINATED)
 
     def checkpoint(self) -> Any:
         """What is to be carried out once the job is queued again: the same, since runs keep their own checkpoints."""
