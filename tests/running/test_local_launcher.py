@@ -33,7 +33,7 @@ def imported(*, tell: Tell, stop: StopSignal) -> dict[str, object]:
     load_dataset("digits")
     return {
         "needed": {"torch._dynamo", "mlflow.store.tracking.sqlalchemy_store", "plainres.training.trainer"} - before,
-        "not needed": {"sklearn", "scipy.stats", "pandas.plotting", "matplotlib"} & set(sys.modules),
+        "not needed": {"sklearn", "scipy.stats", "matplotlib"} & set(sys.modules),
         "collecting": gc.isenabled(),
         "passed over": gc.get_freeze_count() > 100_000,
     }
