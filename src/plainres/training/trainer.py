@@ -79,6 +79,8 @@ class Trainer:
     initial weights comes from the generator `order`; a layer that draws, as dropout does, would need one too.
     """
 
+    convolution: type[nn.Conv2d] = Conv2d  # a network that is loaded has torch's own
+
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.probes = [probe_called(name) for name in config.probes]
@@ -104,7 +106,7 @@ class Trainer:
                 config,
                 in_channels=self.train_split.image_shape[0],
                 num_classes=self.dataset.num_classes,
-                convolution=Conv2d,
+                convolution=self.convolution,
             ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         for module in self.network.modules():
             if isinstance(module, nn.ReLU):
