@@ -110,9 +110,8 @@ import atexit, gc, runpy, sys, threading
 atexit.register(lambda: print(threading.active_count(), gc.get_freeze_count() > 0, {heavy} & set(sys.modules)))
 runpy.run_module("experiments.degradation", run_name="__main__")
 """
-    arguments = ["--depths", "8", "14", *TINY, "--margin", "2"]  # for which the report is drawn anew
     done = subprocess.run(
-        [sys.executable, "-c", told_last, *arguments],
+        [sys.executable, "-c", told_last, "--depths", "8", "14", *TINY],
         cwd=folder, env=environment(), capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
