@@ -21,6 +21,7 @@ from plainres.errors import BadInput, StoreAway, StoreRefuses, Terminated
 from plainres.recipes import recipe_of
 from plainres.settings import ABOUT, DECLARED, Settings, names_of
 from plainres.tracking.shown import without_credentials
+from plainres.uncollected import end_uncollected
 
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
@@ -87,6 +88,7 @@ def recipe_settings(own: Mapping[str, Any] | None = None, arguments: Sequence[st
 
 def run_command(flags: type[Flags], command: Callable[[Flags], int], program: str) -> int:
     """Parse the flags, run the command and return its exit code; what a person can mend becomes one line on stderr."""
+    end_uncollected()
     before = signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
