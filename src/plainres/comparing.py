@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from plainres.data.catalogue import content_of, facts_of
 from plainres.errors import BadInput
+from plainres.hardware import processes
 from plainres.recipes import recipe_of
 from plainres.running.folders import checkpoint_root
 from plainres.running.jobs import check_jobs, default_jobs
+from plainres.running.torchrun import TogetherLauncher, check_together
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
 from plainres.sweeps.tuned import to_params, tuned_settings
@@ -131,6 +133,7 @@ def _tuned(request: Request, studies: Studies, sweep: Sweep, settings: Mapping[s
 
 
 def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console: "Console") -> "JudgedSweep":
+    check_together(sweep.configs[0].device, request.jobs)
     console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
     from plainres.running.local_launcher import LocalLauncher
     from plainres.sweeps.run_sweep import run_sweep
@@ -147,7 +150,9 @@ def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console:
     parent_run_id = run_sweep(
         sweep,
         experiment,
-        launcher=LocalLauncher(request.jobs or default_jobs(first.device, first.threads)),
+        launcher=TogetherLauncher()
+        if processes() > 1
+        else LocalLauncher(request.jobs or default_jobs(first.device, first.threads)),
         fresh=request.fresh,
         console=console,
         checkpoints=checkpoints,

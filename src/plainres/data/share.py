@@ -1,8 +1,10 @@
 """What one of several processes that train a run together has of each batch."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:  # it takes a while to import
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -12,7 +14,7 @@ class Share:
     rank: int = 0
     processes: int = 1
 
-    def of(self, whole: Tensor, dim: int = 0) -> Tensor:
+    def of(self, whole: "Tensor", dim: int = 0) -> "Tensor":
         """Its part along a dimension, consecutive; where that doesn't divide evenly, the first ranks have one more."""
         return whole.tensor_split(self.processes, dim)[self.rank]
 

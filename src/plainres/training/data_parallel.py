@@ -14,29 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from plainres.data.share import Share
-from plainres.errors import BadInput
 from plainres.settings import RunConfig
-
-
-def check_shares(config: RunConfig, processes: int, training_images: int | None = None) -> None:
-    """Raise BadInput if a run can't be trained by so many processes, as far as that's known without its images."""
-    if config.norm_shares not in (1, processes):
-        raise BadInput(
-            f"norm shares {config.norm_shares} take as many processes: torchrun --nproc-per-node {config.norm_shares}"
-        )
-    if processes == 1:
-        return
-    last = training_images % config.batch_size if training_images and config.keep_last_batch else 0
-    least = 1 if config.norm_shares == 1 else 2
-    for batch in (config.batch_size, last or config.batch_size):
-        if batch < least * processes:
-            raise BadInput(
-                f"a batch of {batch} is too small for {processes} processes: each needs {least} image"
-                f"{'s' if least > 1 else ''} of it"
-            )
-    if config.device == "mps" or config.compile:
-        what = "--compile" if config.compile else "device mps"
-        raise BadInput(f"{what} isn't for runs that several processes train: leave it out, or torchrun")
 
 
 def data_parallel(network: nn.Module, config: RunConfig) -> nn.Module:

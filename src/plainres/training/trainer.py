@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from plainres.data import AnySplit, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
 from plainres.data.share import WHOLE, Share
+from plainres.data.split_sizes import check_shares
 from plainres.names import (
     FINAL_EPOCHS_TO_10,
     FINAL_SECONDS,
@@ -37,7 +38,7 @@ from plainres.probes.gradients import GradientNorms
 from plainres.probes.probe import Batch, probe_called
 from plainres.settings import RunConfig
 from plainres.training.convolution import Conv2d
-from plainres.training.data_parallel import average_statistics, check_shares, data_parallel, total
+from plainres.training.data_parallel import average_statistics, data_parallel, total
 from plainres.training.process import initial_draws, settings_of
 from plainres.training.schedule import learning_rate_factor
 from plainres.training.step import TrainingStep, autocast, replayed
@@ -82,9 +83,6 @@ class Trainer:
 
     Several processes of torch.distributed's default group train a run together, each with its share: all iterate, and
     get the same records but for what probes measure, which the first alone has, and times.
-
-    Raises:
-        BadInput: the run can't be trained on this data set, or not by so many processes.
     """
 
     def __init__(self, config: RunConfig, share: Share = WHOLE) -> None:
@@ -102,7 +100,6 @@ class Trainer:
     def _prepare(self) -> None:
         config = self.config
         self.dataset = dataset_of(config)
-        check_shares(config, self.share.processes, len(self.dataset.train))
         self.train_split, self.validation_split, self.test_split = (
             split.to(self.device) for split in (self.dataset.train, self.dataset.validation, self.dataset.test)
         )
@@ -170,6 +167,7 @@ class Trainer:
         self.epochs_to_learn = state.get("epochs_to_learn")  # checkpoints of before lack it
 
     def __iter__(self) -> Iterator[EpochRecord]:
+        check_shares(self.config, self.share.processes, len(self.train_split))
         if self.share.processes > 1:
             self.training_step.forward = data_parallel(self.network, self.config)
         initial = {} if self.epoch else self._probed()
