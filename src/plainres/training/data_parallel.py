@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from plainres.data.decode import Shape
 from plainres.data.share import Share
+from plainres.probes.undisturbed import undisturbed
 from plainres.settings import RunConfig
 
 
-def data_parallel(network: nn.Module, config: RunConfig) -> nn.Module:
+def data_parallel(network: nn.Module, config: RunConfig, image_shape: Shape) -> nn.Module:
     """The network's forward pass in training, whose backward pass leaves the mean gradient of all processes.
 
     The network itself keeps torch's own layers; its parameters and buffers are those of what is returned.
@@ -27,7 +29,12 @@ def data_parallel(network: nn.Module, config: RunConfig) -> nn.Module:
     if config.norm_shares == 1:
         twin = _with_global_norms(twin, config.device)
     with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of a newer name, which torch 2.11 lacks
-        return DistributedDataParallel(twin, broadcast_buffers=False)
+        parallel = DistributedDataParallel(twin, broadcast_buffers=False)
+    # After its first pass it adds gradients up in another order, so that a run that goes on would have other bits.
+    with undisturbed(network, training=True):
+        parallel(torch.zeros(2, *image_shape, device=config.device)).sum().backward()
+    network.zero_grad()
+    return parallel
 
 
 def total(sums: Tensor, share: Share) -> Tensor:

@@ -169,7 +169,8 @@ class Trainer:
     def __iter__(self) -> Iterator[EpochRecord]:
         check_shares(self.config, self.share.processes, len(self.train_split))
         if self.share.processes > 1:
-            self.training_step.forward = data_parallel(self.network, self.config)
+            with settings_of(self.config):
+                self.training_step.forward = data_parallel(self.network, self.config, self.train_split.image_shape)
         initial = {} if self.epoch else self._probed()
         for epoch in range(self.epoch + 1, self.config.epochs + 1):
             started = perf_counter()
