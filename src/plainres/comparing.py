@@ -76,6 +76,7 @@ def carry_out(request: Request, console: "Console") -> "JudgedSweep":
     check_margin(request.margin)
     sweep = _plan(request, request.settings)
     check_jobs(request.jobs)
+    check_together(sweep.configs[0].device, request.jobs)
     check_experiment_name(request.experiment_name)
     uri = tracking_uri()
     check_store(uri)
@@ -133,7 +134,6 @@ def _tuned(request: Request, studies: Studies, sweep: Sweep, settings: Mapping[s
 
 
 def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console: "Console") -> "JudgedSweep":
-    check_together(sweep.configs[0].device, request.jobs)
     console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
     from plainres.running.local_launcher import LocalLauncher
     from plainres.sweeps.run_sweep import run_sweep
