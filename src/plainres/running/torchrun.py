@@ -11,6 +11,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -73,11 +74,12 @@ def follow() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     try:
+        from plainres.training import Trainer
+
+        import_module("torch._dynamo")  # optimizers do it late: here while the first process prepares itself
         share = join()
         for number in (signal.SIGINT, signal.SIGTERM):  # the first is told as well, and ends the connection
             signal.signal(number, signal.SIG_IGN)
-        from plainres.training import Trainer
-
         while (order := _broadcast(None)) is not None:
             config, state = order
             trainer = Trainer(config, share)
