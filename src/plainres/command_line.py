@@ -23,6 +23,7 @@ from plainres.recipes import recipe_of
 from plainres.running.torchrun import as_started, follow, is_first, release
 from plainres.settings import ABOUT, DECLARED, Settings, names_of
 from plainres.tracking.shown import without_credentials
+from plainres.uncollected import end_uncollected
 
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
@@ -89,6 +90,7 @@ def recipe_settings(own: Mapping[str, Any] | None = None, arguments: Sequence[st
 
 def run_command(flags: type[Flags], command: Callable[[Flags], int], program: str) -> int:
     """Parse the flags, run the command and return its exit code; what a person can mend becomes one line on stderr."""
+    end_uncollected()
     program = as_started(program)
     if not is_first():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115

@@ -85,6 +85,8 @@ class Trainer:
     get the same records but for what probes measure, which the first alone has, and times.
     """
 
+    convolution: type[nn.Conv2d] = Conv2d  # a network that is loaded has torch's own
+
     def __init__(self, config: RunConfig, share: Share = WHOLE) -> None:
         self.config = config
         self.share = share
@@ -111,7 +113,7 @@ class Trainer:
                 config,
                 in_channels=self.train_split.image_shape[0],
                 num_classes=self.dataset.num_classes,
-                convolution=Conv2d,
+                convolution=self.convolution,
             ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         for module in self.network.modules():
             if isinstance(module, nn.ReLU):
