@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from plainres.data.catalogue import content_of, facts_of
 from plainres.errors import BadInput
+from plainres.hardware import processes
 from plainres.recipes import recipe_of
 from plainres.running.folders import checkpoint_root
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.running.processes import begin_imports
+from plainres.running.torchrun import TogetherLauncher, check_together
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
 from plainres.sweeps.tuned import to_params, tuned_settings
@@ -76,6 +78,7 @@ def carry_out(request: Request, console: "Console") -> "JudgedSweep":
     check_margin(request.margin)
     sweep = _plan(request, request.settings)
     check_jobs(request.jobs)
+    check_together(sweep.configs[0].device, request.jobs)
     check_experiment_name(request.experiment_name)
     uri = tracking_uri()
     check_store(uri)
@@ -134,7 +137,8 @@ def _tuned(request: Request, studies: Studies, sweep: Sweep, settings: Mapping[s
 
 def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console: "Console") -> "JudgedSweep":
     console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
-    begin_imports()
+    if processes() == 1:
+        begin_imports()
     with uncollected():
         import plainres.analysis.report  # noqa: F401  # now that workers import, not when the last run has ended
         from plainres.running.local_launcher import LocalLauncher
@@ -152,7 +156,9 @@ def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console:
     parent_run_id = run_sweep(
         sweep,
         experiment,
-        launcher=LocalLauncher(request.jobs or default_jobs(first.device, first.threads)),
+        launcher=TogetherLauncher()
+        if processes() > 1
+        else LocalLauncher(request.jobs or default_jobs(first.device, first.threads)),
         fresh=request.fresh,
         console=console,
         checkpoints=checkpoints,
