@@ -13,7 +13,7 @@ from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.comparing import Request, carry_out
 from plainres.errors import BadInput
-from plainres.settings import Settings
+from plainres.settings import LaunchSettings, Settings
 from plainres.sweeps.doses import dose_arms
 from plainres.sweeps.plan import plan_sweep
 from plainres.terminal import console
@@ -52,13 +52,14 @@ class Flags:
     frontier: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go from the shallowest of the depths to the deepest, each arm until its training error ends above 10 %."""
     jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = None
-    """Runs trained side by side."""
+    """Runs trained side by side by this machine."""
     experiment_name: str = "cures"
     """MLflow experiment that the runs belong to."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train every run anew, finished ones too."""
     margin: float = 1.0
     """Smallest change of the training error that counts, in percentage points."""
+    launch: Annotated[LaunchSettings, tyro.conf.arg(name="")] = field(default_factory=LaunchSettings)
     checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
     run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
@@ -75,6 +76,7 @@ def main(flags: Flags) -> int:
         seeds=flags.seeds,
         settings=flags.run.values,
         margin=flags.margin,
+        launch=flags.launch,
         jobs=flags.jobs,
         experiment_name=flags.experiment_name,
         fresh=flags.fresh,
@@ -113,7 +115,9 @@ def show_doses(setting: str, request: Request) -> int:
 
 def find_frontier(request: Request) -> int:
     """Train depth by depth the arms that have not failed yet; print how deep each reaches, stored with the last."""
-    whole = plan_sweep(request.arms, request.depths, request.seeds, **request.settings)
+    whole = plan_sweep(
+        request.arms, request.depths, request.seeds, elsewhere=request.launch.elsewhere, **request.settings
+    )
 
     import pandas as pd
 

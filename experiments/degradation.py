@@ -12,7 +12,7 @@ from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.comparing import Request, Studies
 from plainres.errors import BadInput
-from plainres.settings import Settings
+from plainres.settings import LaunchSettings, Settings
 from plainres.sweeps.tuned import from_params
 from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
@@ -41,7 +41,7 @@ class Flags:
     seeds: tuple[int, ...] = Request.seeds
     """Of initial weights and order of the images; a run each, and a verdict needs two."""
     jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = Request.jobs
-    """Runs trained side by side."""
+    """Runs trained side by side by this machine."""
     experiment_name: str = Request.experiment_name
     """MLflow experiment that the runs belong to."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = Request.fresh
@@ -61,6 +61,7 @@ class Flags:
     """Database of the studies, for --tuned."""
     study_name: Annotated[str | None, with_default(DEFAULT_PREFIX, "STR")] = None
     """What the studies' names begin with, for --tuned."""
+    launch: Annotated[LaunchSettings, tyro.conf.arg(name="")] = field(default_factory=LaunchSettings)
     checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
     run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
@@ -83,6 +84,7 @@ def main(flags: Flags) -> int:
         settings=flags.run.values,
         margin=flags.margin,
         tuned=Studies(flags.storage or DEFAULT_STORAGE, prefix) if flags.tuned else None,
+        launch=flags.launch,
         jobs=flags.jobs,
         experiment_name=flags.experiment_name,
         fresh=flags.fresh,

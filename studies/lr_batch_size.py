@@ -9,7 +9,7 @@ import tyro
 from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.errors import StudiesFail
-from plainres.settings import Settings
+from plainres.settings import LaunchSettings, Settings
 from plainres.studying import StudyRequest, StudyResults, carry_out_studies
 from plainres.tracking.shown import without_credentials
 
@@ -65,9 +65,10 @@ class Flags:
     study_name: str = StudyRequest.study_name
     """What the studies' names begin with; data set and network follow."""
     jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = StudyRequest.jobs
-    """Trials trained side by side by this command."""
+    """Trials trained side by side by this machine."""
     experiment_name: str = StudyRequest.experiment_name
     """MLflow experiment that the runs belong to."""
+    launch: Annotated[LaunchSettings, tyro.conf.arg(name="")] = field(default_factory=LaunchSettings)
     checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
     run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
@@ -96,6 +97,7 @@ def main(flags: Flags) -> int:
         storage=flags.storage,
         study_name=flags.study_name,
         settings=flags.run.values,
+        launch=flags.launch,
         jobs=flags.jobs,
         experiment_name=flags.experiment_name,
         checkpoint_every=flags.checkpoints.checkpoint_every,

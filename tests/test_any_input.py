@@ -15,7 +15,7 @@ from plainres.command_line import run_command
 from plainres.config import configure
 from plainres.data.catalogue import CATALOGUE
 from plainres.errors import BadInput
-from plainres.settings import ABOUT, DECLARED, Settings, names_of
+from plainres.settings import ABOUT, DECLARED, LaunchSettings, Settings, names_of
 from plainres.training import Trainer
 
 # Words as a shell can pass them: no null character.
@@ -41,9 +41,9 @@ def flags_of(command: type) -> st.SearchStrategy[list[str]]:
     flags = [
         flag(f"--{name.replace('_', '-')}", values_of(get_args(kind)[0] if get_args(kind) else kind), most=4)
         for name, kind in own.items()
-        if name not in ("run", "fresh", "tuned")
+        if name not in ("run", "launch", "fresh", "tuned")
     ]
-    for name in names_of(Settings):
+    for name in (*names_of(Settings), *names_of(LaunchSettings)):
         about, kind = ABOUT[name], DECLARED[name].type
         words_of = f"--{name.replace('_', '-')}"
         if not about.on_command_line:
@@ -72,7 +72,7 @@ def test_every_setting_is_a_flag_whose_help_shows_what_would_run(
         with pytest.raises(SystemExit):
             run_command(degradation.Flags, degradation.main, degradation.PROGRAM)
         helps[line] = " ".join(re.sub("[│╭╰─╮╯]", " ", capsys.readouterr().out).split())
-    for name in names_of(Settings):
+    for name in (*names_of(Settings), *names_of(LaunchSettings)):
         if ABOUT[name].on_command_line:
             assert f"--{name.replace('_', '-')}" in helps["--help"]
     # Section 4.2 of the paper.
@@ -89,6 +89,7 @@ def test_any_command_line_is_planned_or_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], store: str, arguments: list[str]
 ) -> None:
     planned = []
+    monkeypatch.setenv("PATH", "")  # on which there may be a Slurm
     monkeypatch.setattr("sys.argv", ["degradation", *arguments])
     monkeypatch.setattr(comparing, "_train", lambda sweep, *_: planned.append(sweep))
     monkeypatch.setattr(degradation, "report", lambda *_: 0)

@@ -27,6 +27,11 @@ def compare(
     checkpoint_every: int = 0,
     checkpoint_dir: str | None = None,
     progress: bool = True,
+    launcher: str = "local",
+    gpus: float = 0.0,
+    ray_address: str = "",
+    slurm_partition: str = "",
+    slurm_time: int = 240,
     dataset: str = "digits",
     recipe: str = "",
     data_dir: str = "~/.cache/plainres",
@@ -82,7 +87,7 @@ def compare(
         tuned: what `tune` gave: each network is trained at the values that its studies found best.
             True for the studies of the default storage.
         margin: smallest change of the training error that counts, in percentage points.
-        jobs: runs trained side by side; by default one a core on the CPU, or one a GPU.
+        jobs: runs trained side by side by this machine; by default one a core on the CPU, or one a GPU.
         experiment_name: of the MLflow experiment that the runs belong to.
         fresh: train every run anew, finished ones too.
         checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
@@ -98,6 +103,12 @@ def compare(
         StoreAway: the store went away and isn't back; what it lacks is kept for the next call.
 
     Settings:
+        launcher: Who trains the runs: local (processes of this machine), ray (tasks of Ray) or slurm (an array of
+            Slurm's jobs). The latter two are extras: `uv sync --extra ray`.
+        gpus: GPUs that ray or slurm gives each run; runs share one of ray's where this is a fraction.
+        ray_address: Address of the Ray cluster that this machine belongs to, as HOST:6379.
+        slurm_partition: Partition of Slurm's jobs.
+        slurm_time: Minutes of each of Slurm's jobs; one that is not done by then is queued again and goes on.
         dataset: digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 or imagefolder
             (train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE).
         recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,
@@ -177,6 +188,11 @@ def tune(
     checkpoint_every: int = 0,
     checkpoint_dir: str | None = None,
     progress: bool = True,
+    launcher: str = "local",
+    gpus: float = 0.0,
+    ray_address: str = "",
+    slurm_partition: str = "",
+    slurm_time: int = 240,
     dataset: str = "digits",
     recipe: str = "",
     data_dir: str = "~/.cache/plainres",
@@ -243,7 +259,7 @@ def tune(
         seed: of initial weights and order of the images in every trial of a first study; later ones have their own.
         storage: database of the studies, as an SQLAlchemy URL.
         study_name: what the studies' names begin with.
-        jobs: trials trained side by side; by default one a core on the CPU, or one a GPU.
+        jobs: trials trained side by side by this machine; by default one a core on the CPU, or one a GPU.
         experiment_name: of the MLflow experiment that the runs belong to.
         checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
         checkpoint_dir: where they lie; `mlruns/checkpoints` beside the store by default.
@@ -259,6 +275,12 @@ def tune(
         StoreAway, StudiesFail: a store was lost; the next call goes on when it's back.
 
     Settings:
+        launcher: Who trains the runs: local (processes of this machine), ray (tasks of Ray) or slurm (an array of
+            Slurm's jobs). The latter two are extras: `uv sync --extra ray`.
+        gpus: GPUs that ray or slurm gives each run; runs share one of ray's where this is a fraction.
+        ray_address: Address of the Ray cluster that this machine belongs to, as HOST:6379.
+        slurm_partition: Partition of Slurm's jobs.
+        slurm_time: Minutes of each of Slurm's jobs; one that is not done by then is queued again and goes on.
         dataset: digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 or imagefolder
             (train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE).
         recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,

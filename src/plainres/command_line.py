@@ -21,7 +21,7 @@ from plainres.errors import BadInput, ProcessesFail, StoreAway, StoreRefuses, Te
 from plainres.hardware import processes
 from plainres.recipes import recipe_of
 from plainres.running.torchrun import as_started, follow, is_first, release
-from plainres.settings import ABOUT, DECLARED, Settings, names_of
+from plainres.settings import ABOUT, DECLARED, LaunchSettings, Settings, names_of
 from plainres.tracking.shown import without_credentials
 from plainres.uncollected import end_uncollected
 
@@ -41,8 +41,8 @@ def with_default(default: str, metavar: str, stands_for: object = None) -> Any:
 
 @registry.struct_rule
 def settings_as_flags(info: tyro.constructors.StructTypeInfo) -> tyro.constructors.StructConstructorSpec | None:
-    """The flags of all settings, from what is declared of each."""
-    if info.type is not Settings:
+    """The flags of all settings, of runs or of their launch, from what is declared of each."""
+    if info.type not in (Settings, LaunchSettings):
         return None
     flags = tuple(
         tyro.constructors.StructFieldSpec(
@@ -52,9 +52,9 @@ def settings_as_flags(info: tyro.constructors.StructTypeInfo) -> tyro.constructo
             helptext=about.help,
         )
         for name, about in ABOUT.items()
-        if name in names_of(Settings) and about.on_command_line
+        if name in names_of(info.type) and about.on_command_line
     )
-    return tyro.constructors.StructConstructorSpec(Settings, flags)
+    return tyro.constructors.StructConstructorSpec(info.type, flags)
 
 
 def _shown(default: object, about: Setting) -> Any:

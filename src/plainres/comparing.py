@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from plainres.data.catalogue import content_of, facts_of
 from plainres.errors import BadInput
-from plainres.hardware import processes
 from plainres.recipes import recipe_of
 from plainres.running.folders import checkpoint_root
-from plainres.running.jobs import check_jobs, default_jobs
-from plainres.running.processes import begin_imports
-from plainres.running.torchrun import TogetherLauncher, check_together
+from plainres.running.launching import begin_imports_of, check_launch, make_launcher
+from plainres.settings import LaunchSettings
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
 from plainres.sweeps.tuned import to_params, tuned_settings
@@ -48,7 +46,8 @@ class Request:
         settings: those of `plainres.config.configure`.
         margin: smallest change of the training error that counts, in percentage points.
         tuned: the studies that the values of what was searched come from, if they do.
-        jobs: runs trained side by side; None for one a core on the CPU, or one a GPU.
+        launch: where runs are trained.
+        jobs: runs trained side by side by this machine; None for one a core on the CPU, or one a GPU.
         experiment_name: of the MLflow experiment that the runs belong to.
         fresh: whether finished runs are trained anew.
         checkpoint_every: epochs between two checkpoints; 0 for as often as costs little.
@@ -61,6 +60,7 @@ class Request:
     settings: Mapping[str, Any] = field(default_factory=dict)
     margin: float = 1.0
     tuned: Studies | None = None
+    launch: LaunchSettings = field(default_factory=LaunchSettings)
     jobs: int | None = None
     experiment_name: str = "degradation"
     fresh: bool = False
@@ -77,8 +77,7 @@ def carry_out(request: Request, console: "Console") -> "JudgedSweep":
     """
     check_margin(request.margin)
     sweep = _plan(request, request.settings)
-    check_jobs(request.jobs)
-    check_together(sweep.configs[0].device, request.jobs)
+    check_launch(request.launch, request.jobs, sweep.configs[0])
     check_experiment_name(request.experiment_name)
     uri = tracking_uri()
     check_store(uri)
@@ -120,7 +119,9 @@ def check_margin(margin: float) -> None:
 
 
 def _plan(request: Request, settings: Mapping[str, Any], **more: Any) -> Sweep:
-    return plan_sweep(request.arms, request.depths, request.seeds, **more, **settings)
+    return plan_sweep(
+        request.arms, request.depths, request.seeds, elsewhere=request.launch.elsewhere, **more, **settings
+    )
 
 
 def _tuned(request: Request, studies: Studies, sweep: Sweep, settings: Mapping[str, Any]) -> Sweep:
@@ -137,11 +138,9 @@ def _tuned(request: Request, studies: Studies, sweep: Sweep, settings: Mapping[s
 
 def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console: "Console") -> "JudgedSweep":
     console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
-    if processes() == 1:
-        begin_imports()
+    begin_imports_of(request.launch)
     with uncollected():
         import plainres.analysis.report  # noqa: F401  # now that workers import, not when the last run has ended
-        from plainres.running.local_launcher import LocalLauncher
         from plainres.sweeps.run_sweep import run_sweep
         from plainres.tracking.outages import reaching_store
         from plainres.tracking.parents import has_report
@@ -152,13 +151,12 @@ def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console:
             from plainres.data import dataset_of
 
             dataset_of(first)  # before anything is written
+        launcher = make_launcher(request.launch, request.jobs, first, checkpoints, console)
         experiment = open_experiment(uri, request.experiment_name)
     parent_run_id = run_sweep(
         sweep,
         experiment,
-        launcher=TogetherLauncher()
-        if processes() > 1
-        else LocalLauncher(request.jobs or default_jobs(first.device, first.threads)),
+        launcher=launcher,
         fresh=request.fresh,
         console=console,
         checkpoints=checkpoints,

@@ -18,13 +18,14 @@ from plainres.settings import DECLARED, NetworkSettings, RunConfig, Settings, ch
 __all__ = ["changed", "configure"]
 
 
-def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunConfig:
+def configure(variant: str, depth: int, seed: int = 0, *, elsewhere: bool = False, **settings: Any) -> RunConfig:
     """A run's configuration.
 
     Args:
         variant: `plain` or `residual`.
         depth: weighted layers on the main path.
         seed: of the initial weights and of the order of the images.
+        elsewhere: whether other machines train it, whose devices this one can't see.
         settings: those of `plainres.settings` by name. What is not given, or None, comes from the data set's recipe, or
             from the one that `recipe` names, and from the setting's own default.
 
@@ -33,9 +34,10 @@ def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunCo
     """
     given = {"variant": variant, "depth": depth, "seed": seed, **settings}
     for name in given:
-        check_name(name, tuple(DECLARED))
+        check_name(name, names_of(RunConfig))
     given = {name: typed(name, value) for name, value in given.items() if value is not None}
-    values = {name: each.default for name, each in DECLARED.items() if each.default is not MISSING} | given
+    defaults = {name: DECLARED[name].default for name in names_of(RunConfig)}
+    values = {name: default for name, default in defaults.items() if default is not MISSING} | given
     facts_of(values["dataset"])  # refuses what is no data set
     for probe in values["probes"]:
         check_choice("probe", probe, PROBES)
@@ -46,7 +48,7 @@ def configure(variant: str, depth: int, seed: int = 0, **settings: Any) -> RunCo
     values |= {name: getattr(architecture, name) for name in network}
     if values["system_metrics"] and find_spec("psutil") is None:
         raise BadInput("--system-metrics needs psutil: `uv sync --extra system-metrics` installs it")
-    values["device"], values["precision"] = resolve_device(values["device"], values["precision"])
+    values["device"], values["precision"] = resolve_device(values["device"], values["precision"], elsewhere=elsewhere)
     values["data_dir"] = resolved_data_dir(values["data_dir"])
     return _checked(RunConfig(**values))
 

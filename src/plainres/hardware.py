@@ -9,10 +9,11 @@ from plainres.errors import BadInput
 from plainres.settings import ABOUT
 
 
-def resolve_device(device: str, precision: str) -> tuple[str, str]:
+def resolve_device(device: str, precision: str, *, elsewhere: bool = False) -> tuple[str, str]:
     """The device (`cpu`, `cuda` or `mps`) and precision (`fp32` or `bf16`) that are asked for or best here.
 
-    `auto` takes CUDA where it is, and bf16 where that device supports it.
+    `auto` takes CUDA where it is, and bf16 where that device supports it. What other machines have, `elsewhere`, is
+    taken at its word.
 
     Raises:
         BadInput: an unknown name, or a device or precision that this machine doesn't have.
@@ -22,6 +23,10 @@ def resolve_device(device: str, precision: str) -> tuple[str, str]:
     if device == "auto":
         device = "cuda" if cuda_is_available() else "cpu"
     elif device == "cuda" and not cuda_is_available():
+        if elsewhere:
+            if precision == "auto":
+                raise BadInput("precision auto: no GPU is here to ask; say --precision bf16 or fp32")
+            return device, precision
         raise BadInput("device cuda: no CUDA GPU that torch can use was found; --device cpu runs without one")
     elif device == "mps" and not mps_is_available():
         raise BadInput("device mps: no Apple GPU that torch can use was found; --device cpu runs without one")

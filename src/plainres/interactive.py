@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from plainres.comparing import Request, Studies, carry_out, read_back
 from plainres.errors import BadInput
-from plainres.setting_keywords import check_keywords, takes_settings
+from plainres.setting_keywords import check_keywords, launch_of, takes_settings
 from plainres.studying import StudyRequest, StudyResults, carry_out_studies
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def compare(
         tuned: what `tune` gave: each network is trained at the values that its studies found best.
             True for the studies of the default storage.
         margin: smallest change of the training error that counts, in percentage points.
-        jobs: runs trained side by side; by default one a core on the CPU, or one a GPU.
+        jobs: runs trained side by side by this machine; by default one a core on the CPU, or one a GPU.
         experiment_name: of the MLflow experiment that the runs belong to.
         fresh: train every run anew, finished ones too.
         checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
@@ -60,6 +60,7 @@ def compare(
         StoreAway: the store went away and isn't back; what it lacks is kept for the next call.
     """
     check_keywords(compare, settings)
+    launch, settings = launch_of(settings)
     request = Request(
         depths=_whole_numbers("depth", depths),
         arms=_words("arm", arms),
@@ -67,6 +68,7 @@ def compare(
         settings=settings,
         margin=_number("margin", margin),
         tuned=_studies(tuned),
+        launch=launch,
         jobs=None if jobs is None else _whole("jobs", jobs),
         experiment_name=_word("experiment name", experiment_name),
         fresh=fresh,
@@ -128,7 +130,7 @@ def tune(
         seed: of initial weights and order of the images in every trial of a first study; later ones have their own.
         storage: database of the studies, as an SQLAlchemy URL.
         study_name: what the studies' names begin with.
-        jobs: trials trained side by side; by default one a core on the CPU, or one a GPU.
+        jobs: trials trained side by side by this machine; by default one a core on the CPU, or one a GPU.
         experiment_name: of the MLflow experiment that the runs belong to.
         checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
         checkpoint_dir: where they lie; `mlruns/checkpoints` beside the store by default.
@@ -144,6 +146,7 @@ def tune(
         StoreAway, StudiesFail: a store was lost; the next call goes on when it's back.
     """
     check_keywords(tune, settings)
+    launch, settings = launch_of(settings)
     request = StudyRequest(
         depths=_whole_numbers("depth", depths),
         arms=_words("arm", arms),
@@ -164,6 +167,7 @@ def tune(
         storage=_word("storage", storage),
         study_name=_word("study name", study_name),
         settings=settings,
+        launch=launch,
         jobs=None if jobs is None else _whole("jobs", jobs),
         experiment_name=_word("experiment name", experiment_name),
         checkpoint_every=_whole("checkpoint-every", checkpoint_every),

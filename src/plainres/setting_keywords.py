@@ -1,15 +1,16 @@
 """Settings as keywords of a function: its signature and its documentation, from what is declared of each."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING
 from inspect import Parameter
 from textwrap import fill
 from typing import Any, TypeVar
 
-from plainres.settings import ABOUT, DECLARED, Settings, check_name, names_of
+from plainres.settings import ABOUT, DECLARED, LaunchSettings, Settings, check_name, names_of, typed
 
-KEYWORDS = tuple(name for name in names_of(Settings) if ABOUT[name].on_command_line)
+LAUNCH = names_of(LaunchSettings)
+KEYWORDS = tuple(name for name in (*LAUNCH, *names_of(Settings)) if ABOUT[name].on_command_line)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,6 +40,12 @@ def check_keywords(function: Callable[..., Any], given: Iterable[str]) -> None:
     """Raise BadInput, with the nearest name that there is, for a keyword that a function doesn't know."""
     for name in given:
         check_name(name, tuple(inspect.signature(function).parameters))
+
+
+def launch_of(given: Mapping[str, Any]) -> tuple[LaunchSettings, dict[str, Any]]:
+    """The settings of the launch among the keywords that a function was given, and the others."""
+    launch = {name: typed(name, given[name]) for name in LAUNCH if given.get(name) is not None}
+    return LaunchSettings(**launch), {name: value for name, value in given.items() if name not in LAUNCH}
 
 
 def _default(name: str) -> Any:

@@ -203,6 +203,43 @@ class Settings(MachineSettings, TrainingSettings, NetworkSettings, DataSettings)
 
 
 @dataclass(frozen=True)
+class LaunchSettings:
+    """Where the runs of one command are trained; no part of any run, and nothing that a result depends on."""
+
+    launcher: str = setting(
+        "local",
+        "Who trains the runs: local (processes of this machine), ray (tasks of Ray) or slurm (an array of Slurm's "
+        "jobs). The latter two are extras: `uv sync --extra ray`.",
+        role=Role.LAUNCH,
+        choices=("local", "ray", "slurm"),
+    )
+    gpus: float = setting(
+        0.0, "GPUs that ray or slurm gives each run; runs share one of ray's where this is a fraction.",
+        role=Role.LAUNCH, least=0, shown="1 where --device is cuda",
+    )  # fmt: skip
+    ray_address: str = setting(
+        "", "Address of the Ray cluster that this machine belongs to, as HOST:6379.",
+        role=Role.LAUNCH, words="Ray address", shown="a Ray that is started here",
+    )  # fmt: skip
+    slurm_partition: str = setting(
+        "", "Partition of Slurm's jobs.", role=Role.LAUNCH, words="Slurm partition", shown="the cluster's own"
+    )
+    slurm_time: int = setting(
+        240, "Minutes of each of Slurm's jobs; one that is not done by then is queued again and goes on.",
+        role=Role.LAUNCH, words="Slurm time", least=1, most=527040, why="Slurm counts in minutes, up to a year",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for a value that nothing could be launched with."""
+        _check_values(self)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other machines may train the runs."""
+        return self.launcher != "local"
+
+
+@dataclass(frozen=True)
 class RunConfig(Settings):
     """The configuration of one run, every default resolved; `plainres.config.configure` makes one.
 
@@ -217,8 +254,7 @@ class RunConfig(Settings):
     def __post_init__(self) -> None:
         """Raise BadInput for a value that no run can be trained with."""
         object.__setattr__(self, "arm", self.arm or self.variant)
-        for name, about in ABOUT.items():
-            about.check(getattr(self, name))
+        _check_values(self)
         if self.warmup_epochs >= self.epochs:
             raise BadInput(f"warm-up of {self.warmup_epochs} epochs is outside 0 to {self.epochs - 1}")
         if self.stream == "always" and self.dataset != "imagefolder":
@@ -252,12 +288,12 @@ class RunConfig(Settings):
     @property
     def params(self) -> dict[str, str]:
         """The settings as text, for the tracking store."""
-        return {name: as_text(getattr(self, name)) for name in ABOUT}
+        return {name: as_text(getattr(self, name)) for name in names_of(RunConfig)}
 
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> "RunConfig":
         """The configuration back from the parameters of its MLflow run; a setting that came later has its default."""
-        return cls(**{name: parse(name, text) for name, text in params.items() if name in ABOUT})
+        return cls(**{name: parse(name, text) for name, text in params.items() if name in names_of(RunConfig)})
 
 
 def _about(declared: Field[Any]) -> Setting:
@@ -269,7 +305,7 @@ def _about(declared: Field[Any]) -> Setting:
     )
 
 
-DECLARED: dict[str, Field[Any]] = {each.name: each for each in fields(RunConfig)}
+DECLARED: dict[str, Field[Any]] = {each.name: each for each in (*fields(RunConfig), *fields(LaunchSettings))}
 ABOUT: dict[str, Setting] = {name: _about(each) for name, each in DECLARED.items()}
 
 
@@ -281,6 +317,11 @@ def names_of(group: type) -> tuple[str, ...]:
 def identity_of(config: RunConfig) -> dict[str, Any]:
     """The settings that a result depends on, wherever and however it's computed."""
     return {name: getattr(config, name) for name, about in ABOUT.items() if about.role is Role.IDENTITY}
+
+
+def _check_values(settings: "RunConfig | LaunchSettings") -> None:
+    for each in fields(settings):
+        ABOUT[each.name].check(getattr(settings, each.name))
 
 
 def check_name(name: str, known: tuple[str, ...]) -> None:

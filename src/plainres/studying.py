@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from plainres.data.catalogue import content_of, facts_of
 from plainres.errors import BadInput, StudiesFail
 from plainres.running.folders import checkpoint_root
-from plainres.running.jobs import check_jobs, default_jobs
-from plainres.running.processes import begin_imports
+from plainres.running.launching import begin_imports_of, check_launch, make_launcher
+from plainres.settings import LaunchSettings
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
 from plainres.tuning.definition import DEFAULT_PREFIX, StudyPlan, plan_studies
@@ -42,7 +42,8 @@ class StudyRequest:
         storage: the database of the studies, as an SQLAlchemy URL.
         study_name: what the studies' names begin with.
         settings: those of `plainres.config.configure`; what is searched is the first trial's.
-        jobs: trials trained side by side; None for one a core on the CPU, or one a GPU.
+        launch: where trials are trained.
+        jobs: trials trained side by side by this machine; None for one a core on the CPU, or one a GPU.
         experiment_name: of the MLflow experiment that the runs belong to.
         checkpoint_every: epochs between two checkpoints; 0 for as often as costs little.
         checkpoint_dir: where the checkpoints lie; None for `mlruns/checkpoints` beside the store.
@@ -67,6 +68,7 @@ class StudyRequest:
     storage: str = DEFAULT_STORAGE
     study_name: str = DEFAULT_PREFIX
     settings: Mapping[str, Any] = field(default_factory=dict)
+    launch: LaunchSettings = field(default_factory=LaunchSettings)
     jobs: int | None = None
     experiment_name: str = "lr_batch_size"
     checkpoint_every: int = 0
@@ -140,7 +142,7 @@ def carry_out_studies(request: StudyRequest, console: "Console") -> StudyResults
         raise BadInput(f"trials {request.trials} is below 1")
     if request.confirm is not None and not 1 <= request.confirm <= request.trials:
         raise BadInput(f"confirm {request.confirm} is outside 1 to {request.trials}, the trials of a study")
-    check_jobs(request.jobs)
+    check_launch(request.launch, request.jobs, plans[0].config)
     check_experiment_name(request.experiment_name)
     uri = tracking_uri()
     check_store(uri)
@@ -172,6 +174,7 @@ def _plan(request: StudyRequest, settings: Mapping[str, Any]) -> tuple[StudyPlan
         search=search,
         settings=dict(settings),
         studies=request.studies,
+        elsewhere=request.launch.elsewhere,
     )
 
 
@@ -190,20 +193,19 @@ def _tune(
         values = values_text({each.name: getattr(first, each.name) for each in plans[0].search.space})
         console.print(f"The recipe ({values}) is outside the space: no trial has its values.", soft_wrap=True)
     check_studies(plans, request.storage)
-    begin_imports()
+    begin_imports_of(request.launch)
     with uncollected():
         from optuna.exceptions import StorageInternalError
 
         from plainres.running.job import Job
-        from plainres.running.local_launcher import LocalLauncher
         from plainres.tracking.runs import open_experiment
         from plainres.tracking.source import current_source
         from plainres.tuning.run_studies import run_studies
         from plainres.tuning.trial_workers import WorkersFail
 
+        launcher = make_launcher(request.launch, request.jobs, first, checkpoints, console)
     experiment = open_experiment(uri, request.experiment_name)
     job = Job(experiment, None, "", current_source(), checkpoints, request.checkpoint_every)
-    launcher = LocalLauncher(request.jobs or default_jobs(first.device, first.threads))
     try:
         states = run_studies(
             plans, request.trials, request.storage, job, launcher, console, to_confirm=request.confirm or 0

@@ -12,9 +12,8 @@ from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, with_de
 from plainres.config import identified
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.running.jobs import check_jobs, default_jobs
-from plainres.running.processes import begin_imports
-from plainres.settings import RunConfig, Settings
+from plainres.running.launching import begin_imports_of, check_launch, make_launcher
+from plainres.settings import LaunchSettings, RunConfig, Settings
 from plainres.sweeps.plan import plan_sweep
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
 from plainres.uncollected import uncollected
@@ -36,9 +35,10 @@ class SweepFlags:
     finished: Annotated[tuple[str, ...], tyro.conf.arg(name="run", metavar="[RUN_ID ...]")] = ()
     """Train nothing: look into these finished runs, or into those of a sweep whose parent run is named."""
     jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = None
-    """Runs trained side by side."""
+    """Runs trained side by side by this machine."""
     experiment_name: str = "degradation"
     """MLflow experiment that the runs belong to; those that it has, finished, aren't trained again."""
+    launch: Annotated[LaunchSettings, tyro.conf.arg(name="")] = field(default_factory=LaunchSettings)
     checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
     run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
 
@@ -65,8 +65,8 @@ def check(flags: SweepFlags, arms: Sequence[str]) -> None:
             if not run_exists(uri, run_id):
                 raise BadInput(f"the tracking store has no run {run_id!r}")
         return
-    plan_sweep(arms, flags.depths, flags.seeds, **flags.run.values)
-    check_jobs(flags.jobs)
+    sweep = plan_sweep(arms, flags.depths, flags.seeds, elsewhere=flags.launch.elsewhere, **flags.run.values)
+    check_launch(flags.launch, flags.jobs, sweep.configs[0])
     check_experiment_name(flags.experiment_name)
     check_store(uri)
     flags.checkpoints.root(uri)
@@ -90,10 +90,11 @@ def exit_code(flags: SweepFlags, results: "SweepResults") -> int:
 
 def _trained(flags: SweepFlags, arms: Sequence[str], question: str) -> str:
     uri = tracking_uri()
-    sweep = plan_sweep(arms, flags.depths, flags.seeds, notes={"question": question}, **identified(flags.run))
-    begin_imports()
+    notes = {"question": question}
+    settings = identified(flags.run)
+    sweep = plan_sweep(arms, flags.depths, flags.seeds, notes=notes, elsewhere=flags.launch.elsewhere, **settings)
+    begin_imports_of(flags.launch)
     with uncollected():
-        from plainres.running.local_launcher import LocalLauncher
         from plainres.sweeps.run_sweep import run_sweep
         from plainres.terminal import console
         from plainres.tracking.runs import open_experiment
@@ -103,13 +104,15 @@ def _trained(flags: SweepFlags, arms: Sequence[str], question: str) -> str:
         from plainres.data import dataset_of
 
         dataset_of(config)  # before anything is written
+    checkpoints, screen = flags.checkpoints.root(uri), console()
+    launcher = make_launcher(flags.launch, flags.jobs, config, checkpoints, screen)
     return run_sweep(
         sweep,
         open_experiment(uri, flags.experiment_name),
-        launcher=LocalLauncher(flags.jobs or default_jobs(config.device, config.threads)),
+        launcher=launcher,
         fresh=False,
-        console=console(),
-        checkpoints=flags.checkpoints.root(uri),
+        console=screen,
+        checkpoints=checkpoints,
         checkpoint_every=flags.checkpoints.checkpoint_every,
     )
 

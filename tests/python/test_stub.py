@@ -12,13 +12,13 @@ from IPython.core.interactiveshell import InteractiveShell
 import plainres
 from experiments.degradation import Flags
 from plainres.comparing import Request
-from plainres.settings import ABOUT, Settings, names_of
+from plainres.settings import ABOUT, LaunchSettings, Settings, names_of
 from plainres.studying import StudyRequest
 from studies.lr_batch_size import Flags as StudyFlags
 from tests.environment import environment
 from tests.python.write_stub import STUB, stub
 
-ON_COMMAND_LINE = {name for name in names_of(Settings) if ABOUT[name].on_command_line}
+ON_COMMAND_LINE = {name for name in (*names_of(Settings), *names_of(LaunchSettings)) if ABOUT[name].on_command_line}
 
 
 def test_the_stub_is_what_the_declaration_says() -> None:

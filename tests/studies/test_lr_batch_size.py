@@ -155,6 +155,7 @@ BAD_STUDIES = {
     "--budget steps --batch-sizes 16 5000": "batch size 5000 is above the 1293 training images of digits",
     "--seed 1000000": "seed 1000000 is outside 0 to 999999",
     "--jobs 0": "jobs 0 is below 1",
+    "--launcher ray --jobs 2": "--jobs is for --launcher local",
     "--objective test_error": "unknown objective 'test_error'; choose from train_loss",
     "--pruner thomas": "unknown pruner 'thomas'; choose from median",
     "--pruner-warmup 10": "the pruner's warm-up of 10 epochs is outside 0 to 9",

@@ -15,10 +15,12 @@ class Task:
         call: a function of a module, or a `functools.partial` of one. It may tell of its progress through the callable
             `tell`, and leaves its work in order as soon as the `plainres.running.stopping.StopSignal` comes. If it
             returns a `plainres.running.events.Failed`, nothing else is called in its process.
+        key: what another command knows the same task by, where tasks outlive commands.
     """
 
     about: Any
     call: Callable[..., object]
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,15 @@ class Returned:
 
 @dataclass(frozen=True)
 class Died:
-    """A task raised an exception or lost its process; `reason` is one line."""
+    """A task raised an exception or lost its process; `reason` is one line.
+
+    Attributes:
+        on_purpose: whether a person ended it.
+    """
 
     task: Task
     reason: str
+    on_purpose: bool = False
 
 
 Happening = Told | Returned | Died
@@ -53,13 +60,15 @@ class Launcher(Protocol):
 
     jobs: int
     """How many at a time."""
+    outlives: bool = False
+    """Whether tasks go on when the command ends, to be found by the next one."""
 
     def run(self, tasks: deque[Task]) -> Generator[Happening | None, None, None]:
         """Carry out the tasks of a queue, the first first, and tell what happens; None when nothing did for a second.
 
         Whoever reads this may append tasks meanwhile. It ends when the queue is empty and every task has ended. Closing
         it, or an exception such as KeyboardInterrupt while it waits, lets the tasks in flight leave their work in order
-        and returns when they have.
+        and returns when they have; where they outlive the command it returns at once.
 
         Raises:
             AtOnce: a second interrupt came meanwhile; what was in flight has been killed.

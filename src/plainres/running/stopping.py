@@ -1,7 +1,7 @@
 """A request to stop, as SIGTERM, heeded where a run can be left."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -22,9 +22,9 @@ class StopSignal:
         signal.signal(signal.SIGTERM, self._take)
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take SIGTERM and Ctrl-C as the request meanwhile; a second Ctrl-C raises KeyboardInterrupt at once."""
-        before = {number: signal.signal(number, self._take) for number in (signal.SIGTERM, signal.SIGINT)}
+    def listening(self, numbers: Iterable[signal.Signals] = (signal.SIGTERM, signal.SIGINT)) -> Iterator[None]:
+        """Take these signals as the request meanwhile; a second Ctrl-C raises KeyboardInterrupt at once."""
+        before = {number: signal.signal(number, self._take) for number in numbers}
         try:
             yield
         finally:

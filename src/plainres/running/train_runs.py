@@ -4,8 +4,10 @@ from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 from plainres.running.events import Elsewhere, Event, Failed, Notice, Outcome, Tell
+from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.launcher import Died, Launcher, Task, Told
 from plainres.running.stopping import StopSignal
@@ -35,7 +37,10 @@ def train_runs(
             if isinstance(happening, Told):
                 yield happening.message
                 continue
-            end = Failed(config, happening.reason) if isinstance(happening, Died) else happening.value
+            if isinstance(happening, Died):
+                end: Any = Failed(config, happening.reason, worth_a_retry=not happening.on_purpose)
+            else:
+                end = happening.value
             if isinstance(end, Elsewhere):
                 yield Notice(config, "another process trains it: its result is waited for")
                 tasks.append(_task(config, job_of[config], patient=True))
@@ -48,7 +53,8 @@ def train_runs(
 
 
 def _task(config: RunConfig, job: Job, *, patient: bool) -> Task:
-    return Task(config, partial(_train, config, job, patient=patient))
+    folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config).path
+    return Task(config, partial(_train, config, job, patient=patient), f"{folder.name} {job.generation}".strip())
 
 
 def _train(config: RunConfig, job: Job, *, patient: bool, tell: Tell, stop: StopSignal) -> Outcome:

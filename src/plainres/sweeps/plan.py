@@ -84,6 +84,7 @@ def plan_sweep(
     *,
     own: Mapping[RunKey, Mapping[str, Any]] | None = None,
     notes: Mapping[str, str] | None = None,
+    elsewhere: bool = False,
     **settings: Any,
 ) -> Sweep:
     """The sweep over arms x depths x seeds; `settings` are those of `plainres.config.configure`.
@@ -92,6 +93,7 @@ def plan_sweep(
         arms, depths, seeds: what is combined; arms as `plainres.sweeps.arms.parse_arm` reads them.
         own: by arm, depth and seed, what a run has of its own in place of other settings, its arm's too.
         notes: the sweep's.
+        elsewhere: whether other machines train the runs.
         settings: what all runs share.
 
     Raises:
@@ -105,7 +107,7 @@ def plan_sweep(
     # The deepest first: the longest runs would otherwise end the sweep with idle workers.
     configs = tuple(
         configure(
-            arm.variant, depth, seed, arm=arm.name,
+            arm.variant, depth, seed, elsewhere=elsewhere, arm=arm.name,
             **{**settings, **arm.settings, **(own or {}).get((arm.name, depth, seed), {})},
         )
         for depth, seed, arm in product(sorted(depths, reverse=True), seeds, parsed)

@@ -97,6 +97,8 @@ def run_sweep(
     except AtOnce:
         raise
     except BaseException:
+        if launcher.outlives:
+            raise
         with suppress(StoreAway, StoreRefuses), reaching_store():
             _end(experiment, parent.run_id, folders, "KILLED")
         raise

@@ -147,6 +147,8 @@ def _check_file(path: Path, what: str) -> None:
             database.execute("BEGIN IMMEDIATE")
             database.rollback()
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY:
+            return  # another process is writing it: so it can be written
         raise BadInput(f"{what} {path} can't be written: {error}") from error
 
 

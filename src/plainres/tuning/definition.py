@@ -156,6 +156,7 @@ def plan_studies(
     search: Search,
     settings: dict[str, Any],
     studies: int = 1,
+    elsewhere: bool = False,
 ) -> tuple[StudyPlan, ...]:
     """Studies for each arm at each depth, deepest first.
 
@@ -168,6 +169,7 @@ def plan_studies(
         search: how each is tuned.
         settings: those of `plainres.config.configure`; what is searched is the first trial's there.
         studies: how many for each network, independent of each other.
+        elsewhere: whether other machines train the trials.
 
     Raises:
         BadInput: what `plan_sweep` refuses, or a search that doesn't suit the runs.
@@ -178,7 +180,7 @@ def plan_studies(
         raise BadInput(f"studies {studies} is below 1")
     if not 0 <= seed < FRESH_SEEDS:
         raise BadInput(f"seed {seed} is outside 0 to {FRESH_SEEDS - 1}: others are for later studies and confirmation")
-    configs = plan_sweep(arms, depths, [seed], **settings).configs
+    configs = plan_sweep(arms, depths, [seed], elsewhere=elsewhere, **settings).configs
     return tuple(
         StudyPlan(prefix, search, changed(config, seed=LATER_SEEDS + seed + number) if number else config, number)
         for config in configs

@@ -67,6 +67,8 @@ def run_studies(
     except AtOnce:
         raise
     except BaseException:
+        if launcher.outlives:
+            raise
         with suppress(StoreAway, StoreRefuses), reaching_store():
             set_statuses(["KILLED"] * len(plans))
         raise

@@ -1,5 +1,6 @@
 """Workers that share studies: each claims trials until none is left, and is replaced should it die."""
 
+import hashlib
 import time
 import uuid
 import warnings
@@ -55,9 +56,9 @@ def employ(order: Order, storage: RDBStorage, launcher: Launcher, workers: int) 
     their checkpoints then.
 
     Raises:
-        WorkersFail: they keep dying before they have a trial.
+        WorkersFail: they keep dying before they have a trial, or somebody ended one.
     """
-    tasks = deque(_task(order) for _ in range(workers))
+    tasks = deque(_task(order, f"worker{number} {_key(order)}", launcher) for number in range(workers))
     employed = [task.about for task in tasks]
     deaths_without_a_trial = 0
     try:
@@ -65,6 +66,8 @@ def employ(order: Order, storage: RDBStorage, launcher: Launcher, workers: int) 
             for happening in happenings:
                 yield happening.message if isinstance(happening, Told) else None
                 if isinstance(happening, Died):
+                    if happening.on_purpose:
+                        raise WorkersFail(happening.reason)
                     lost = _give_up(order, storage, [happening.task.about], queue_after_death)
                     deaths_without_a_trial = 0 if lost else deaths_without_a_trial + 1
                     if deaths_without_a_trial == DEATHS_WITHOUT_A_TRIAL:
@@ -72,10 +75,11 @@ def employ(order: Order, storage: RDBStorage, launcher: Launcher, workers: int) 
                 if isinstance(happening, Died) or (
                     isinstance(happening, Returned) and isinstance(happening.value, Failed)
                 ):
-                    tasks.append(_task(order))
+                    tasks.append(_task(order, happening.task.key, launcher))
                     employed.append(tasks[-1].about)
     finally:
-        _give_up(order, storage, employed, lambda study, trial: queue_again(study, trial, deaths_of(trial)))
+        if not launcher.outlives:
+            _give_up(order, storage, employed, _queue_after_stop)
 
 
 def work(order: Order, worker: str, *, tell: Tell, stop: StopSignal) -> Failed | None:
@@ -101,6 +105,8 @@ def work(order: Order, worker: str, *, tell: Tell, stop: StopSignal) -> Failed |
         else:
             with suppress(Interrupted), stop.may_stop():
                 time.sleep(SECONDS_BETWEEN_LOOKS)
+    if stop.came:
+        _give_up(order, storage, [worker], _queue_after_stop)
     return None
 
 
@@ -134,9 +140,21 @@ def _train(
         return run_trial(study, trial, plan, order.jobs[plan.name], tell=tell, stop=stop)
 
 
-def _task(order: Order) -> Task:
-    worker = uuid.uuid4().hex
-    return Task(worker, partial(work, order, worker))
+def _task(order: Order, key: str, launcher: Launcher) -> Task:
+    """The task of a worker, who has a name of its own; one that outlives this command has the name that others know."""
+    worker = key if launcher.outlives else uuid.uuid4().hex
+    return Task(worker, partial(work, order, worker), key)
+
+
+def _key(order: Order) -> str:
+    """Stands for the studies, by the ids of their runs."""
+    ids = sorted(job.parent_run_id or "" for job in order.jobs.values())
+    return hashlib.sha256(" ".join(ids).encode()).hexdigest()[:12]
+
+
+def _queue_after_stop(study: Study, trial: FrozenTrial) -> None:
+    """Let the slot of a trial that was stopped be tried again, however often."""
+    queue_again(study, trial, deaths_of(trial))
 
 
 def _give_up(order: Order, storage: RDBStorage, workers: Sequence[str], queue: Queue) -> int:

@@ -1,0 +1,71 @@
+"""What is asked of Slurm's own commands."""
+
+import re
+import subprocess
+
+from plainres.errors import BadInput
+
+SECONDS_TO_ANSWER = 20
+
+
+def check_job(cpus: int, gpus: int, partition: str, minutes: int) -> None:
+    """Return if Slurm would take a job of this kind, in the cluster's own partition if none is named.
+
+    Nothing is queued to find out.
+
+    Raises:
+        BadInput: it wouldn't, or doesn't answer.
+    """
+    options = [f"--time={minutes}", f"--cpus-per-task={cpus}"]
+    options += [f"--partition={partition}"] if partition else []
+    options += [f"--gpus-per-node={gpus}"] if gpus else []
+    try:
+        done = _run("sbatch", "--test-only", *options, "--wrap=true")
+    except subprocess.TimeoutExpired:
+        raise BadInput(f"Slurm has not answered for {SECONDS_TO_ANSWER} seconds (sbatch --test-only)") from None
+    if done.returncode != 0:
+        said = (done.stderr.strip() or "it doesn't say why").splitlines()[-1]
+        reason = re.sub("^(sbatch: [a-z]+|allocation failure): ", "", said)
+        raise BadInput(f"Slurm refuses a job with {' '.join(options)}: {reason}")
+
+
+def states() -> dict[str, str] | None:
+    """The states of this user's jobs that have not ended, by id, as `12` or `12_0`; None while Slurm doesn't answer."""
+    try:
+        done = _run("squeue", "--me", "--array", "--noheader", "--format=%i %T")
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode != 0:
+        return None
+    return dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if " " in line)
+
+
+def last_state(job_id: str) -> str:
+    """The state in which a job ended, while Slurm remembers it, as CANCELLED."""
+    try:
+        done = _run("scontrol", "show", "job", job_id)
+    except subprocess.TimeoutExpired:
+        return "UNKNOWN"
+    found = re.search(r"\bJobState=(\w+)", done.stdout)
+    return found[1] if found else "UNKNOWN"
+
+
+def id_of(name: str) -> str | None:
+    """The id of the job, or of the array, of this name, if it has not ended."""
+    done = _run("squeue", "--me", "--noheader", f"--name={name}", "--format=%F")
+    return next(iter(done.stdout.split()), None)
+
+
+def machines(partition: str) -> list[dict[str, float]]:
+    """The CPUs and GPUs of each node, of a partition if one is named."""
+    of_partition = [f"--partition={partition}"] if partition else []
+    done = _run("sinfo", "--Node", "--noheader", "--format=%N %c %G", *of_partition)
+    nodes = {name: (cpus, gres) for name, cpus, gres in map(str.split, done.stdout.splitlines())}
+    return [
+        {"CPU": float(cpus), "GPU": float(sum(map(int, re.findall(r"\bgpu:(?:[^:,(]+:)?(\d+)", gres))))}
+        for cpus, gres in nodes.values()
+    ]
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER)
