@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +37,23 @@ def store(template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shutil.copy(template_database, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture
+def server(store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """MLflow's server on the store."""
+    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", store)
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    from mlflow.server import app, handlers
+    from werkzeug.serving import make_server
+
+    monkeypatch.setattr(handlers, "_tracking_store", None)
+    serving = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=serving.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{serving.port}"
+    serving.shutdown()
+    thread.join()
 
 
 @pytest.fixture

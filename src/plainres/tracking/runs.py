@@ -3,12 +3,14 @@
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, ViewType
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from plainres.errors import BadInput, StoreRefuses
@@ -30,11 +32,13 @@ from plainres.tracking.params import log_params
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.source import Source
 from plainres.tracking.store import LONGEST_NAME
+from plainres.tracking.tables import finished_by_hash
 
 if TYPE_CHECKING:  # it would import torch, which reading a store does without
     from plainres.data import ImageDataset
 
 MODEL_TRAINING = "custom_model_development"  # MLflow's word for the kind of experiment that its UI shows as such
+REQUESTS_AT_ONCE = 8
 METRICS_A_BATCH = 1000  # the most that MLflow takes in one log_batch
 
 
@@ -98,6 +102,18 @@ def finished_run(experiment: Experiment, config: RunConfig, generation: str = ""
         max_results=1,
     )
     return found[0].info.run_id if found else None
+
+
+def finished_runs(experiment: Experiment, configs: Sequence[RunConfig], generation: str = "") -> dict[RunConfig, str]:
+    """Of many configurations those that have a finished run, with its id, as `finished_run` gives it."""
+    store = experiment.client._tracking_client.store
+    if isinstance(store, SqlAlchemyStore):
+        hash_of = {config: config.config_hash for config in configs}
+        found = finished_by_hash(store, experiment.experiment_id, list(hash_of.values()), generation)
+        return {config: found[text] for config, text in hash_of.items() if text in found}
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        run_ids = threads.map(lambda config: finished_run(experiment, config, generation), configs)
+        return {config: run_id for config, run_id in zip(configs, run_ids, strict=True) if run_id}
 
 
 def began_on_other_images(experiment: Experiment, config: RunConfig) -> bool:
