@@ -68,7 +68,9 @@ def run_sweep(
             continue
         with folders[config].held(wait=False) as held:
             if held:
-                folders[config].clear(run_id)  # left by a process that died when it had just finished the run
+                folders[config].clear(
+                    run_id, parent.generation
+                )  # left by a process that died when it had just finished the run
 
     def note_members() -> None:
         if unnoted:
@@ -109,11 +111,12 @@ def run_sweep(
 
 
 def _end(experiment: Experiment, parent_run_id: str, folders: dict[RunConfig, RunFolder], status: str) -> None:
-    """End the parent run, and those of the sweep's runs that no process trains any more."""
+    """End the parent run, and those runs of this folder's that no process trains any more."""
     left = open_runs(experiment)
-    for config, folder in folders.items():
-        if config.config_hash in left:
+    for folder in folders.values():
+        attempt = folder.attempt
+        if attempt in left:
             with folder.held(wait=False) as held:
                 if held:
-                    end_if_open(experiment, left[config.config_hash], "KILLED" if status == "KILLED" else "FAILED")
+                    end_if_open(experiment, left[attempt], "KILLED" if status == "KILLED" else "FAILED")
     set_status(experiment, parent_run_id, status)

@@ -194,11 +194,11 @@ def set_status(experiment: Experiment, run_id: str, status: str) -> None:
 
 
 def open_runs(experiment: Experiment) -> dict[str, str]:
-    """The runs of sweeps that are RUNNING: their ids, by configuration hash."""
+    """The runs of sweeps that are RUNNING: their ids, by the attempts of their journals."""
     found = experiment.client.search_runs(
         [experiment.experiment_id], f"attributes.status = 'RUNNING' AND tags.{ATTEMPT_TAG} LIKE '%'"
     )
-    return {run.data.tags[CONFIG_HASH_TAG]: run.info.run_id for run in found}
+    return {run.data.tags[ATTEMPT_TAG]: run.info.run_id for run in found}
 
 
 def end_if_open(experiment: Experiment, run_id: str, status: str) -> None:
