@@ -133,7 +133,8 @@ class _Run:
                         has_seen = True
                         for run_id in watch.silent(others):
                             self.lease.revoke(run_id)
-                            self.tell(Notice(self.config, "the process that trained it is gone: it's taken over"))
+                            place = "its checkpoint" if any(self.folder.glob("epoch-*")) else "the beginning"
+                            self.tell(Notice(self.config, f"who trained it is gone: it's taken over, from {place} on"))
                 except StoreAway:
                     if not has_seen:
                         return True

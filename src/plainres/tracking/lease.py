@@ -51,22 +51,19 @@ class Lease:
 
     def others(self) -> dict[str, str]:
         """The claims of other processes: their runs' ids, each with its latest sign of life."""
-        return {
-            run.info.run_id: run.data.tags[LEASE_TAG]
-            for run in self._claims()
-            if run.data.tags.get(ATTEMPT_TAG) not in self.attempts
-        }
+        return {run.info.run_id: run.data.tags[LEASE_TAG] for run in self._claims() if not self._is_own(run)}
 
     def stands(self, run_id: str) -> bool:
         """Whether this process may train, now that the run, its claim, is there for all to see."""
         self._run_id = run_id
-        for claim in self._claims():  # of an earlier life of this process's folder
-            if claim.data.tags.get(ATTEMPT_TAG) in self.attempts and claim.info.run_id != run_id:
-                self.revoke(claim.info.run_id)
         for _ in range(LOOKS_TO_SETTLE):
-            others = self.others()
-            if not others:
-                # Who has finished meanwhile was among the claims before.
+            others = []
+            for claim in self._claims():
+                if not self._is_own(claim):
+                    others.append(claim.info.run_id)
+                elif claim.info.run_id != run_id:  # of a process that died, whose folder is this one's now
+                    self.revoke(claim.info.run_id)
+            if not others:  # Who has finished meanwhile was among the claims before.
                 return finished_run(self.experiment, self.config, self.generation) is None
             if min(others) < run_id:
                 return False
@@ -109,6 +106,9 @@ class Lease:
         finally:
             over.set()
             thread.join(SECONDS_TO_END)
+
+    def _is_own(self, claim: Run) -> bool:
+        return claim.data.tags.get(ATTEMPT_TAG) in self.attempts
 
     def _claims(self) -> list[Run]:
         return list(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, ViewType
+from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
@@ -67,11 +68,7 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
         with opening_store(tracking_uri), reaching_store():
             client = MlflowClient(tracking_uri=tracking_uri)
             found = client.get_experiment_by_name(name)
-            experiment_id = (
-                found.experiment_id
-                if found
-                else client.create_experiment(name, new_artifact_root(tracking_uri, name), {KIND_TAG: MODEL_TRAINING})
-            )
+            experiment_id = found.experiment_id if found else _make_experiment(client, tracking_uri, name)
             if found and KIND_TAG not in found.tags and found.lifecycle_stage == "active":
                 client.set_experiment_tag(experiment_id, KIND_TAG, MODEL_TRAINING)
     except StoreRefuses as refusal:
@@ -79,6 +76,18 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
     if found and found.lifecycle_stage == "deleted":
         raise BadInput(f"experiment {name!r} was deleted in MLflow: restore it or take another --experiment-name")
     return Experiment(tracking_uri, experiment_id)
+
+
+def _make_experiment(client: MlflowClient, tracking_uri: str, name: str) -> str:
+    """A new experiment's id, or that of one which another machine has just made."""
+    try:
+        made: str = client.create_experiment(name, new_artifact_root(tracking_uri, name), {KIND_TAG: MODEL_TRAINING})
+    except MlflowException:
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+    return made
 
 
 def finished_run(experiment: Experiment, config: RunConfig, generation: str = "") -> str | None:
