@@ -90,7 +90,7 @@ def fill(uri: str, database: str, runs: int) -> str:
     )
     trained = _trained(experiment)
     members = [(config, (trained | found)[config.config_hash]) for config in sweep.configs]
-    add_members(experiment, parent.run_id, members)
+    add_members(experiment, parent, members)
     set_status(experiment, parent.run_id, "FINISHED")
     return parent.run_id
 

@@ -25,9 +25,8 @@ def claim(experiment: Experiment, config: RunConfig, attempt: str, **tags: str) 
     return str(experiment.client.create_run(experiment.experiment_id, tags=tags).info.run_id)
 
 
-@pytest.mark.parametrize(
-    "through", ["store", pytest.param("postgresql", marks=pytest.mark.slow)], ids=["SQLite", "PostgreSQL"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("through", ["store", "postgresql"], ids=["SQLite", "PostgreSQL"])
 def test_of_processes_that_claim_at_the_same_moment_one_gets_the_lease(
     through: str, request: pytest.FixtureRequest, tiny: Callable[..., RunConfig]
 ) -> None:

@@ -74,7 +74,7 @@ def run_sweep(
 
     def note_members() -> None:
         if unnoted:
-            add_members(experiment, parent.run_id, unnoted)
+            add_members(experiment, parent, unnoted)
             unnoted.clear()
 
     tags = {SETTINGS_TAG: sweep.settings_hash}
