@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from mlflow.entities import Run, RunTag, ViewType
 
 from plainres.names import GENERATION_TAG, MEMBER_TAG, REPLACED_TAG, REPORT_TAG, SETTINGS_TAG, SWEEP_HASH_TAG
 from plainres.settings import RunConfig
 from plainres.tracking.lock import opening_store
+from plainres.tracking.outages import making_once
 from plainres.tracking.params import log_params
 from plainres.tracking.runs import Experiment
 from plainres.tracking.source import Source
@@ -82,10 +84,11 @@ def add_members(experiment: Experiment, parent: Parent, runs: Iterable[tuple[Run
     asked = {MEMBER_TAG + config.config_hash: f"{run_id} {config.name}" for config, run_id in runs}
     new = {tag: text for tag, text in asked.items() if parent.noted.get(tag) != text}
     if new:
-        client.set_tag(parent.run_id, REPORT_TAG, "")
+        making_once(lambda: client.set_tag(parent.run_id, REPORT_TAG, ""))
     entries = [RunTag(tag, text) for tag, text in new.items()]
     for start in range(0, len(entries), TAGS_A_BATCH):
-        client.log_batch(parent.run_id, tags=entries[start : start + TAGS_A_BATCH])
+        batch = entries[start : start + TAGS_A_BATCH]
+        making_once(partial(client.log_batch, parent.run_id, tags=batch))
     parent.noted.update(new)
 
 

@@ -28,7 +28,7 @@ from plainres.settings import RunConfig
 from plainres.tracking.artifacts import log_text, new_artifact_root
 from plainres.tracking.dataset_input import log_dataset
 from plainres.tracking.lock import opening_store
-from plainres.tracking.outages import reaching_store
+from plainres.tracking.outages import making_once, reaching_store
 from plainres.tracking.params import log_params
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.source import Source
@@ -70,7 +70,7 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
             found = client.get_experiment_by_name(name)
             experiment_id = found.experiment_id if found else _make_experiment(client, tracking_uri, name)
             if found and KIND_TAG not in found.tags and found.lifecycle_stage == "active":
-                client.set_experiment_tag(experiment_id, KIND_TAG, MODEL_TRAINING)
+                making_once(lambda: client.set_experiment_tag(experiment_id, KIND_TAG, MODEL_TRAINING))
     except StoreRefuses as refusal:
         raise BadInput(f"MLflow refuses: {refusal}") from refusal
     if found and found.lifecycle_stage == "deleted":
