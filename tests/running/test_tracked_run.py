@@ -316,11 +316,14 @@ def test_a_run_whose_machine_is_gone_is_begun_anew_by_who_waits_for_it(
 
 
 @pytest.mark.usefixtures("quick")
-def test_who_was_taken_for_dead_leaves_the_run_to_the_other(config: RunConfig, job: Job) -> None:
-    client = job.experiment.client
+def test_who_was_taken_for_dead_leaves_the_run_to_the_other_and_goes_on_once_that_is_gone(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+) -> None:
+    client, taken = job.experiment.client, []
 
     def take_over(_: Trainer, record: EpochRecord) -> bool:
-        if record.epoch == 2:
+        if record.epoch == 2 or (record.epoch == 4 and len(taken) == 1):
+            taken.append(record.epoch)
             ((run_id, _),) = histories(job.experiment.tracking_uri, "somewhere").values()
             client.set_terminated(run_id, "KILLED")
             time.sleep(0.5)
@@ -330,6 +333,9 @@ def test_who_was_taken_for_dead_leaves_the_run_to_the_other(config: RunConfig, j
     ((run_id, history),) = histories(job.experiment.tracking_uri, "somewhere").values()
     assert client.get_run(run_id).info.status == "KILLED"
     assert [step for step, _ in history["loss/train"]] == [1, 2]
+    outcome, _ = train(config, job, patient=True, hooks=Hooks(on_record=take_over))
+    assert taken == [2, 4]
+    check(job, outcome, undisturbed)
 
 
 def test_a_run_deleted_in_mlflow_is_told_anew(

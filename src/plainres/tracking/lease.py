@@ -55,7 +55,7 @@ class Lease:
 
     def stands(self, run_id: str) -> bool:
         """Whether this process may train, now that the run, its claim, is there for all to see."""
-        self._run_id = run_id
+        self._run_id, self.lost = run_id, False
         for _ in range(LOOKS_TO_SETTLE):
             others = []
             for claim in self._claims():
