@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 
 PROGRAM = "uv run python -m experiments.throughput"
 LONGEST_TURN = 600
+TORCHS = "bare step, torch's"
 
 
 @dataclass(frozen=True)
 class Flags:
     """Measure images a second of training: this harness, the bare step, and the conventional loop, in turn.
 
-    The bare step is model, loss, backward and optimizer over one batch. The conventional loop is that of most public
-    repositories, made to tell what this harness tells: a DataLoader with torchvision's transforms on PIL images,
-    default memory format, fp32, and .item() in each step for loss, accuracy and the gradient norm of each parameter.
+    The bare step is model, loss, backward and optimizer over one batch; on a CPU it is measured through torch's own
+    convolutions as well. The conventional loop is that of most public repositories, made to tell what this harness
+    tells: torch's own modules, a DataLoader with torchvision's transforms on PIL images, default memory format, fp32,
+    and .item() in each step for loss, accuracy and the gradient norm of each parameter.
     On a CPU, a sweep of as many runs as there are cores is measured against the conventional loop on all cores as well.
     Keep the machine quiet meanwhile.
     """
@@ -109,7 +111,7 @@ def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
     import joblib
 
     from plainres.throughput.comparison import Comparison
-    from plainres.throughput.loops import bare, conventional, flops_per_image, harness, matrix_product
+    from plainres.throughput.loops import bare, bare_torch, conventional, flops_per_image, harness, matrix_product
     from plainres.throughput.rounds import Contender, measure
 
     fp32 = replace(config, precision="fp32")
@@ -125,6 +127,10 @@ def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
         peaks["conventional"] = "matrix product, fp32"
     ratios = [("harness", "bare step"), ("harness", "conventional")]
     cores = joblib.cpu_count()
+    if config.device == "cpu":
+        contenders.append(Contender(TORCHS, bare_torch, config))
+        peaks[TORCHS] = "matrix product"
+        ratios.append(("bare step", TORCHS))
     if config.device == "cpu" and cores > config.threads:
         on_all = replace(config, threads=cores)
         contenders += [
@@ -135,7 +141,7 @@ def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
         peaks |= dict.fromkeys(("sweep, all cores", "conventional, all cores"), "matrix product, all cores")
         ratios.append(("sweep, all cores", "conventional, all cores"))
     ours, torchs = flops_per_image(config)
-    flops = {loop: torchs if "conventional" in loop else ours for loop in peaks}
+    flops = {loop: torchs if "conventional" in loop or loop == TORCHS else ours for loop in peaks}
     measured = measure(contenders, rounds, seconds)
     return Comparison(config.network, measured, flops, peaks, tuple(ratios))
 

@@ -54,6 +54,7 @@ def compare(
     epochs: int | None = None,
     batch_size: int | None = None,
     keep_last_batch: bool = False,
+    norm_shares: int = 1,
     lr: float | None = None,
     momentum: float | None = None,
     weight_decay: float | None = None,
@@ -131,6 +132,8 @@ def compare(
         epochs: Passes over the training images.
         batch_size: Images a step.
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
+        norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
+            starts processes, which then needn't tell each other theirs.
         lr: Peak learning rate of SGD.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of SGD.
@@ -201,6 +204,7 @@ def tune(
     epochs: int | None = None,
     batch_size: int | None = None,
     keep_last_batch: bool = False,
+    norm_shares: int = 1,
     lr: float | None = None,
     momentum: float | None = None,
     weight_decay: float | None = None,
@@ -289,6 +293,8 @@ def tune(
         epochs: Passes over the training images.
         batch_size: Images a step.
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
+        norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
+            starts processes, which then needn't tell each other theirs.
         lr: Peak learning rate of SGD.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of SGD.

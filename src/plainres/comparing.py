@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from plainres.data.catalogue import content_of, facts_of
 from plainres.errors import BadInput
+from plainres.hardware import processes
 from plainres.recipes import recipe_of
 from plainres.running.folders import checkpoint_root
 from plainres.running.jobs import check_jobs, default_jobs
+from plainres.running.processes import begin_imports
+from plainres.running.torchrun import TogetherLauncher, check_together
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
 from plainres.sweeps.tuned import to_params, tuned_settings
@@ -18,6 +21,7 @@ from plainres.tracking.store import check_experiment_name, check_store, run_exis
 from plainres.tuning.best import tuned_values
 from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
+from plainres.uncollected import uncollected
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,6 +78,7 @@ def carry_out(request: Request, console: "Console") -> "JudgedSweep":
     check_margin(request.margin)
     sweep = _plan(request, request.settings)
     check_jobs(request.jobs)
+    check_together(sweep.configs[0].device, request.jobs)
     check_experiment_name(request.experiment_name)
     uri = tracking_uri()
     check_store(uri)
@@ -132,22 +137,28 @@ def _tuned(request: Request, studies: Studies, sweep: Sweep, settings: Mapping[s
 
 def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console: "Console") -> "JudgedSweep":
     console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
-    from plainres.running.local_launcher import LocalLauncher
-    from plainres.sweeps.run_sweep import run_sweep
-    from plainres.tracking.outages import reaching_store
-    from plainres.tracking.parents import has_report
-    from plainres.tracking.runs import open_experiment
+    if processes() == 1:
+        begin_imports()
+    with uncollected():
+        import plainres.analysis.report  # noqa: F401  # now that workers import, not when the last run has ended
+        from plainres.running.local_launcher import LocalLauncher
+        from plainres.sweeps.run_sweep import run_sweep
+        from plainres.tracking.outages import reaching_store
+        from plainres.tracking.parents import has_report
+        from plainres.tracking.runs import open_experiment
 
-    first = sweep.configs[0]
-    if facts_of(first.dataset).needs_files:
-        from plainres.data import dataset_of
+        first = sweep.configs[0]
+        if facts_of(first.dataset).needs_files:
+            from plainres.data import dataset_of
 
-        dataset_of(first)  # before anything is written
-    experiment = open_experiment(uri, request.experiment_name)
+            dataset_of(first)  # before anything is written
+        experiment = open_experiment(uri, request.experiment_name)
     parent_run_id = run_sweep(
         sweep,
         experiment,
-        launcher=LocalLauncher(request.jobs or default_jobs(first.device, first.threads)),
+        launcher=TogetherLauncher()
+        if processes() > 1
+        else LocalLauncher(request.jobs or default_jobs(first.device, first.threads)),
         fresh=request.fresh,
         console=console,
         checkpoints=checkpoints,
@@ -158,6 +169,7 @@ def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console:
     return _judged(parent_run_id, uri, request.margin, rebuild=rebuild)
 
 
+@uncollected()
 def _judged(parent_run_id: str, uri: str, margin: float, *, rebuild: bool) -> "JudgedSweep":
     from plainres.analysis.judged_sweep import load_judged
     from plainres.analysis.report import store_report

@@ -13,9 +13,11 @@ from plainres.config import identified
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
 from plainres.running.jobs import check_jobs, default_jobs
+from plainres.running.processes import begin_imports
 from plainres.settings import RunConfig, Settings
 from plainres.sweeps.plan import plan_sweep
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
+from plainres.uncollected import uncollected
 
 if TYPE_CHECKING:  # they take a while to import
     from plainres.analysis import SweepResults
@@ -72,11 +74,11 @@ def check(flags: SweepFlags, arms: Sequence[str]) -> None:
 
 def sweep_of(flags: SweepFlags, arms: Sequence[str], question: str) -> "SweepResults":
     """The sweep of these arms, of which is trained what the store lacks; its parent run is the question's own."""
+    uri = tracking_uri()
+    parent_run_id = _gathered(uri, flags.finished, question) if flags.finished else _trained(flags, arms, question)
     from plainres.analysis import load_sweep
     from plainres.tracking.outages import reaching_store
 
-    uri = tracking_uri()
-    parent_run_id = _gathered(uri, flags.finished, question) if flags.finished else _trained(flags, arms, question)
     with reaching_store():
         return load_sweep(parent_run_id, uri)
 
@@ -87,13 +89,15 @@ def exit_code(flags: SweepFlags, results: "SweepResults") -> int:
 
 
 def _trained(flags: SweepFlags, arms: Sequence[str], question: str) -> str:
-    from plainres.running.local_launcher import LocalLauncher
-    from plainres.sweeps.run_sweep import run_sweep
-    from plainres.terminal import console
-    from plainres.tracking.runs import open_experiment
-
     uri = tracking_uri()
     sweep = plan_sweep(arms, flags.depths, flags.seeds, notes={"question": question}, **identified(flags.run))
+    begin_imports()
+    with uncollected():
+        from plainres.running.local_launcher import LocalLauncher
+        from plainres.sweeps.run_sweep import run_sweep
+        from plainres.terminal import console
+        from plainres.tracking.runs import open_experiment
+
     config = sweep.configs[0]
     if facts_of(config.dataset).needs_files:
         from plainres.data import dataset_of

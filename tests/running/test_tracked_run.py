@@ -393,7 +393,7 @@ def test_a_read_only_or_nearly_full_disk_is_found_before_training(small_disk: Pa
 def test_memory_that_runs_out_comes_with_a_hint(
     job: Job, tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_out(_: RunConfig) -> None:
+    def run_out(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore words.")
 
     monkeypatch.setattr(run_training, "Trainer", run_out)

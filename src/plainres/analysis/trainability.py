@@ -36,6 +36,6 @@ def gradient_growth(norms: Sequence[float]) -> float:
     usable = np.isfinite(values) & (values > 0)
     if usable.sum() < 2:
         return math.inf if np.isinf(values).any() else math.nan
-    covariances = np.cov(np.flatnonzero(usable), np.log(values[usable]))
+    spread, common = np.cov(np.flatnonzero(usable), np.log(values[usable]), bias=True)[0]
     with np.errstate(over="ignore"):
-        return float(np.exp(-covariances[0, 1] / covariances[0, 0]))  # the slope of the least squares
+        return float(np.exp(-common / spread))

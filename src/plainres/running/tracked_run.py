@@ -29,6 +29,7 @@ from plainres.running.events import (
 from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import Interrupted, StopSignal
+from plainres.running.torchrun import join, lead
 from plainres.settings import RunConfig
 from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.lease import SECONDS_BETWEEN_LOOKS, GivesWay, Lease, Watch
@@ -220,12 +221,14 @@ class _Run:
         send()  # so that the run is seen in MLflow from its beginning
         if config.system_metrics and journal.run_id:
             beside.enter_context(system_metrics(self.job.experiment.tracking_uri, journal.run_id))
-        trainer = Trainer(config)
+        trainer = Trainer(config, join())
+        trainer.after_step = stop.heed
         state = load_checkpoint(folder, journal.last_step, notice)
         if state:
             trainer.load_state_dict(state)
             notice(f"goes on after epoch {trainer.epoch}")
             self._tell_known([entry for entry in journal.entries if entry.step <= trainer.epoch])
+        lead(trainer)
         self.tell(Started(config, trainer.epoch))
         self.hooks.on_start(trainer)
         on_disk, in_memory = Rhythm(self.job.checkpoint_every, 0.05), Rhythm(0, 0.005)

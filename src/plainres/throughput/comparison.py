@@ -12,7 +12,8 @@ COLUMNS = ("loop", "images/s", "quartiles", "GFLOP/s", "of peak", "memory")
 EXPLANATION = (
     "Images/s: median and quartiles over rounds in which the loops took turns. GFLOP/s: products of convolutions and "
     "classifier, forward and backward; of the peak of a large matrix product in the same rounds, on as many threads. "
-    "Memory: the most that the processes which train had, those of a DataLoader aside."
+    "The conventional loop has torch's own modules, and the step called torch's has its convolutions. Memory: the most "
+    "that the processes which train had, those of a DataLoader aside."
 )
 
 

@@ -35,7 +35,22 @@ def harness(config: RunConfig) -> Iterator[int]:
 
 def bare(config: RunConfig) -> Iterator[int]:
     """The same step over one batch that is there already: model, loss, backward, optimizer; yields images."""
-    trainer = Trainer(config)
+    return bare_step_of(Trainer(config), config)
+
+
+def bare_torch(config: RunConfig) -> Iterator[int]:
+    """The bare step of a network whose convolutions are torch's own; yields images."""
+    return bare_step_of(TorchTrainer(config), config)
+
+
+class TorchTrainer(Trainer):
+    """A run whose convolutions are torch's own."""
+
+    convolution = nn.Conv2d
+
+
+def bare_step_of(trainer: Trainer, config: RunConfig) -> Iterator[int]:
+    """Model, loss, backward and optimizer of a run over one batch, for ever; yields images."""
     trainer.network.train()
     network, optimizer = trainer.training_step.forward, trainer.optimizer
     images, labels = next(ordered_batches(trainer.train_split, config.batch_size, trainer.normalise))
@@ -57,8 +72,8 @@ def bare(config: RunConfig) -> Iterator[int]:
 def conventional(config: RunConfig) -> Iterator[int]:
     """The loop of most public repositories; yields images.
 
-    A DataLoader with torchvision's transforms on PIL images, default memory format, fp32, and `.item()` in each step
-    for loss, accuracy and the gradient norm of each parameter.
+    Torch's own modules, a DataLoader with torchvision's transforms on PIL images, default memory format, fp32, and
+    `.item()` in each step for loss, accuracy and the gradient norm of each parameter.
     """
     from torchvision import transforms
 
@@ -144,7 +159,7 @@ def flops_per_image(config: RunConfig) -> tuple[int, int]:
     """Floating-point operations of a training step for each image: of the harness's network, and of torch's layers.
 
     Those of convolutions and the classifier as `torch.utils.flop_counter` counts them, two for each multiply-add,
-    forward and backward. On the CPU the harness leaves out products with padding in images of one pixel.
+    forward and backward. On the CPU the harness leaves out products with padding in images of one or two pixels.
     """
     dataset = dataset_of(config)
     shape = dataset.train.image_shape

@@ -1,54 +1,57 @@
-"""A convolution that doesn't slow down on images of a pixel or two, which the last stages see of small images."""
-
-from typing import Any
+"""A convolution that is as fast on the small images of a network's last stages as it is on large ones."""
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import linear
 
-SMALL = 2  # pixels a side up to which a matrix product gives the weights' gradient sooner: at 4 it's as fast
+# Pixels a side up to which a matrix product is sooner than oneDNN's convolution, on one thread and on two.
+DENSE = 2  # of a 3x3 kernel: every output pixel sees every input pixel
+POINTWISE = 4  # of what a 1x1 kernel gives
+POINTWISE_FEW = 8  # of what it is given, where it has few weights
+FEW = 64 * 64
 
 
 class Conv2d(nn.Conv2d):
-    """`torch.nn.Conv2d`, sooner on the CPU where a 3x3 kernel sees images of 1 or 2 pixels a side.
+    """`torch.nn.Conv2d`, on the CPU as a matrix product where images are small.
 
-    oneDNN takes ten times as long there for the gradient of the weights as for the convolution. The same sums are made
-    in another order, so results agree but for rounding.
+    The same products are summed in another order, so results agree but for rounding. Sooner on images in
+    channels-last format.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        small = x.device.type == "cpu" and max(x.shape[2:]) <= SMALL
-        usual = self.kernel_size == (3, 3) and self.padding == self.dilation == (1, 1) and self.groups == 1
-        if not (small and usual):
-            return super().forward(x)
-        if x.shape[2:] == (1, 1):  # the kernel's centre sees the pixel, and the rest of it only padding
-            return conv2d(x, self.weight[:, :, 1:2, 1:2], self.bias)
-        out: Tensor = _SmallConvolution.apply(x, self.weight, self.stride)
-        return out if self.bias is None else out + self.bias[:, None, None]
+        if x.device.type == "cpu" and self.dilation == (1, 1) and self.groups == 1:
+            side = max(x.shape[2:])
+            most = POINTWISE_FEW if self.weight.numel() <= FEW else POINTWISE * self.stride[0]
+            if self.kernel_size == (1, 1) and self.padding == (0, 0) and side <= most:
+                return pointwise(x, self.weight, self.bias, self.stride)
+            if self.kernel_size == (3, 3) and self.padding == (1, 1) and side <= DENSE:
+                return dense(x, self.weight, self.bias, self.stride)
+        return super().forward(x)
 
 
-class _SmallConvolution(torch.autograd.Function):
-    """A 3x3 convolution with one pixel of padding; the gradient of its weights is one matrix product."""
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...]) -> Tensor:
+    """A 1x1 convolution without padding: (N, C, H, W) and (D, C, 1, 1) to (N, D, H / stride, W / stride)."""
+    pixels = x[:, :, :: stride[0], :: stride[1]].permute(0, 2, 3, 1)
+    return linear(pixels, weight.flatten(1), bias).permute(0, 3, 1, 2)
 
-    generate_vmap_rule = True  # for torch.func
 
-    @staticmethod
-    def forward(x: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
-        return conv2d(x, weight, None, stride, padding=1)
+def dense(x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...]) -> Tensor:
+    """A 3x3 convolution, one pixel of padding, of at most 2 x 2 pixels: shapes as `torch.nn.functional.conv2d`.
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        x, weight, ctx.stride = inputs
-        ctx.save_for_backward(x, weight)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        (gradient,) = gradients
-        x, weight = ctx.saved_tensors
-        x_gradient, _, _ = torch.ops.aten.convolution_backward(
-            gradient, x, weight, None, ctx.stride, (1, 1), (1, 1), False, (0, 0), 1, (True, False, False)
-        )
-        windows = pad(x, (1, 1, 1, 1)).unfold(2, 3, ctx.stride[0]).unfold(3, 3, ctx.stride[1])  # N, C, H, W, 3, 3
-        windows = windows.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(0, 2)
-        weight_gradient = gradient.permute(0, 2, 3, 1).flatten(0, 2).T @ windows
-        return x_gradient, weight_gradient.view(len(weight), 3, 3, -1).permute(0, 3, 1, 2), None
+    Its matrix holds, for each output and each input pixel, the part of the kernel between them.
+    """
+    images, _, height, width = x.shape
+    rows, columns = range(0, height, stride[0]), range(0, width, stride[1])
+    between = [
+        3 * (1 + down - row) + (1 + across - column)
+        for row in rows
+        for column in columns
+        for down in range(height)
+        for across in range(width)
+    ]
+    kernel = weight.permute(0, 2, 3, 1).flatten(1, 2)  # D, 9, C
+    parts = kernel.index_select(1, torch.tensor(between, device=x.device))
+    matrix = parts.view(len(weight) * len(rows) * len(columns), -1)  # of the output's by the input's values
+    out = linear(x.permute(0, 2, 3, 1).flatten(1), matrix).view(images, -1, len(rows), len(columns))
+    out = out if bias is None else out + bias[:, None, None]
+    return out.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, also under torch.func.vmap
