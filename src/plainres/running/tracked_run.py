@@ -29,7 +29,7 @@ from plainres.running.events import (
 from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import Interrupted, StopSignal
-from plainres.running.torchrun import join, lead
+from plainres.running.torchrun import join, lead, processes
 from plainres.settings import RunConfig
 from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.lease import SECONDS_BETWEEN_LOOKS, GivesWay, Lease, Watch
@@ -179,6 +179,8 @@ class _Run:
                     else:
                         log.finish(self.artifacts, patience)
         except GivesWay:
+            if processes() > 1 and journal.entries:  # the other processes may be in the middle of an epoch
+                return Failed(config, "another machine trains it", worth_a_retry=False)
             return Elsewhere(config)
         except StoreAway as away:
             return Failed(config, f"trained, but the tracking store is away ({away}); its results wait in {folder}")
