@@ -140,7 +140,7 @@ def _gathered(uri: str, run_ids: Sequence[str], question: str) -> str:
         experiment = Experiment(uri, experiments.pop())
         asked = hashlib.sha256(" ".join([question, *sorted(run_id for _, run_id in configs)]).encode()).hexdigest()[:12]
         parent = open_parent(experiment, asked, _params(configs, question), current_source(), fresh=False)
-        add_members(experiment, parent.run_id, configs)
+        add_members(experiment, parent, configs)
         set_status(experiment, parent.run_id, "FINISHED")
     return parent.run_id
 
