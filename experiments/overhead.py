@@ -57,6 +57,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     from plainres.running.display import LiveDisplay
     from plainres.running.events import Progress, Started
     from plainres.tracking.journal import Journal
+    from plainres.tracking.lease import Lease
     from plainres.tracking.run_log import RunLog
     from plainres.tracking.runs import log_metrics, open_experiment
     from plainres.tracking.source import current_source
@@ -70,7 +71,8 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     with TemporaryDirectory() as folder, (Path(folder) / "screen").open("w") as screen:
         experiment = open_experiment(f"sqlite:///{Path(folder) / 'mlflow.db'}", "overhead")
         (Path(folder) / "artifacts").mkdir()
-        log = RunLog(Journal(Path(folder) / "journal"), experiment, config, trainer.dataset, None, source, {})
+        journal, lease = Journal(Path(folder) / "journal"), Lease(experiment, config)
+        log = RunLog(journal, experiment, config, trainer.dataset, None, source, {}, lease)
         started = perf_counter()
         log.finish(Path(folder) / "artifacts", patience=0)
         run_seconds = perf_counter() - started

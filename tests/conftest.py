@@ -3,8 +3,12 @@
 import os
 import shutil
 import signal
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +40,57 @@ def store(template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shutil.copy(template_database, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture
+def server(store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """MLflow's server on the store."""
+    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", store)
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    from mlflow.server import app, handlers
+    from werkzeug.serving import make_server
+
+    monkeypatch.setattr(handlers, "_tracking_store", None)
+    serving = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=serving.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{serving.port}"
+    serving.shutdown()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server of its own, on a free port, in a temporary folder."""
+    found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
+    if found is None:
+        pytest.skip("no PostgreSQL is installed")
+    # Links lead to the folder that holds the programs that belong together.
+    programs = Path(found).resolve().parent
+    if not (programs / "postgres").exists():
+        programs = next(Path("/usr/lib/postgresql").glob("*/bin"))
+    # The server refuses to run as root.
+    user = {"user": "nobody"} if os.geteuid() == 0 else {}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with TemporaryDirectory() as folder:
+        if user:
+            shutil.chown(folder, "nobody")
+
+        def run(program: str, *arguments: str) -> None:
+            subprocess.run(
+                [programs / program, "-D", f"{folder}/data", *arguments],
+                check=True, stdout=subprocess.DEVNULL, cwd=folder, **user,
+            )  # fmt: skip
+
+        run("initdb", "-U", "tester", "--auth", "trust", "--no-sync")
+        options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
+        run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options, "start")
+        try:
+            yield f"postgresql://tester:secret@127.0.0.1:{port}/postgres"
+        finally:
+            run("pg_ctl", "-m", "immediate", "stop")
 
 
 @pytest.fixture

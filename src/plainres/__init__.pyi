@@ -59,6 +59,7 @@ def compare(
     epochs: int | None = None,
     batch_size: int | None = None,
     keep_last_batch: bool = False,
+    norm_shares: int = 1,
     lr: float | None = None,
     momentum: float | None = None,
     weight_decay: float | None = None,
@@ -142,6 +143,8 @@ def compare(
         epochs: Passes over the training images.
         batch_size: Images a step.
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
+        norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
+            starts processes, which then needn't tell each other theirs.
         lr: Peak learning rate of SGD.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of SGD.
@@ -217,6 +220,7 @@ def tune(
     epochs: int | None = None,
     batch_size: int | None = None,
     keep_last_batch: bool = False,
+    norm_shares: int = 1,
     lr: float | None = None,
     momentum: float | None = None,
     weight_decay: float | None = None,
@@ -311,6 +315,8 @@ def tune(
         epochs: Passes over the training images.
         batch_size: Images a step.
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
+        norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
+            starts processes, which then needn't tell each other theirs.
         lr: Peak learning rate of SGD.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of SGD.

@@ -15,7 +15,7 @@ class CheckpointFlags:
     checkpoint_every: Annotated[int, with_default("0, as often as costs under 1 % of the time", "INT", 0)] = 0
     """Epochs between two checkpoints of a run; one that was interrupted goes on from its last."""
     checkpoint_dir: Annotated[str | None, with_default("mlruns/checkpoints beside the store", "PATH")] = None
-    """Where the checkpoints lie; processes that share a store must share it, so that each run is trained once."""
+    """Where the checkpoints lie; a process that shares it goes on from the checkpoints of one that died."""
 
     def root(self, uri: str) -> Path:
         """The folder of all checkpoints of runs in a store; raises BadInput if they can't be written there."""

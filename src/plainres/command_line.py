@@ -17,10 +17,13 @@ import tyro
 
 from plainres.data.catalogue import facts_of
 from plainres.declaration import Setting
-from plainres.errors import BadInput, StoreAway, StoreRefuses, Terminated
+from plainres.errors import BadInput, ProcessesFail, StoreAway, StoreRefuses, Terminated
+from plainres.hardware import processes
 from plainres.recipes import recipe_of
+from plainres.running.torchrun import as_started, follow, is_first, release
 from plainres.settings import ABOUT, DECLARED, LaunchSettings, Settings, names_of
 from plainres.tracking.shown import without_credentials
+from plainres.uncollected import end_uncollected
 
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
@@ -87,20 +90,34 @@ def recipe_settings(own: Mapping[str, Any] | None = None, arguments: Sequence[st
 
 def run_command(flags: type[Flags], command: Callable[[Flags], int], program: str) -> int:
     """Parse the flags, run the command and return its exit code; what a person can mend becomes one line on stderr."""
+    end_uncollected()
+    program = as_started(program)
+    if not is_first():
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     before = signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # what the terminal can't show is no reason to fail
     try:
-        code = command(_parse(flags, program))
+        given = _parse(flags, program)
+        if processes() > 1 and not getattr(flags, "TOGETHER", False):
+            raise BadInput("torchrun's processes train a run together, which is for experiments.degradation alone")
+        if not is_first():
+            return follow()
+        code = command(given)
+        release()
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # who reads, as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
+        if is_first():
+            print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except ProcessesFail as error:
+        print(f"error: {error}; to go on: {program} {_again()}", file=sys.stderr)
+        return RUN_FAILED
     except StoreAway as away:
         print(f"error: the tracking store is away ({away}); when it's back: {program} {_again()}", file=sys.stderr)
         return RUN_FAILED

@@ -10,7 +10,7 @@ from plainres.data.catalogue import content_of, facts_of
 from plainres.errors import BadInput
 from plainres.recipes import recipe_of
 from plainres.running.folders import checkpoint_root
-from plainres.running.launching import check_launch, make_launcher
+from plainres.running.launching import begin_imports_of, check_launch, make_launcher
 from plainres.settings import LaunchSettings
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
@@ -19,6 +19,7 @@ from plainres.tracking.store import check_experiment_name, check_store, run_exis
 from plainres.tuning.best import tuned_values
 from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
+from plainres.uncollected import uncollected
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,18 +138,21 @@ def _tuned(request: Request, studies: Studies, sweep: Sweep, settings: Mapping[s
 
 def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console: "Console") -> "JudgedSweep":
     console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
-    from plainres.sweeps.run_sweep import run_sweep
-    from plainres.tracking.outages import reaching_store
-    from plainres.tracking.parents import has_report
-    from plainres.tracking.runs import open_experiment
+    begin_imports_of(request.launch)
+    with uncollected():
+        import plainres.analysis.report  # noqa: F401  # now that workers import, not when the last run has ended
+        from plainres.sweeps.run_sweep import run_sweep
+        from plainres.tracking.outages import reaching_store
+        from plainres.tracking.parents import has_report
+        from plainres.tracking.runs import open_experiment
 
-    first = sweep.configs[0]
-    if facts_of(first.dataset).needs_files:
-        from plainres.data import dataset_of
+        first = sweep.configs[0]
+        if facts_of(first.dataset).needs_files:
+            from plainres.data import dataset_of
 
-        dataset_of(first)  # before anything is written
-    launcher = make_launcher(request.launch, request.jobs, first, checkpoints, console)
-    experiment = open_experiment(uri, request.experiment_name)
+            dataset_of(first)  # before anything is written
+        launcher = make_launcher(request.launch, request.jobs, first, checkpoints, console)
+        experiment = open_experiment(uri, request.experiment_name)
     parent_run_id = run_sweep(
         sweep,
         experiment,
@@ -163,6 +167,7 @@ def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console:
     return _judged(parent_run_id, uri, request.margin, rebuild=rebuild)
 
 
+@uncollected()
 def _judged(parent_run_id: str, uri: str, margin: float, *, rebuild: bool) -> "JudgedSweep":
     from plainres.analysis.judged_sweep import load_judged
     from plainres.analysis.report import store_report

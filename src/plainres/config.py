@@ -6,10 +6,10 @@ from typing import Any
 
 from plainres.data.catalogue import content_of, facts_of
 from plainres.data.places import resolved_data_dir
-from plainres.data.split_sizes import check_batch_size, check_part, draw_size, validation_size
+from plainres.data.split_sizes import check_batch_size, check_part, check_shares, draw_size, validation_size
 from plainres.declaration import check_choice
 from plainres.errors import BadInput
-from plainres.hardware import resolve_device
+from plainres.hardware import processes, resolve_device
 from plainres.networks.architecture import resolve_architecture
 from plainres.probes import PROBES
 from plainres.recipes import recipe_of
@@ -71,6 +71,7 @@ def changed(config: RunConfig, **settings: Any) -> RunConfig:
 def _checked(config: RunConfig) -> RunConfig:
     """What's known of a data set without its files: that it has the images asked for, and enough for a batch."""
     of = facts_of(config.dataset)
+    check_shares(config, processes())
     if not (of.training_images and of.validation_images and of.test_images and of.num_classes):
         return config
     images = of.training_images + of.validation_images
@@ -84,4 +85,5 @@ def _checked(config: RunConfig) -> RunConfig:
         if part < whole:
             check_part(whole, part, of.num_classes)
     check_batch_size(config, drawn - held_out)
+    check_shares(config, processes(), drawn - held_out)
     return config

@@ -25,5 +25,9 @@ class StudiesFail(OneLine):
     """Studies can't go on: their storage was lost, or workers die whatever they are given; its message is one line."""
 
 
+class ProcessesFail(OneLine):
+    """Processes that train each run together can't go on: one of them is lost, or the run failed; one line."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM: as a KeyboardInterrupt, but with an exit code of its own."""

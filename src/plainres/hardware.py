@@ -1,7 +1,8 @@
-"""Which device and precision a run gets here. Importing torch takes seconds, so it waits until there may be a GPU."""
+"""Which device, precision and processes a run gets here. Importing torch takes seconds: it waits for a GPU."""
 
 import ctypes
 import gc
+import os
 import sys
 
 from plainres.errors import BadInput
@@ -71,6 +72,11 @@ def give_back_memory(device: str) -> None:
 
         gc.collect()  # of the trainer, which refers to itself
         torch.cuda.empty_cache()
+
+
+def processes() -> int:
+    """How many processes torchrun has started to train each run together; 1 without it."""
+    return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
 def gpu_count() -> int:

@@ -139,6 +139,12 @@ class TrainingSettings:
     epochs: int = setting(RECIPE, "Passes over the training images.", least=1)
     batch_size: int = setting(RECIPE, "Images a step.", least=2, why="the fewest that batch norm can normalise")
     keep_last_batch: bool = setting(False, "Train on the last images of an epoch, too few to fill a batch, as well.")
+    norm_shares: int = setting(
+        1,
+        "Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun starts "
+        "processes, which then needn't tell each other theirs.",
+        least=1, most=1024, shown="the whole batch",
+    )  # fmt: skip
     lr: float = setting(RECIPE, "Peak learning rate of SGD.", words="learning rate", above=0)
     momentum: float = setting(RECIPE, "Momentum of SGD.", least=0, below=1)
     weight_decay: float = setting(RECIPE, "Weight decay of SGD.", least=0)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from plainres.data.catalogue import content_of, facts_of
 from plainres.errors import BadInput, StudiesFail
 from plainres.running.folders import checkpoint_root
-from plainres.running.launching import check_launch, make_launcher
+from plainres.running.launching import begin_imports_of, check_launch, make_launcher
 from plainres.settings import LaunchSettings
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
 from plainres.tuning.definition import DEFAULT_PREFIX, StudyPlan, plan_studies
 from plainres.tuning.search import Search
 from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, check_studies
+from plainres.uncollected import uncollected
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,15 +181,6 @@ def _plan(request: StudyRequest, settings: Mapping[str, Any]) -> tuple[StudyPlan
 def _tune(
     plans: tuple[StudyPlan, ...], request: StudyRequest, uri: str, checkpoints: Path, console: "Console"
 ) -> StudyResults:
-    from optuna.exceptions import StorageInternalError
-
-    from plainres.running.job import Job
-    from plainres.tracking.runs import open_experiment
-    from plainres.tracking.source import current_source
-    from plainres.tuning.run_studies import run_studies
-    from plainres.tuning.study_table import values_text
-    from plainres.tuning.trial_workers import WorkersFail
-
     first = plans[0].config
     if facts_of(first.dataset).needs_files:
         from plainres.data import dataset_of
@@ -196,10 +188,22 @@ def _tune(
         for batch_size in request.batch_sizes if "batch_size" in request.search else [first.batch_size]:
             dataset_of(plans[0].trial_config({"batch_size": batch_size}))  # before anything is written
     if plans[0].first_trial is None:
+        from plainres.tuning.study_table import values_text
+
         values = values_text({each.name: getattr(first, each.name) for each in plans[0].search.space})
         console.print(f"The recipe ({values}) is outside the space: no trial has its values.", soft_wrap=True)
     check_studies(plans, request.storage)
-    launcher = make_launcher(request.launch, request.jobs, first, checkpoints, console)
+    begin_imports_of(request.launch)
+    with uncollected():
+        from optuna.exceptions import StorageInternalError
+
+        from plainres.running.job import Job
+        from plainres.tracking.runs import open_experiment
+        from plainres.tracking.source import current_source
+        from plainres.tuning.run_studies import run_studies
+        from plainres.tuning.trial_workers import WorkersFail
+
+        launcher = make_launcher(request.launch, request.jobs, first, checkpoints, console)
     experiment = open_experiment(uri, request.experiment_name)
     job = Job(experiment, None, "", current_source(), checkpoints, request.checkpoint_every)
     try:

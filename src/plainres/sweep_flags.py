@@ -12,10 +12,11 @@ from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, with_de
 from plainres.config import identified
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.running.launching import check_launch, make_launcher
+from plainres.running.launching import begin_imports_of, check_launch, make_launcher
 from plainres.settings import LaunchSettings, RunConfig, Settings
 from plainres.sweeps.plan import plan_sweep
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
+from plainres.uncollected import uncollected
 
 if TYPE_CHECKING:  # they take a while to import
     from plainres.analysis import SweepResults
@@ -73,11 +74,11 @@ def check(flags: SweepFlags, arms: Sequence[str]) -> None:
 
 def sweep_of(flags: SweepFlags, arms: Sequence[str], question: str) -> "SweepResults":
     """The sweep of these arms, of which is trained what the store lacks; its parent run is the question's own."""
+    uri = tracking_uri()
+    parent_run_id = _gathered(uri, flags.finished, question) if flags.finished else _trained(flags, arms, question)
     from plainres.analysis import load_sweep
     from plainres.tracking.outages import reaching_store
 
-    uri = tracking_uri()
-    parent_run_id = _gathered(uri, flags.finished, question) if flags.finished else _trained(flags, arms, question)
     with reaching_store():
         return load_sweep(parent_run_id, uri)
 
@@ -88,14 +89,16 @@ def exit_code(flags: SweepFlags, results: "SweepResults") -> int:
 
 
 def _trained(flags: SweepFlags, arms: Sequence[str], question: str) -> str:
-    from plainres.sweeps.run_sweep import run_sweep
-    from plainres.terminal import console
-    from plainres.tracking.runs import open_experiment
-
     uri = tracking_uri()
     notes = {"question": question}
     settings = identified(flags.run)
     sweep = plan_sweep(arms, flags.depths, flags.seeds, notes=notes, elsewhere=flags.launch.elsewhere, **settings)
+    begin_imports_of(flags.launch)
+    with uncollected():
+        from plainres.sweeps.run_sweep import run_sweep
+        from plainres.terminal import console
+        from plainres.tracking.runs import open_experiment
+
     config = sweep.configs[0]
     if facts_of(config.dataset).needs_files:
         from plainres.data import dataset_of
@@ -137,7 +140,7 @@ def _gathered(uri: str, run_ids: Sequence[str], question: str) -> str:
         experiment = Experiment(uri, experiments.pop())
         asked = hashlib.sha256(" ".join([question, *sorted(run_id for _, run_id in configs)]).encode()).hexdigest()[:12]
         parent = open_parent(experiment, asked, _params(configs, question), current_source(), fresh=False)
-        add_members(experiment, parent.run_id, configs)
+        add_members(experiment, parent, configs)
         set_status(experiment, parent.run_id, "FINISHED")
     return parent.run_id
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from plainres.analysis.paired_seeds import answer, difference, interval_of, percent, spread
+from plainres.analysis.paired_seeds import answer, difference, interval_of, percent, spread, spread_of_any_size
 
 
 def runs(*errors: float) -> pd.DataFrame:
@@ -37,3 +37,18 @@ def test_means_stand_with_their_deviation_over_seeds() -> None:
     assert percent(pd.Series([0.1, 0.2, 0.3])) == "20.0 ± 10.0"
     assert spread(pd.Series([0.5]), 2) == "0.50"
     assert spread(pd.Series([], dtype=float)) == "–"
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([1.0, 3.0], "2.00 ± 1.41"),
+        ([1000.0, 3000.0], "2000 ± 1414"),
+        ([0.01, 0.03], "0.0200 ± 0.0141"),
+        ([0.0, 0.0], "0 ± 0"),
+        ([float("inf"), 1.0], "inf ± nan"),
+        ([], "–"),
+    ],
+)
+def test_numbers_of_any_size_have_three_digits(values: list[float], shown: str) -> None:
+    assert spread_of_any_size(pd.Series(values, dtype=float)) == shown

@@ -1,34 +1,16 @@
-"""Histories in bulk, out of a database and over HTTP from MLflow's own server."""
+"""Many runs at once, out of a database and over HTTP from MLflow's own server."""
 
 import math
-from collections.abc import Iterator
-from threading import Thread
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
-from werkzeug.serving import make_server
 
 from plainres.analysis import stored_runs
 from plainres.analysis.stored_runs import Histories, histories
+from plainres.analysis.stored_runs import stored_runs as read_runs
 
 VALUES = {1: 0.5, 2: math.inf, 3: -0.25, 10: 4.0}
-
-
-@pytest.fixture
-def server(store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """MLflow's server on the store."""
-    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", store)
-    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    from mlflow.server import app, handlers
-
-    monkeypatch.setattr(handlers, "_tracking_store", None)
-    serving = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=serving.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{serving.port}"
-    serving.shutdown()
-    thread.join()
 
 
 @pytest.fixture
@@ -61,3 +43,21 @@ def test_a_server_that_lacks_the_address_is_asked_run_by_run(
 ) -> None:
     monkeypatch.setattr(stored_runs, "BULK", "/ajax-api/2.0/mlflow/metrics/no-such-address")
     assert histories(MlflowClient(server), list(runs), "loss") == runs
+
+
+def test_a_database_and_a_server_give_the_same_of_runs_that_are_there(
+    store: str, server: str, runs: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, (first, second, bare) = MlflowClient(store), runs
+    client.log_metric(first, "lost", math.nan)
+    client.set_tag(first, "diverged", "3")
+    client.delete_run(second)
+    for uri in (store, server):
+        found = read_runs(MlflowClient(uri), "0", [first, second, bare, "no run"])
+        assert found.keys() == {first, bare}
+        assert (found[first].latest("loss"), found[first].latest("other")) == (4.0, 1.0)
+        assert math.isnan(found[first].latest("lost"))
+        assert math.isnan(found[bare].latest("loss"))
+        assert found[first].tags["diverged"] == "3"
+    monkeypatch.setattr(stored_runs, "RUNS_A_PAGE", 1)
+    assert read_runs(MlflowClient(server), "0", list(runs)).keys() == {first, bare}

@@ -1,13 +1,13 @@
 import torch
 
 from plainres.data import Split
-from plainres.data.augment import crop_and_flip
+from plainres.data.augment import crop_and_flip, draw_changes
 from plainres.data.batches import Normalise, shuffled_batches
 
 
 def test_each_image_is_a_crop_of_its_padded_self_or_of_its_mirror_image() -> None:
     images = torch.randint(1, 256, (64, 3, 6, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    changed = crop_and_flip(images, torch.Generator().manual_seed(1))
+    changed = crop_and_flip(images, draw_changes(64, torch.Generator().manual_seed(1)))
     assert changed.shape == images.shape
     assert changed.dtype == torch.uint8
     seen = set()

@@ -50,5 +50,5 @@ def test_a_flag_that_the_text_names_exists() -> None:
 def test_other_commands_are_few_and_known() -> None:
     for command in set(COMMANDS) - set(PYTHON) - OTHER:
         asked = re.findall(r"--(?:extra|group) (\S+)", command)
-        assert asked or command.startswith("uv run python "), command
+        assert asked or command.startswith(("uv run python ", "uv run torchrun ")), command
         assert set(asked) <= extras_and_groups(), command

@@ -1,6 +1,7 @@
 """The lesson's notebook says what its page says, and its outputs are those of a real run."""
 
 import re
+from collections.abc import Sequence
 
 import nbformat
 import pytest
@@ -29,14 +30,10 @@ def results(text: str) -> list[float]:
     return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", kept)]
 
 
-def check(made: NotebookNode, command: str) -> None:
-    """What the page shows is what the cell has printed, to five percentage points where it was trained."""
-    expected = results(dict(SHOWN)[command])
-    found = results(printed(code(made)[call(command)]))
-    assert any(
-        found[start : start + len(expected)] == pytest.approx(expected, abs=0 if "--summary" in command else 5)
-        for start in range(len(found) - len(expected) + 1)
-    ), (expected, found)
+def holds(found: Sequence[float], expected: Sequence[float]) -> bool:
+    """Whether these numbers stand in an output, next to each other."""
+    starts = range(len(found) - len(expected) + 1)
+    return any(found[start : start + len(expected)] == expected for start in starts)
 
 
 def test_the_notebook_is_made_of_the_page() -> None:
@@ -62,7 +59,7 @@ needs_outputs = pytest.mark.skipif(
 @needs_outputs
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_stored_outputs_are_those_of_the_text(command: str) -> None:
-    check(STORED, command)
+    assert holds(results(printed(code(STORED)[call(command)])), results(dict(SHOWN)[command]))
 
 
 def test_it_is_small_and_says_nothing_of_where_it_was_run() -> None:
@@ -75,6 +72,12 @@ def test_it_is_small_and_says_nothing_of_where_it_was_run() -> None:
 def test_it_runs_whole_and_comes_to_what_the_text_says() -> None:
     made = run(notebook())
     for command in COMMANDS:
-        check(made, command)
+        text, output = dict(SHOWN)[command], printed(code(made)[call(command)])
+        if "--summary" in command:
+            assert holds(results(output), results(text))
+        else:  # another processor's last bits come to others: where it ends, to five percentage points
+            last = text.splitlines()[-1]
+            (found,) = [line for line in output.splitlines() if line.split()[:1] == last.split()[:1]]
+            assert results(found) == pytest.approx(results(last), abs=5)
     (compared,) = [cell for source, cell in code(made).items() if source.startswith("sweep = ")]
     assert "Reproduced: from depth 20 to 110" in printed(compared)

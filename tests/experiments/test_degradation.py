@@ -102,6 +102,23 @@ def test_the_first_run_leaves_a_table_a_verdict_and_a_report(swept: tuple[Path, 
     assert sorted(path.name for path in folder.iterdir()) == ["mlflow.db", "mlruns"]
 
 
+def test_a_command_ends_with_no_thread_left_and_nothing_to_look_through(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    heavy = {"torch", "sklearn", "scipy.stats", "seaborn", "matplotlib.pyplot"}
+    told_last = f"""
+import atexit, gc, runpy, sys, threading
+atexit.register(lambda: print(threading.active_count(), gc.get_freeze_count() > 0, {heavy} & set(sys.modules)))
+runpy.run_module("experiments.degradation", run_name="__main__")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", told_last, "--depths", "8", "14", *TINY],
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "1 True set()"
+    assert done.stderr == ""
+
+
 def test_runs_are_children_of_one_parent_that_names_them(swept: tuple[Path, str]) -> None:
     folder, output = swept
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")

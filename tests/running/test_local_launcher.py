@@ -1,13 +1,16 @@
+import gc
 import os
+import sys
 import time
 from collections import deque
 from functools import partial
 
 import pytest
 
+from plainres.data import load_dataset
 from plainres.running.launcher import Died, Happening, Returned, Task, Told
 from plainres.running.local_launcher import LocalLauncher
-from plainres.running.processes import gpu_of
+from plainres.running.processes import begin_imports, gpu_of
 from plainres.running.stopping import StopSignal
 from plainres.running.train_runs import Tell
 
@@ -22,6 +25,26 @@ def double(number: int, *, tell: Tell, stop: StopSignal) -> int:
 def gpu_seen(*, tell: Tell, stop: StopSignal) -> str:
     time.sleep(0.5)  # so that the other worker has the other task
     return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def imported(*, tell: Tell, stop: StopSignal) -> dict[str, object]:
+    """What a worker has imported before it does anything, and what digits make it import."""
+    before = set(sys.modules)
+    load_dataset("digits")
+    return {
+        "needed": {"torch._dynamo", "mlflow.store.tracking.sqlalchemy_store", "plainres.training.trainer"} - before,
+        "not needed": {"sklearn", "scipy.stats", "matplotlib"} & set(sys.modules),
+        "collecting": gc.isenabled(),
+        "passed over": gc.get_freeze_count() > 100_000,
+    }
+
+
+def test_a_worker_begins_with_what_a_run_needs_imported_and_no_more() -> None:
+    begin_imports()
+    begin_imports()  # again has no effect
+    (returned,) = [happening for happening in LocalLauncher(1).run(deque([Task(0, imported)])) if happening]
+    assert isinstance(returned, Returned)
+    assert returned.value == {"needed": set(), "not needed": set(), "collecting": True, "passed over": True}
 
 
 def test_tasks_are_carried_out_in_order_and_more_may_be_added_meanwhile() -> None:

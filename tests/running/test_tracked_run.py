@@ -5,7 +5,9 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
+from plainres.tracking import lease
 from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.runs import finished_run
 from plainres.training import EpochRecord, Trainer
@@ -257,6 +260,84 @@ def test_a_run_that_another_process_has_finished_is_not_trained_again(job: Job, 
     assert len(histories(job.experiment.tracking_uri, "somewhere")) == 1
 
 
+@pytest.fixture
+def elsewhere(job: Job, tmp_path: Path) -> Job:
+    """The same sweep on a machine that shares the store and no folder."""
+    return replace(job, checkpoints=tmp_path / "elsewhere")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silence that's soon over."""
+    monkeypatch.setattr(lease, "SECONDS_BETWEEN_SIGNS", 0.01)
+    monkeypatch.setattr(lease, "LOOKS_OF_SILENCE", 3)
+    monkeypatch.setattr(run_training, "SECONDS_BETWEEN_LOOKS", 0.01)
+
+
+def test_a_run_that_another_machine_trains_is_left_alone_and_then_taken(
+    config: RunConfig, job: Job, elsewhere: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+) -> None:
+    outcomes = []
+
+    def meet(_: Trainer, record: EpochRecord) -> bool:
+        if record.epoch == 2:
+            outcomes.append(train_run(config, elsewhere, lambda _: None, patient=False, stop=StopSignal()))
+        return False
+
+    finished, _ = train(config, job, hooks=Hooks(on_record=meet))
+    assert outcomes == [Elsewhere(config)]
+    check(job, finished, undisturbed)
+    assert isinstance(finished, Finished)
+    taken, told = train(config, elsewhere)
+    assert isinstance(taken, Finished)
+    assert taken.run_id == finished.run_id
+    assert "is trained already" in told
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_whose_machine_is_gone_is_begun_anew_by_who_waits_for_it(
+    config: RunConfig, job: Job, elsewhere: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+) -> None:
+    client = job.experiment.client
+    train(config, job, stop_after=2)
+    ((left, _),) = histories(job.experiment.tracking_uri, "somewhere").values()
+    client.update_run(left, "RUNNING")  # as a kill leaves it
+    assert isinstance(train(config, elsewhere)[0], Elsewhere)
+    outcome, told = train(config, elsewhere, patient=True)
+    assert "who trained it is gone: it's taken over, from the beginning on" in told
+    assert client.get_run(left).info.status == "KILLED"
+    client.delete_run(left)
+    check(elsewhere, outcome, undisturbed)
+    assert isinstance(outcome, Finished)
+    back, _ = train(config, job)
+    assert isinstance(back, Finished)
+    assert back.run_id == outcome.run_id
+    assert not folder_of(config, job).exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_was_taken_for_dead_leaves_the_run_to_the_other_and_goes_on_once_that_is_gone(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+) -> None:
+    client, taken = job.experiment.client, []
+
+    def take_over(_: Trainer, record: EpochRecord) -> bool:
+        if record.epoch == 2 or (record.epoch == 4 and len(taken) == 1):
+            taken.append(record.epoch)
+            ((run_id, _),) = histories(job.experiment.tracking_uri, "somewhere").values()
+            client.set_terminated(run_id, "KILLED")
+            time.sleep(0.5)
+        return False
+
+    assert train(config, job, hooks=Hooks(on_record=take_over))[0] == Elsewhere(config)
+    ((run_id, history),) = histories(job.experiment.tracking_uri, "somewhere").values()
+    assert client.get_run(run_id).info.status == "KILLED"
+    assert [step for step, _ in history["loss/train"]] == [1, 2]
+    outcome, _ = train(config, job, patient=True, hooks=Hooks(on_record=take_over))
+    assert taken == [2, 4]
+    check(job, outcome, undisturbed)
+
+
 def test_a_run_deleted_in_mlflow_is_told_anew(
     config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
 ) -> None:
@@ -312,7 +393,7 @@ def test_a_read_only_or_nearly_full_disk_is_found_before_training(small_disk: Pa
 def test_memory_that_runs_out_comes_with_a_hint(
     job: Job, tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_out(_: RunConfig) -> None:
+    def run_out(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore words.")
 
     monkeypatch.setattr(run_training, "Trainer", run_out)

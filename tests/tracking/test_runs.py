@@ -21,6 +21,7 @@ from plainres.tracking.runs import (
     create_run,
     describe_run,
     finished_run,
+    finished_runs,
     log_metrics,
     open_experiment,
 )
@@ -119,6 +120,27 @@ def test_a_run_counts_as_finished_when_it_ended_with_its_model(store: str, tiny:
     assert finished_run(experiment, tiny()) is None
     run_id = stored(experiment, tiny(), {"attempt": "d", "trial": "4"})
     assert finished_run(experiment, tiny()) == run_id
+
+
+@pytest.mark.parametrize("through", ["store", "server"])
+def test_many_runs_count_as_finished_as_each_does(
+    through: str, request: pytest.FixtureRequest, store: str, tiny: Callable[..., RunConfig]
+) -> None:
+    experiment = open_experiment(store, "somewhere")
+    configs = [tiny(seed=seed) for seed in range(6)]
+    stored(experiment, configs[0], {"attempt": "a"}, "KILLED")
+    stored(experiment, configs[1], {"trial": "3"})
+    experiment.client.delete_run(stored(experiment, configs[2], {"attempt": "b"}))
+    plain = [stored(experiment, config, {"attempt": config.name}) for config in configs[3:5]]
+    fresh = stored(experiment, configs[5], {"attempt": "c", "generation": "fresh"})
+    stored(open_experiment(store, "elsewhere"), configs[0], {"attempt": "d"})
+
+    asked = Experiment(request.getfixturevalue(through), experiment.experiment_id)
+    assert finished_runs(asked, configs) == dict(zip(configs[3:], [*plain, fresh], strict=True))
+    assert finished_runs(asked, configs, "fresh") == {configs[5]: fresh}
+    assert finished_runs(asked, configs) == {
+        config: run_id for config in configs if (run_id := finished_run(asked, config))
+    }
 
 
 def test_a_fresh_sweep_takes_what_was_trained_for_it_whatever_the_clocks_say(

@@ -1,12 +1,7 @@
 import math
-import os
-import shutil
-import socket
-import subprocess
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from rich.console import Console
@@ -22,40 +17,6 @@ from plainres.tuning.definition import StudyPlan, plan_studies
 from plainres.tuning.run_studies import run_studies
 from plainres.tuning.search import Search
 from plainres.tuning.state import StudyState
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server of its own, on a free port, in a temporary folder."""
-    found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
-    if found is None:
-        pytest.skip("no PostgreSQL is installed")
-    # Links lead to the folder that holds the programs that belong together.
-    programs = Path(found).resolve().parent
-    if not (programs / "postgres").exists():
-        programs = next(Path("/usr/lib/postgresql").glob("*/bin"))
-    # The server refuses to run as root.
-    user = {"user": "nobody"} if os.geteuid() == 0 else {}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with TemporaryDirectory() as folder:
-        if user:
-            shutil.chown(folder, "nobody")
-
-        def run(program: str, *arguments: str) -> None:
-            subprocess.run(
-                [programs / program, "-D", f"{folder}/data", *arguments],
-                check=True, stdout=subprocess.DEVNULL, cwd=folder, **user,
-            )  # fmt: skip
-
-        run("initdb", "-U", "tester", "--auth", "trust", "--no-sync")
-        options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
-        run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options, "start")
-        try:
-            yield f"postgresql://tester:secret@127.0.0.1:{port}/postgres"
-        finally:
-            run("pg_ctl", "-m", "immediate", "stop")
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Two networks compared seed by seed: how far one lies above the other, and what can be said of it."""
 
+import math
+
 import pandas as pd
 
 from plainres.analysis.statistics import Interval, t_interval
@@ -14,6 +16,13 @@ def spread(values: pd.Series, digits: int = 1, scale: float = 1.0) -> str:
         return "–"
     deviation = f" ± {scaled.std():.{digits}f}" if len(scaled) > 1 else ""
     return f"{scaled.mean():.{digits}f}{deviation}"
+
+
+def spread_of_any_size(values: pd.Series) -> str:
+    """As `spread`, with about three digits of the mean, as `1.78 ± 1.70` or `8904 ± 6794`."""
+    mean = abs(values.mean())
+    known = mean > 0 and math.isfinite(mean)
+    return spread(values, max(0, 2 - math.floor(math.log10(mean))) if known else 0)
 
 
 def percent(values: pd.Series) -> str:

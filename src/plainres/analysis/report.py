@@ -1,5 +1,6 @@
 """The report of a sweep: as one page, in Markdown and as tables, stored with its parent run or written to a folder."""
 
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from plainres.names import REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
 from plainres.tracking.artifacts import artifact_location, log_artifact
 from plainres.tracking.dataset_input import copy_dataset
 from plainres.tracking.depth_metrics import Errors, log_by_depth
+from plainres.tracking.outages import making_once
 from plainres.tracking.shared_view import store_view
 
 PAGE_FILE = "report.html"
@@ -38,8 +40,9 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
             store_view(client, results.experiment_id, results.view, results.arms, results.depths, layers)
         if not results.runs.empty:
             copy_dataset(client, results.runs["run_id"].iloc[0], results.parent_run_id)
-        client.set_tag(results.parent_run_id, "mlflow.note.content", "\n\n".join((verdict.sentence, *verdict.others)))
-        client.set_tag(results.parent_run_id, REPORT_TAG, verdict.outcome)
+        tags = {"mlflow.note.content": "\n\n".join((verdict.sentence, *verdict.others)), REPORT_TAG: verdict.outcome}
+        for tag, text in tags.items():
+            making_once(partial(client.set_tag, results.parent_run_id, tag, text))
 
 
 def report_location(results: SweepResults, file: str = PAGE_FILE) -> str:

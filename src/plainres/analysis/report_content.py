@@ -5,8 +5,6 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import version
 
-import pandas as pd
-
 from plainres.analysis import results_table
 from plainres.analysis.results import SweepResults
 from plainres.analysis.statistics import CONFIDENCE
@@ -135,8 +133,8 @@ def _runs_table(results: SweepResults) -> DataTable:
             f"{arm}-{depth}-seed{seed}"
             for arm, depth, seed in zip(runs["arm"], runs["depth"], runs["seed"], strict=True)
         ),
-        (results_table.percent(pd.Series([error])) for error in runs["train_error"]),
-        (results_table.percent(pd.Series([error])) for error in runs["test_error"]),
+        (results_table.percent([error]) for error in runs["train_error"]),
+        (results_table.percent([error]) for error in runs["test_error"]),
         ("yes" if diverged else "no" for diverged in runs["diverged"]),
         strict=True,
     )

@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
-from plainres.analysis.stored_runs import Histories, histories, latest, stored_run, stored_runs
+from plainres.analysis.stored_runs import Histories, StoredRun, histories, stored_run, stored_runs
 from plainres.analysis.trainability import epochs_to_target, gradient_growth
 from plainres.errors import BadInput
 from plainres.names import (
     COMMIT_TAG,
     DIVERGED_TAG,
+    FINAL_EPOCHS_TO_10,
     FINAL_SECONDS,
     FINAL_TEST_ERROR,
     FINAL_TEST_LOSS,
@@ -121,7 +121,7 @@ def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
     found = stored_runs(client, parent.info.experiment_id, [members[name] for name in asked if name in members])
     runs = {name: found[members[name]] for name in asked if members.get(name) in found}
     at_start = _norms_at_initialisation(client, list(found.values()))
-    accuracies = histories(client, list(found), TRAIN_ACCURACY)
+    first_epochs = _epochs_to_10(client, list(found.values()))
     return SweepResults(
         tracking_uri=uri,
         experiment_id=parent.info.experiment_id,
@@ -130,17 +130,13 @@ def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
         commit=parent.data.tags.get(COMMIT_TAG, ""),
         runs=pd.DataFrame(
             [
-                {**asked[name], **_result(run, at_start[run.info.run_id], accuracies[run.info.run_id])}
+                {**asked[name], **_result(run, at_start[run.run_id], first_epochs[run.run_id])}
                 for name, run in runs.items()
             ],
             columns=list(RESULTS),
         ),
         gradients=pd.DataFrame(
-            [
-                {**asked[name], **row}
-                for name, run in runs.items()
-                for row in _gradient_rows(run, at_start[run.info.run_id])
-            ],
+            [{**asked[name], **row} for name, run in runs.items() for row in _gradient_rows(run, at_start[run.run_id])],
             columns=list(GRADIENTS),
         ),
         missing=tuple(name for name in asked if name not in runs),
@@ -179,39 +175,46 @@ def _epochs(values: Mapping[str, Histories], run_id: str) -> list[int]:
     return sorted(set().union(*(of_runs[run_id] for of_runs in values.values())))
 
 
-def _result(run: Run, norms: Norms, accuracies: Mapping[int, float]) -> Row:
+def _result(run: StoredRun, norms: Norms, epochs_to_10: float) -> Row:
     values = list(norms.values())
     return {
-        **{name: latest(run, metric) for name, metric in FINAL.items()},
+        **{name: run.latest(metric) for name, metric in FINAL.items()},
         "gradient_ratio": values[0] / values[-1] if values and values[-1] else math.nan,
         "gradient_growth": gradient_growth(values),
-        "epochs_to_10": epochs_to_target(accuracies),
-        "diverged": DIVERGED_TAG in run.data.tags,
-        "seconds": latest(run, FINAL_SECONDS),
-        "run_id": run.info.run_id,
+        "epochs_to_10": epochs_to_10,
+        "diverged": DIVERGED_TAG in run.tags,
+        "seconds": run.latest(FINAL_SECONDS),
+        "run_id": run.run_id,
     }
 
 
-def _gradient_rows(run: Run, at_start: Norms) -> list[Row]:
+def _epochs_to_10(client: MlflowClient, runs: list[StoredRun]) -> dict[str, float]:
+    """As the runs have noted it; of those that haven't, or never came so far, out of their accuracies."""
+    known = {run.run_id: run.latest(FINAL_EPOCHS_TO_10) for run in runs}
+    accuracies = histories(client, [run_id for run_id, epoch in known.items() if math.isnan(epoch)], TRAIN_ACCURACY)
+    return known | {run_id: epochs_to_target(of_run) for run_id, of_run in accuracies.items()}
+
+
+def _gradient_rows(run: StoredRun, at_start: Norms) -> list[Row]:
     layers = list(at_start) or _layers(run, GRADIENT)
     return [
         {"layer": layer, "position": index / max(1, len(layers) - 1), "when": when, "norm": norm}
         for index, layer in enumerate(layers)
         for when, norm in (
             ("initialisation", at_start.get(layer, math.nan)),
-            ("end", latest(run, GRADIENT + layer)),
+            ("end", run.latest(GRADIENT + layer)),
         )
     ]
 
 
-def _norms_at_initialisation(client: MlflowClient, runs: list[Run]) -> dict[str, Norms]:
+def _norms_at_initialisation(client: MlflowClient, runs: list[StoredRun]) -> dict[str, Norms]:
     """Of each run's main-path layers, the first layer first."""
     norms = {
-        run.info.run_id: {layer: latest(run, INITIAL_GRADIENT + layer) for layer in _layers(run, INITIAL_GRADIENT)}
+        run.run_id: {layer: run.latest(INITIAL_GRADIENT + layer) for layer in _layers(run, INITIAL_GRADIENT)}
         for run in runs
     }
     # Runs of before have them at step 0 of the norms in training only.
-    earlier = {run.info.run_id: _layers(run, GRADIENT) for run in runs if not norms[run.info.run_id]}
+    earlier = {run.run_id: _layers(run, GRADIENT) for run in runs if not norms[run.run_id]}
     for layer in {layer: None for layers in earlier.values() for layer in layers}:
         having = [run_id for run_id, layers in earlier.items() if layer in layers]
         for run_id, history in histories(client, having, GRADIENT + layer).items():
@@ -221,9 +224,9 @@ def _norms_at_initialisation(client: MlflowClient, runs: list[Run]) -> dict[str,
     }
 
 
-def _layers(run: Run, prefix: str) -> list[str]:
+def _layers(run: StoredRun, prefix: str) -> list[str]:
     """The main path's, as a run's metrics of this prefix name them."""
-    names = [name.removeprefix(prefix) for name in run.data.metrics if name.startswith(prefix)]
+    names = [name.removeprefix(prefix) for name in run.metrics if name.startswith(prefix)]
     return sorted((name for name in names if name != TOTAL and "downsample" not in name), key=_layer_order)
 
 

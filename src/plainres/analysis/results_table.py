@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from plainres import table
 from plainres.analysis.results import SweepResults
@@ -109,13 +110,14 @@ def three_digits(value: float) -> str:
 
 
 @QUIETLY
-def percent(shares: pd.Series) -> str:
+def percent(shares: ArrayLike) -> str:
     """Mean and standard deviation of shares in percent, as `33.20 ± 21.60`."""
-    known = shares.dropna().to_numpy(float)
+    values = np.asarray(shares, float)
+    known = values[~np.isnan(values)]
     if not known.size:
         return NOTHING
     mean, deviation = 100 * known.mean(), 100 * known.std(ddof=1) if known.size > 1 else 0.0
-    if not np.isfinite([mean, deviation]).all():
+    if not (math.isfinite(mean) and math.isfinite(deviation)):
         return NOT_FINITE
     shown = "{:.2f}" if max(mean, deviation) < LONG else "{:.2e}"
     return shown.format(mean) + (f" ± {shown.format(deviation)}" if known.size > 1 else "")

@@ -1,8 +1,9 @@
 """What MLflow holds of many runs, in as few requests as its store offers."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -13,11 +14,13 @@ from mlflow.utils.rest_utils import http_request, verify_rest_response
 
 from plainres.errors import BadInput
 from plainres.tracking.store import run_exists
+from plainres.tracking.tables import active_runs, metric_entries
 
-RUNS_A_PAGE = 500
+RUNS_A_PAGE = 250
 RUNS_A_HISTORY = 100  # the most that MLflow's server takes in one request
 VALUES_A_HISTORY = 25_000  # the most that it gives
 REQUESTS_AT_ONCE = 8
+SEARCH = "/api/2.0/mlflow/runs/search"
 BULK = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 LARGEST = 1.7e308  # databases hold infinity as the largest number
 
@@ -39,19 +42,27 @@ def stored_run(uri: str, run_id: str) -> Run:
     return run
 
 
-def stored_runs(client: MlflowClient, experiment_id: str, run_ids: Sequence[str]) -> dict[str, Run]:
-    """Those of the runs that are there and not deleted, by id, each with its latest metrics."""
-    found: dict[str, Run] = {}
-    for chunk in _chunks(run_ids, RUNS_A_PAGE):
-        listed = ", ".join(f"'{run_id}'" for run_id in chunk)
-        page = client.search_runs([experiment_id], f"attributes.run_id IN ({listed})", max_results=RUNS_A_PAGE)
-        found |= {run.info.run_id: run for run in page}
-    return found
+@dataclass(frozen=True)
+class StoredRun:
+    """What a store has of a run that is there and not deleted; of its metrics the latest values."""
+
+    run_id: str
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+    def latest(self, metric: str) -> float:
+        """A metric's latest value, NaN where the run has none."""
+        return _restored(self.metrics.get(metric, math.nan))
 
 
-def latest(run: Run, metric: str) -> float:
-    """A metric's latest value, NaN where the run has none."""
-    return _restored(run.data.metrics.get(metric, math.nan))
+def stored_runs(client: MlflowClient, experiment_id: str, run_ids: Sequence[str]) -> dict[str, StoredRun]:
+    """Those of the runs of an experiment that are there and not deleted, by id."""
+    store = client._tracking_client.store
+    if isinstance(store, SqlAlchemyStore):
+        return {run_id: StoredRun(run_id, *found) for run_id, found in active_runs(store, run_ids).items()}
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        pages = threads.map(lambda chunk: _page_of_server(store, experiment_id, chunk), _chunks(run_ids, RUNS_A_PAGE))
+        return {run.run_id: run for page in pages for run in page}
 
 
 def histories(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Histories:
@@ -65,14 +76,30 @@ def histories(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Hist
 def _entries(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Entry]:
     store = client._tracking_client.store
     if isinstance(store, SqlAlchemyStore):
-        for chunk in _chunks(run_ids, RUNS_A_PAGE):
-            for entry in store.get_metric_history_bulk(chunk, metric, None):  # type: ignore[no-untyped-call]
-                yield entry.run_id, entry.step, entry.value
-    elif isinstance(store, RestStore):
-        for chunk in _chunks(run_ids, RUNS_A_HISTORY):
-            yield from _entries_of_server(client, store, chunk, metric)
-    else:
-        yield from _entries_one_by_one(client, run_ids, metric)
+        yield from metric_entries(store, run_ids, metric)
+        return
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        chunks = _chunks(run_ids, RUNS_A_HISTORY)
+        for entries in threads.map(lambda chunk: list(_entries_of_server(client, store, chunk, metric)), chunks):
+            yield from entries
+
+
+def _page_of_server(store: RestStore, experiment_id: str, run_ids: Sequence[str]) -> list[StoredRun]:
+    """Runs out of the answer itself: MLflow's client makes an object of every metric and parameter."""
+    listed = ", ".join(f"'{run_id}'" for run_id in run_ids)
+    asked = {
+        "experiment_ids": [experiment_id], "filter": f"attributes.run_id IN ({listed})", "max_results": len(run_ids),
+    }  # fmt: skip
+    response = http_request(store.get_host_creds(), SEARCH, "POST", json=asked)  # type: ignore[no-untyped-call]
+    found = verify_rest_response(response, SEARCH).json().get("runs", [])
+    return [
+        StoredRun(
+            run["info"]["run_id"],
+            {metric["key"]: float(metric["value"]) for metric in run["data"].get("metrics", [])},
+            {tag["key"]: tag.get("value", "") for tag in run["data"].get("tags", [])},
+        )
+        for run in found
+    ]
 
 
 def _entries_of_server(client: MlflowClient, store: RestStore, run_ids: Sequence[str], metric: str) -> Iterator[Entry]:

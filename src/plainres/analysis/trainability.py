@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import linregress
 
 TARGET_ERROR = 0.1
 
@@ -37,5 +36,6 @@ def gradient_growth(norms: Sequence[float]) -> float:
     usable = np.isfinite(values) & (values > 0)
     if usable.sum() < 2:
         return math.inf if np.isinf(values).any() else math.nan
+    spread, common = np.cov(np.flatnonzero(usable), np.log(values[usable]), bias=True)[0]
     with np.errstate(over="ignore"):
-        return float(np.exp(-linregress(np.flatnonzero(usable), np.log(values[usable])).slope))
+        return float(np.exp(-common / spread))

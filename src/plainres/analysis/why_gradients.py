@@ -185,7 +185,7 @@ def draw_training(results: SweepResults) -> Figure:
             axes.set_title(arm.replace(":", ":\n"), parse_math=False)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        panels[0].set_ylabel("layer (1 input)")
+        panels[0].set_ylabel("layer, from the input")
         figure.colorbar(mesh, ax=panels, label="log10 of gradient norm", pad=0.01)
     return figure
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from mlflow import MlflowClient
 
 from plainres.analysis.inspection import Findings, network_at_start, training_batch
-from plainres.analysis.paired_seeds import answer, difference, spread
+from plainres.analysis.paired_seeds import answer, difference, spread, spread_of_any_size
 from plainres.analysis.results import SweepResults
 from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import TrainedRun
@@ -21,11 +21,12 @@ from plainres.probes import landscape, sharpness
 from plainres.table import TerminalTable, terminal
 from plainres.tracking.runs import log_metrics
 
-COLUMNS = ("network", "seeds", "loss", "rise at 0.3", "rise at 0.5", "curvature at the start", "highest", "at the end")
+COLUMNS = ("network", "seeds", "loss", "rise 0.3", "rise 0.5", "at start", "highest", "at end")
 DISTANCES = tuple(np.linspace(-1, 1, 21).round(2).tolist())
 SIDE = tuple(np.linspace(-1, 1, 13).round(3).tolist())  # of the plane
 HERE = LANDSCAPE + "here"  # the loss at the network itself
 PROBED = 128  # images that the curvature is measured on, as in training
+TICKS = (-1, -0.5, 0, 0.5, 1)
 LOWEST, HIGHEST = 1e-4, 1e3  # losses that are drawn
 
 
@@ -99,14 +100,15 @@ def table(data: pd.DataFrame) -> TerminalTable:
             f"{arm} {depth}",
             str(len(runs)),
             spread(runs[HERE], 3),
-            *(spread(runs[f"{LANDSCAPE}{distance}"], 2) for distance in ("0.3", "0.5")),
-            *(spread(runs[f"curvature_{when}"], 1) for when in ("start", "highest", "end")),
+            *(spread_of_any_size(runs[f"{LANDSCAPE}{distance}"]) for distance in ("0.3", "0.5")),
+            *(spread_of_any_size(runs[f"curvature_{when}"]) for when in ("start", "highest", "end")),
         )
         for (arm, depth), runs in data.groupby(["arm", "depth"], sort=False)
     ]
     caption = (
         "Mean ± standard deviation over seeds. Rise of the loss (nats) at a distance along random directions whose "
-        "filters have the network's norms, the mean over directions; curvature: largest eigenvalue of the Hessian."
+        "filters have the network's norms, the mean over directions; at start, highest, at end: largest eigenvalue of "
+        "the Hessian."
     )
     return terminal(COLUMNS, rows, caption)
 
@@ -129,7 +131,8 @@ def sentences(data: pd.DataFrame) -> list[str]:
         rise = f"{LANDSCAPE}0.5"
         found.append(
             f"Depth {depth}: {said}{factors}; at distance 0.5 from the trained network the loss rises by "
-            f"{spread(plain[rise], 2)} in {first['plain']} and by {spread(residual[rise], 2)} in {first['residual']}."
+            f"{spread_of_any_size(plain[rise])} in {first['plain']} and by {spread_of_any_size(residual[rise])} in "
+            f"{first['residual']}."
         )
     return found
 
@@ -173,11 +176,13 @@ def draw_planes(data: pd.DataFrame, planes: Mapping[str, np.ndarray]) -> Figure:
             filled = axes.contourf(SIDE, SIDE, shown, levels=levels, norm="log", cmap="viridis")
             axes.contour(SIDE, SIDE, shown, levels=levels, colors="white", linewidths=0.4)
             axes.plot(0, 0, "x", color="white", markersize=5)
-            axes.set(xlabel="first direction", aspect="equal")
+            axes.set(xlabel="first direction", aspect="equal", xticks=TICKS, yticks=TICKS)
             axes.grid(visible=False)
             axes.set_title(f"{run['arm']} {run['depth']}, seed {run['seed']}", parse_math=False)
         panels[0].set_ylabel("second direction")
-        figure.colorbar(filled, ax=panels, label="training loss (nats)", ticks=[10.0**power for power in range(-4, 4)])
+        figure.colorbar(
+            filled, ax=panels, label="training loss (nats)", shrink=0.8, ticks=[10.0**p for p in range(-4, 4)]
+        )
     return figure
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from plainres.data.augment import crop_and_flip
+from plainres.data.augment import crop_and_flip, draw_changes
+from plainres.data.share import WHOLE, Share
 from plainres.data.splits import AnySplit
 
 
@@ -30,21 +31,28 @@ def shuffled_batches(
     augment: str = "none",
     *,
     keep_last: bool = False,
+    share: Share = WHOLE,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in an order drawn from a CPU generator, so that it's the same on every device.
 
     The last images that don't fill a batch are left out of this epoch unless `keep_last`: a batch of one can't be
-    normalised.
+    normalised. Order and changes are drawn for all processes alike, and each gets its share of every batch.
     """
     rest = 0 if keep_last else len(split) % batch_size
     order = torch.randperm(len(split), generator=generator)[: len(split) - rest]
-    for images, labels in split.batches(order, batch_size):
+    chunks = torch.split(order, batch_size)
+    shares = [share.of(chunk) for chunk in chunks]
+    batches = split.batches(torch.cat(shares), len(shares[0]))
+    for chunk, (images, labels) in zip(chunks, batches, strict=True):
         if augment == "crop-flip":
-            images = crop_and_flip(images, generator)
+            images = crop_and_flip(images, share.of(draw_changes(len(chunk), generator), dim=1))
         yield normalise(images), labels
 
 
-def ordered_batches(split: AnySplit, batch_size: int, normalise: Normalise) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every image once, in the split's own order."""
-    for images, labels in split.batches(torch.arange(len(split)), batch_size):
+def ordered_batches(
+    split: AnySplit, batch_size: int, normalise: Normalise, share: Share = WHOLE
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every image once, in the split's own order; or a process's share of them."""
+    own = share.of(torch.arange(len(split)))
+    for images, labels in split.batches(own, batch_size) if len(own) else ():
         yield normalise(images), labels

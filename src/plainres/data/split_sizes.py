@@ -47,3 +47,24 @@ def check_batch_size(config: RunConfig, training_images: int) -> None:
         raise BadInput(
             f"batch size {config.batch_size} is above the {training_images} training images of {config.dataset}"
         )
+
+
+def check_shares(config: RunConfig, processes: int, training_images: int | None = None) -> None:
+    """Raise BadInput if a run can't be trained by so many processes, each with its share of every batch."""
+    if config.norm_shares not in (1, processes):
+        raise BadInput(
+            f"norm shares {config.norm_shares} take as many processes: torchrun --nproc-per-node {config.norm_shares}"
+        )
+    if processes == 1:
+        return
+    least = 1 if config.norm_shares == 1 else 2
+    last = (training_images or 0) % config.batch_size if config.keep_last_batch else 0
+    smallest = last or config.batch_size
+    if smallest < least * processes:
+        raise BadInput(
+            f"a batch of {smallest} can't be shared by {processes} processes, of which each needs "
+            f"{'an image' if least == 1 else 'two images, the fewest that batch norm can normalise'}"
+        )
+    if config.compile or config.device == "mps":
+        what = "--compile" if config.compile else "device mps"
+        raise BadInput(f"{what} isn't for runs that several processes train: leave it out, or torchrun")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from plainres.data.decode import Shape
 from plainres.data.split_sizes import check_part
+from plainres.data.stratified import stratified
 from plainres.data.streaming import Batch, StreamedSplit
 from plainres.errors import BadInput
 
@@ -102,8 +102,7 @@ def carve(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     check_part(len(labels), count, len(of_class))
     if of_class.min() < 2:
         raise BadInput(f"a class has one image alone, which can't be both held out and kept ({len(labels)} images)")
-    stay, taken = train_test_split(np.arange(len(labels)), test_size=count, stratify=labels, random_state=SPLIT_SEED)
-    return np.sort(stay), np.sort(taken)
+    return stratified(labels, count, SPLIT_SEED)
 
 
 def index_hash(indices: np.ndarray) -> str:

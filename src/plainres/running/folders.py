@@ -15,7 +15,7 @@ from plainres.errors import BadInput
 from plainres.machine_folders import cache_folder
 from plainres.settings import RunConfig
 from plainres.tracking.database import is_sqlite, sqlite_path
-from plainres.tracking.journal import run_id_of
+from plainres.tracking.journal import beginning_of, run_id_of
 from plainres.tracking.shown import without_credentials
 
 SPACE_NEEDED = 64 * 2**20  # bytes free at the start, for a database, its journal and the checkpoints of small networks
@@ -94,10 +94,18 @@ class RunFolder:
         finally:
             lock.release()
 
-    def clear(self, run_id: str) -> None:
-        """Delete the folder, whose lock is held, if it is what this finished run has left."""
+    @property
+    def attempt(self) -> str:
+        """That of its journal, empty where there is none."""
+        return beginning_of(self.path / "journal")[0]
+
+    def clear(self, run_id: str, generation: str) -> None:
+        """Delete the folder, whose lock is held, if it's what this finished run has left, or needless now there is one.
+
+        Needless is what was begun for a sweep of this generation, and finished elsewhere.
+        """
         journal = self.path / "journal"
-        if journal.exists() and run_id_of(journal) == run_id:
+        if journal.exists() and (run_id_of(journal) == run_id or beginning_of(journal)[1] == generation):
             shutil.rmtree(self.path, ignore_errors=True)
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plainres.errors import BadInput
+from plainres.hardware import processes
 from plainres.running.jobs import check_jobs, default_jobs
 from plainres.running.launcher import Launcher
+from plainres.running.processes import begin_imports
 from plainres.running.slurm_commands import check_job
+from plainres.running.torchrun import TogetherLauncher, check_together
 from plainres.settings import LaunchSettings, RunConfig
 
 if TYPE_CHECKING:
@@ -38,7 +41,10 @@ def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) ->
         BadInput: they can't.
     """
     check_jobs(jobs)
+    check_together(config.device, jobs)
     launcher = launch.launcher
+    if launch.elsewhere and processes() > 1:
+        raise BadInput(f"torchrun's {processes()} processes train each run together: leave out --launcher {launcher}")
     if jobs is not None and launch.elsewhere:
         raise BadInput(f"--jobs is for --launcher local: {launcher} trains as many runs at a time as it has room for")
     for name, launchers in LAUNCHERS_OF.items():
@@ -79,9 +85,17 @@ def make_launcher(
             cpus_of(config), gpus, launch.slurm_partition, launch.slurm_time, folder,
             partial(console.print, highlight=False, markup=False, soft_wrap=True),
         )  # fmt: skip
+    if processes() > 1:
+        return TogetherLauncher()
     from plainres.running.local_launcher import LocalLauncher
 
     return LocalLauncher(jobs or default_jobs(config.device, config.threads))
+
+
+def begin_imports_of(launch: LaunchSettings) -> None:
+    """Let the imports of this machine's workers begin, if there are to be any."""
+    if not launch.elsewhere and processes() == 1:
+        begin_imports()
 
 
 def cpus_of(config: RunConfig) -> int:

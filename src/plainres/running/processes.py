@@ -13,13 +13,7 @@ from typing import Any
 
 from plainres.machine_folders import shorten_socket_addresses
 
-# What a worker comes to import: training, and what torch's optimizers, MLflow's database store and digits load late.
-PRELOADED = [
-    "plainres.running.tracked_run",
-    "torch._dynamo",
-    "mlflow.store.tracking.sqlalchemy_store",
-    "sklearn.datasets",
-]
+PRELOADED = ["plainres.running.preloaded"]
 VISIBLE = "CUDA_VISIBLE_DEVICES"  # which of a machine's GPUs CUDA shows to a process
 
 
@@ -42,6 +36,11 @@ def worker_context() -> BaseContext:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
+
+
+def begin_imports() -> None:
+    """Let workers' imports begin, which take seconds, beside what this process does before it has tasks for them."""
+    worker_context()
 
 
 @contextmanager

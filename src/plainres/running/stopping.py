@@ -42,6 +42,11 @@ class StopSignal:
         finally:
             self._may_stop = False
 
+    def heed(self) -> None:
+        """Raise Interrupted if the request came, for a thread that no signal reaches."""
+        if self.came:
+            raise Interrupted
+
     def _take(self, number: int, _frame: FrameType | None) -> None:
         if self.came == number == signal.SIGINT:
             raise KeyboardInterrupt

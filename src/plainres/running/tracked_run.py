@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import torch
 
 from plainres.data import dataset_of
 from plainres.errors import BadInput, StoreAway
-from plainres.hardware import give_back_memory
+from plainres.hardware import give_back_memory, processes
 from plainres.names import DIVERGED_TAG, EXPORTED_FILE, MODEL_FILE, TRAIN_ACCURACY, TRAIN_LOSS
 from plainres.running.events import (
     Elsewhere,
@@ -28,8 +29,10 @@ from plainres.running.events import (
 from plainres.running.folders import run_folder
 from plainres.running.job import Job
 from plainres.running.stopping import Interrupted, StopSignal
+from plainres.running.torchrun import join, lead
 from plainres.settings import RunConfig
 from plainres.tracking.journal import Entry, Journal
+from plainres.tracking.lease import SECONDS_BETWEEN_LOOKS, GivesWay, Lease, Watch
 from plainres.tracking.outages import PATIENCE, reaching_store
 from plainres.tracking.run_log import RunLog
 from plainres.tracking.runs import finished_run
@@ -75,16 +78,20 @@ def train_run(
     leave the run as it is then. A run that the store has already, finished, is taken as it is.
     """
     folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
-    run = _Run(config, job, folder.path, tell, stop, hooks or Hooks())
     try:
         with ExitStack() as stack:
             with stop.may_stop():
                 if not stack.enter_context(folder.held(wait=patient)):
                     return Elsewhere(config)
-            outcome = run.stored() or run.train(PATIENCE if patient else 0)
-            if isinstance(outcome, Finished | Pruned):
-                folder.clear(outcome.run_id)
-            return outcome
+            lease = Lease(job.experiment, config, job.generation, [folder.attempt])
+            run = _Run(config, job, folder.path, tell, stop, hooks or Hooks(), lease)
+            while run.may_begin(wait=patient):
+                outcome = run.stored() or run.train(PATIENCE if patient else 0)
+                if isinstance(outcome, Finished | Pruned):
+                    folder.clear(outcome.run_id, job.generation)
+                if not (patient and isinstance(outcome, Elsewhere)):
+                    return outcome
+            return Elsewhere(config)
     except Interrupted:
         return Stopped(config)
     except Exception as error:
@@ -104,11 +111,36 @@ class _Run:
     tell: Tell
     stop: StopSignal
     hooks: Hooks
+    lease: Lease
 
     @property
     def artifacts(self) -> Path:
         """The folder of what is stored with the run in the end; once the model is there, all is."""
         return self.folder / "artifacts"
+
+    def may_begin(self, *, wait: bool) -> bool:
+        """Whether no other process trains the run; with `wait` as soon as none does, or shows that it's alive.
+
+        While the store is away nobody can tell: then the run is trained all the same, until it's back.
+        """
+        watch, has_seen = Watch(), False
+        while True:
+            with self.stop.may_stop():
+                try:
+                    with reaching_store():
+                        others = self.lease.others()
+                        if not (others and wait):
+                            return not others
+                        has_seen = True
+                        for run_id in watch.silent(others):
+                            self.lease.revoke(run_id)
+                            place = "its checkpoint" if any(self.folder.glob("epoch-*")) else "the beginning"
+                            self.tell(Notice(self.config, f"who trained it is gone: it's taken over, from {place} on"))
+                except StoreAway:
+                    if not has_seen:
+                        return True
+                    watch.forget()
+                time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def stored(self) -> Finished | None:
         """The run as another process has finished it meanwhile."""
@@ -124,7 +156,7 @@ class _Run:
         diverged = data.tags.get(DIVERGED_TAG)
         return Finished(self.config, run_id, data.metrics, int(diverged) if diverged else None)
 
-    def train(self, patience: float) -> Finished | Pruned | Failed:
+    def train(self, patience: float) -> Outcome:
         """Train what is left of it, and store what the store lacks."""
         config, job, folder = self.config, self.job, self.folder
         journal = _open_journal(folder, job.generation)
@@ -132,19 +164,24 @@ class _Run:
         if config.data_content and dataset.content != config.data_content:
             raise BadInput(f"the images in {config.data_dir} have changed since the command began")
         tags = {**job.tags, **self.hooks.tags}
-        log = RunLog(journal, job.experiment, config, dataset, job.parent_run_id, job.source, tags)
+        log = RunLog(journal, job.experiment, config, dataset, job.parent_run_id, job.source, tags, self.lease)
         pruned: int | None = None
         try:
-            if journal.complete and (self.artifacts / MODEL_FILE).exists():
-                self._tell_known(journal.entries)
-            else:
-                with ExitStack() as beside:
-                    pruned = self._train_epochs(journal, log, beside)
-            with self.stop.may_stop():
-                if pruned:
-                    log.prune(pruned, patience)
+            with self.lease.kept():
+                if journal.complete and (self.artifacts / MODEL_FILE).exists():
+                    self._tell_known(journal.entries)
                 else:
-                    log.finish(self.artifacts, patience)
+                    with ExitStack() as beside:
+                        pruned = self._train_epochs(journal, log, beside)
+                with self.stop.may_stop():
+                    if pruned:
+                        log.prune(pruned, patience)
+                    else:
+                        log.finish(self.artifacts, patience)
+        except GivesWay:
+            if processes() > 1 and journal.entries:  # the other processes may be in the middle of an epoch
+                return Failed(config, "another machine trains it", worth_a_retry=False)
+            return Elsewhere(config)
         except StoreAway as away:
             return Failed(config, f"trained, but the tracking store is away ({away}); its results wait in {folder}")
         except Interrupted:
@@ -186,12 +223,14 @@ class _Run:
         send()  # so that the run is seen in MLflow from its beginning
         if config.system_metrics and journal.run_id:
             beside.enter_context(system_metrics(self.job.experiment.tracking_uri, journal.run_id))
-        trainer = Trainer(config)
+        trainer = Trainer(config, join())
+        trainer.after_step = stop.heed
         state = load_checkpoint(folder, journal.last_step, notice)
         if state:
             trainer.load_state_dict(state)
             notice(f"goes on after epoch {trainer.epoch}")
             self._tell_known([entry for entry in journal.entries if entry.step <= trainer.epoch])
+        lead(trainer)
         self.tell(Started(config, trainer.epoch))
         self.hooks.on_start(trainer)
         on_disk, in_memory = Rhythm(self.job.checkpoint_every, 0.05), Rhythm(0, 0.005)

@@ -4,14 +4,15 @@ import hashlib
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import Any
 
-from plainres.config import configure
+from plainres.config import changed, configure
 from plainres.declaration import Role
 from plainres.errors import BadInput
-from plainres.settings import ABOUT, RunConfig, Settings, as_text, names_of
-from plainres.sweeps.arms import parse_arm
+from plainres.settings import ABOUT, RunConfig, Settings, as_text, names_of, typed
+from plainres.sweeps.arms import Arm, parse_arm
 
 RunKey = tuple[str, int, int]
 """An arm's name, a depth and a seed."""
@@ -104,14 +105,23 @@ def plan_sweep(
     names = [arm.name for arm in parsed]
     for what, values in (("arm", names), ("depth", depths), ("seed", seeds)):
         check_distinct(what, values)
+
+    @cache
+    def of_network(name: str, depth: int) -> RunConfig:
+        arm = parsed[names.index(name)]
+        return configure(arm.variant, depth, seeds[0], elsewhere=elsewhere, arm=name, **{**settings, **arm.settings})
+
+    def of_run(arm: Arm, depth: int, seed: int) -> RunConfig:
+        values = (own or {}).get((arm.name, depth, seed))
+        if values is None:  # then the seed alone tells it from the network's other runs
+            return changed(of_network(arm.name, depth), seed=typed("seed", seed))
+        own_settings = {**settings, **arm.settings, **values}
+        return configure(arm.variant, depth, seed, elsewhere=elsewhere, arm=arm.name, **own_settings)
+
     # The deepest first: the longest runs would otherwise end the sweep with idle workers.
     configs = tuple(
-        configure(
-            arm.variant, depth, seed, elsewhere=elsewhere, arm=arm.name,
-            **{**settings, **arm.settings, **(own or {}).get((arm.name, depth, seed), {})},
-        )
-        for depth, seed, arm in product(sorted(depths, reverse=True), seeds, parsed)
-    )  # fmt: skip
+        of_run(arm, depth, seed) for depth, seed, arm in product(sorted(depths, reverse=True), seeds, parsed)
+    )
     _check_differ(configs)
     family_of = {config.depth: config.family for config in configs}
     if len(set(family_of.values())) > 1:

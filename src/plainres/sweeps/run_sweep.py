@@ -21,7 +21,7 @@ from plainres.tracking.runs import (
     Experiment,
     began_on_other_images,
     end_if_open,
-    finished_run,
+    finished_runs,
     open_runs,
     set_status,
 )
@@ -57,20 +57,24 @@ def run_sweep(
         parent = open_parent(
             experiment, sweep.sweep_hash, sweep.params, source, fresh=fresh, settings_hash=sweep.settings_hash
         )
-        finished = {config: finished_run(experiment, config, parent.generation) for config in sweep.configs}
-    todo = [config for config, run_id in finished.items() if run_id is None]
+        finished = finished_runs(experiment, sweep.configs, parent.generation)
+    todo = [config for config in sweep.configs if config not in finished]
     with reaching_store():
         if todo and began_on_other_images(experiment, todo[0]):
             console.print(f"The images in {todo[0].data_dir} have changed: runs on those of before don't count.")
-    unnoted = [(config, run_id) for config, run_id in finished.items() if run_id is not None]
+    unnoted = list(finished.items())
     for config, run_id in unnoted:
+        if not folders[config].path.exists():
+            continue
         with folders[config].held(wait=False) as held:
             if held:
-                folders[config].clear(run_id)  # left by a process that died when it had just finished the run
+                folders[config].clear(
+                    run_id, parent.generation
+                )  # left by a process that died when it had just finished the run
 
     def note_members() -> None:
         if unnoted:
-            add_members(experiment, parent.run_id, unnoted)
+            add_members(experiment, parent, unnoted)
             unnoted.clear()
 
     tags = {SETTINGS_TAG: sweep.settings_hash}
@@ -109,11 +113,12 @@ def run_sweep(
 
 
 def _end(experiment: Experiment, parent_run_id: str, folders: dict[RunConfig, RunFolder], status: str) -> None:
-    """End the parent run, and those of the sweep's runs that no process trains any more."""
+    """End the parent run, and those runs of this folder's that no process trains any more."""
     left = open_runs(experiment)
-    for config, folder in folders.items():
-        if config.config_hash in left:
+    for folder in folders.values():
+        attempt = folder.attempt
+        if attempt in left:
             with folder.held(wait=False) as held:
                 if held:
-                    end_if_open(experiment, left[config.config_hash], "KILLED" if status == "KILLED" else "FAILED")
+                    end_if_open(experiment, left[attempt], "KILLED" if status == "KILLED" else "FAILED")
     set_status(experiment, parent_run_id, status)

@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric
+
+from plainres.tracking.outages import making_once
 
 LONGEST_METRIC = 250  # characters, that MLflow keeps of a name
 
@@ -33,4 +36,4 @@ def log_by_depth(client: MlflowClient, parent_run_id: str, errors: Mapping[str, 
         for (arm, depth), error in of_networks.items()
     ]
     for start in range(0, len(metrics), 1000):
-        client.log_batch(parent_run_id, metrics=metrics[start : start + 1000])
+        making_once(partial(client.log_batch, parent_run_id, metrics=metrics[start : start + 1000]))

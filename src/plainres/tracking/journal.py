@@ -118,6 +118,13 @@ def run_id_of(path: Path) -> str | None:
     return run_ids[-1] if run_ids else None
 
 
+def beginning_of(path: Path) -> tuple[str, str]:
+    """The attempt and the generation that a journal's file was begun for, empty where there is none."""
+    records = (record for _, record in _whole_lines(path.read_bytes())) if path.exists() else iter(())
+    first = next(records, {})
+    return first.get("attempt", ""), first.get("generation", "")
+
+
 def _line(record: dict[str, Any]) -> bytes:
     text = json.dumps(record).encode()
     return b"%08x %s\n" % (crc32(text), text)

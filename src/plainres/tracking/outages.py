@@ -14,7 +14,7 @@ from plainres.tracking.shown import first_line
 
 SECONDS_BETWEEN_TRIES = 2.0
 PATIENCE = 60.0  # seconds to wait for a store that's away when there's nothing else to do
-TOO_MANY_REQUESTS = 429
+TOO_MANY_REQUESTS, BAD_REQUEST = 429, 400
 
 Value = TypeVar("Value")
 
@@ -35,6 +35,19 @@ def reaching_store() -> Iterator[None]:
         raise kind(first_line(error)) from error
     except (ConnectionError, TimeoutError, SQLAlchemyError) as error:
         raise StoreAway(first_line(error)) from error
+
+
+def making_once(call: Callable[[], Value]) -> Value:
+    """The value of a call that makes something unless it's there, as a tag: once more if another was a moment faster.
+
+    Of two machines that make it at once the database refuses one.
+    """
+    try:
+        return call()
+    except MlflowException as error:
+        if error.get_http_status_code() != BAD_REQUEST:  # type: ignore[no-untyped-call]
+            raise
+        return call()
 
 
 def keep_trying(call: Callable[[], Value], seconds: float) -> Value:

@@ -2,13 +2,15 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from mlflow.entities import Run, RunTag, ViewType
 
 from plainres.names import GENERATION_TAG, MEMBER_TAG, REPLACED_TAG, REPORT_TAG, SETTINGS_TAG, SWEEP_HASH_TAG
 from plainres.settings import RunConfig
 from plainres.tracking.lock import opening_store
+from plainres.tracking.outages import making_once
 from plainres.tracking.params import log_params
 from plainres.tracking.runs import Experiment
 from plainres.tracking.source import Source
@@ -23,6 +25,8 @@ class Parent:
     run_id: str
     generation: str
     finished: bool
+    noted: dict[str, str] = field(compare=False)
+    """Its tags as far as they are known here: of 10,000 members they take long to read."""
 
     @property
     def tags(self) -> dict[str, str]:
@@ -60,7 +64,8 @@ def open_parent(
                 client.set_tag(replaced.info.run_id, REPLACED_TAG, run.info.run_id)
         if not run.data.params:  # a new one, or one whose maker died before this
             log_params(client, run.info.run_id, params)
-    return Parent(run.info.run_id, run.data.tags.get(GENERATION_TAG, ""), run.info.status == "FINISHED")
+    tags = dict(run.data.tags)
+    return Parent(run.info.run_id, tags.get(GENERATION_TAG, ""), run.info.status == "FINISHED", tags)
 
 
 def _current(parents: Sequence[Run]) -> Run | None:
@@ -70,19 +75,21 @@ def _current(parents: Sequence[Run]) -> Run | None:
     return next(iter(standing or parents), None)
 
 
-def add_members(experiment: Experiment, parent_run_id: str, runs: Iterable[tuple[RunConfig, str]]) -> None:
+def add_members(experiment: Experiment, parent: Parent, runs: Iterable[tuple[RunConfig, str]]) -> None:
     """Note on the parent run that these finished runs, its children or an earlier sweep's, belong to its sweep.
 
     A report that was made without one of them counts no longer.
     """
     client = experiment.client
-    known = client.get_run(parent_run_id).data.tags
     asked = {MEMBER_TAG + config.config_hash: f"{run_id} {config.name}" for config, run_id in runs}
-    new = [RunTag(tag, text) for tag, text in asked.items() if known.get(tag) != text]
+    new = {tag: text for tag, text in asked.items() if parent.noted.get(tag) != text}
     if new:
-        client.set_tag(parent_run_id, REPORT_TAG, "")
-    for start in range(0, len(new), TAGS_A_BATCH):
-        client.log_batch(parent_run_id, tags=new[start : start + TAGS_A_BATCH])
+        making_once(lambda: client.set_tag(parent.run_id, REPORT_TAG, ""))
+    entries = [RunTag(tag, text) for tag, text in new.items()]
+    for start in range(0, len(entries), TAGS_A_BATCH):
+        batch = entries[start : start + TAGS_A_BATCH]
+        making_once(partial(client.log_batch, parent.run_id, tags=batch))
+    parent.noted.update(new)
 
 
 def members_of(tags: Mapping[str, str]) -> dict[str, str]:

@@ -9,10 +9,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from plainres.errors import StoreAway, StoreRefuses
-from plainres.names import ATTEMPT_TAG, DIVERGED_TAG, GENERATION_TAG, PRUNED_TAG
+from plainres.names import ATTEMPT_TAG, DIVERGED_TAG, GENERATION_TAG, LEASE_TAG, PRUNED_TAG
 from plainres.settings import RunConfig
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.journal import Journal
+from plainres.tracking.lease import GivesWay, Lease, sign
 from plainres.tracking.outages import keep_trying, reaching_store
 from plainres.tracking.runs import (
     Experiment,
@@ -43,6 +44,7 @@ class RunLog:
         parent_run_id: str | None,
         source: Source,
         tags: Mapping[str, str],
+        lease: Lease,
     ) -> None:
         self.journal = journal
         self.experiment = experiment
@@ -51,6 +53,8 @@ class RunLog:
         self.parent_run_id = parent_run_id
         self.source = source
         self.tags = tags
+        self.lease = lease
+        lease.attempts.add(journal.attempt)
         self._opened = False
         self._quiet_until = 0.0
 
@@ -61,7 +65,11 @@ class RunLog:
         return self.journal.run_id
 
     def send(self) -> str | None:
-        """Send what the store lacks, or find that it's away; returns why, unless that was so lately."""
+        """Send what the store lacks, or find that it's away; returns why, unless that was so lately.
+
+        Raises:
+            GivesWay: another process trains the run.
+        """
         started = time.monotonic()
         if started < self._quiet_until:
             return None
@@ -79,6 +87,7 @@ class RunLog:
 
         Raises:
             StoreAway: the store is away for longer than `patience` in seconds.
+            GivesWay: another process trains the run.
         """
         keep_trying(lambda: self._finish(artifacts), patience)
 
@@ -97,11 +106,13 @@ class RunLog:
                     fail_run(self.experiment, self.run_id)
                 else:
                     set_status(self.experiment, self.run_id, status)
-        except (StoreAway, StoreRefuses):
+        except (StoreAway, StoreRefuses, GivesWay):
             pass  # the failure's own reason matters more
 
     def _finish(self, artifacts: Path) -> None:
         self._send()
+        self.lease.renew()
+        self.lease.check()
         log_artifact(self.experiment.tracking_uri, self.run_id, artifacts)
         self.experiment.client.set_terminated(self.run_id)
 
@@ -114,6 +125,7 @@ class RunLog:
         if not self._opened:
             self._open()
             self._opened = True
+        self.lease.check()
         client = self.experiment.client
         for entry in self.journal.unsent:
             log_metrics(client, self.run_id, entry.metrics, entry.step, entry.time)
@@ -122,20 +134,30 @@ class RunLog:
             self.journal.note_sent(self.journal.sent + 1)
 
     def _open(self) -> None:
-        """Take up the run that the journal was told to, or the one whose id it never learnt, or make one."""
-        run_id = self.journal.run_id
+        """Take up the run that the journal was told to, or the one whose id it never learnt, or make one.
+
+        It is this process's claim to the lease, and is taken back if another holds that.
+        """
+        client, run_id = self.experiment.client, self.journal.run_id
         if run_id is None:
             run_id = self._find_attempt()
             if run_id:
                 describe_run(self.experiment, run_id, self.config, self.dataset, self.source)
+        tags = {**self.tags, LEASE_TAG: sign()}
         if run_id and self._is_there(run_id):
-            for name, text in self.tags.items():
-                self.experiment.client.set_tag(run_id, name, text)
+            for name, text in tags.items():
+                client.set_tag(run_id, name, text)
             set_status(self.experiment, run_id, "RUNNING")
+            if not self.lease.stands(run_id):
+                set_status(self.experiment, run_id, "KILLED")
+                raise GivesWay
         else:
-            known = {ATTEMPT_TAG: self.journal.attempt, GENERATION_TAG: self.journal.generation, **self.tags}
+            known = {ATTEMPT_TAG: self.journal.attempt, GENERATION_TAG: self.journal.generation, **tags}
             tags = {tag: text for tag, text in known.items() if text}
             run_id = create_run(self.experiment, self.config, self.dataset, self.parent_run_id, self.source, tags)
+            if not self.lease.stands(run_id):
+                client.delete_run(run_id)
+                raise GivesWay
         if run_id != self.journal.run_id:
             self.journal.note_run(run_id)
 

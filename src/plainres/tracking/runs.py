@@ -3,12 +3,15 @@
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from plainres.errors import BadInput, StoreRefuses
@@ -25,16 +28,18 @@ from plainres.settings import RunConfig
 from plainres.tracking.artifacts import log_text, new_artifact_root
 from plainres.tracking.dataset_input import log_dataset
 from plainres.tracking.lock import opening_store
-from plainres.tracking.outages import reaching_store
+from plainres.tracking.outages import making_once, reaching_store
 from plainres.tracking.params import log_params
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.source import Source
 from plainres.tracking.store import LONGEST_NAME
+from plainres.tracking.tables import finished_by_hash
 
 if TYPE_CHECKING:  # it would import torch, which reading a store does without
     from plainres.data import ImageDataset
 
 MODEL_TRAINING = "custom_model_development"  # MLflow's word for the kind of experiment that its UI shows as such
+REQUESTS_AT_ONCE = 8
 METRICS_A_BATCH = 1000  # the most that MLflow takes in one log_batch
 
 
@@ -63,18 +68,26 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
         with opening_store(tracking_uri), reaching_store():
             client = MlflowClient(tracking_uri=tracking_uri)
             found = client.get_experiment_by_name(name)
-            experiment_id = (
-                found.experiment_id
-                if found
-                else client.create_experiment(name, new_artifact_root(tracking_uri, name), {KIND_TAG: MODEL_TRAINING})
-            )
+            experiment_id = found.experiment_id if found else _make_experiment(client, tracking_uri, name)
             if found and KIND_TAG not in found.tags and found.lifecycle_stage == "active":
-                client.set_experiment_tag(experiment_id, KIND_TAG, MODEL_TRAINING)
+                making_once(lambda: client.set_experiment_tag(experiment_id, KIND_TAG, MODEL_TRAINING))
     except StoreRefuses as refusal:
         raise BadInput(f"MLflow refuses: {refusal}") from refusal
     if found and found.lifecycle_stage == "deleted":
         raise BadInput(f"experiment {name!r} was deleted in MLflow: restore it or take another --experiment-name")
     return Experiment(tracking_uri, experiment_id)
+
+
+def _make_experiment(client: MlflowClient, tracking_uri: str, name: str) -> str:
+    """A new experiment's id, or that of one which another machine has just made."""
+    try:
+        made: str = client.create_experiment(name, new_artifact_root(tracking_uri, name), {KIND_TAG: MODEL_TRAINING})
+    except MlflowException:
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+    return made
 
 
 def finished_run(experiment: Experiment, config: RunConfig, generation: str = "") -> str | None:
@@ -98,6 +111,18 @@ def finished_run(experiment: Experiment, config: RunConfig, generation: str = ""
         max_results=1,
     )
     return found[0].info.run_id if found else None
+
+
+def finished_runs(experiment: Experiment, configs: Sequence[RunConfig], generation: str = "") -> dict[RunConfig, str]:
+    """Of many configurations those that have a finished run, with its id, as `finished_run` gives it."""
+    store = experiment.client._tracking_client.store
+    if isinstance(store, SqlAlchemyStore):
+        hash_of = {config: config.config_hash for config in configs}
+        found = finished_by_hash(store, experiment.experiment_id, list(hash_of.values()), generation)
+        return {config: found[text] for config, text in hash_of.items() if text in found}
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        run_ids = threads.map(lambda config: finished_run(experiment, config, generation), configs)
+        return {config: run_id for config, run_id in zip(configs, run_ids, strict=True) if run_id}
 
 
 def began_on_other_images(experiment: Experiment, config: RunConfig) -> bool:
@@ -178,11 +203,11 @@ def set_status(experiment: Experiment, run_id: str, status: str) -> None:
 
 
 def open_runs(experiment: Experiment) -> dict[str, str]:
-    """The runs of sweeps that are RUNNING: their ids, by configuration hash."""
+    """The runs of sweeps that are RUNNING: their ids, by the attempts of their journals."""
     found = experiment.client.search_runs(
         [experiment.experiment_id], f"attributes.status = 'RUNNING' AND tags.{ATTEMPT_TAG} LIKE '%'"
     )
-    return {run.data.tags[CONFIG_HASH_TAG]: run.info.run_id for run in found}
+    return {run.data.tags[ATTEMPT_TAG]: run.info.run_id for run in found}
 
 
 def end_if_open(experiment: Experiment, run_id: str, status: str) -> None:

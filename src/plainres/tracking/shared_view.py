@@ -26,6 +26,7 @@ from plainres.names import (
     VIEW_TAG,
 )
 from plainres.tracking.depth_metrics import depth_metric
+from plainres.tracking.outages import making_once
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,7 +69,7 @@ def store_view(
     while len(text) > LONGEST_TAG:  # then only some of the networks are folded away, and only some arms drawn
         arms, layers = arms[: len(arms) // 2], layers[: len(layers) // 2]
         text = _packed(_state(name, arms, depths, layers))
-    client.set_experiment_tag(experiment_id, VIEW_TAG + name, text)
+    making_once(lambda: client.set_experiment_tag(experiment_id, VIEW_TAG + name, text))
 
 
 def _packed(state: State) -> str:

@@ -18,7 +18,8 @@ class TrainingStep:
     """A step of SGD, called with a batch of images and labels on the device.
 
     What an epoch's metrics need is summed on the device: `loss_sum` and `correct`, in images, and `probe_sum`, what
-    the probe measures. `first_probed` is that of the first step of all.
+    the probe measures. `first_probed` is that of the first step of all. `weight` is the batch's among those of several
+    processes, as `plainres.training.data_parallel` has them.
 
     Args:
         network: in training mode, on its device.
@@ -40,13 +41,14 @@ class TrainingStep:
         self.correct = torch.zeros((), device=device)
         self.probe_sum = torch.zeros(len(probe.names), device=device)
         self.first_probed: Tensor | None = None
+        self.weight = 1.0
 
     def __call__(self, images: Tensor, labels: Tensor) -> None:
         with autocast(self.config):
             logits = self.forward(images)
             loss = cross_entropy(logits, labels)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss if self.weight == 1 else self.weight * loss).backward()  # type: ignore[no-untyped-call]
         probed = self.probe.measure()
         self.optimizer.step()
         if self.first_probed is None:

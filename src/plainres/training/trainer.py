@@ -16,6 +16,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from plainres.data import AnySplit, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
+from plainres.data.share import WHOLE, Share
+from plainres.data.split_sizes import check_shares
 from plainres.names import (
     FINAL_EPOCHS_TO_10,
     FINAL_SECONDS,
@@ -36,6 +38,7 @@ from plainres.probes.gradients import GradientNorms
 from plainres.probes.probe import Batch, probe_called
 from plainres.settings import RunConfig
 from plainres.training.convolution import Conv2d
+from plainres.training.data_parallel import average_statistics, data_parallel, total
 from plainres.training.process import initial_draws, settings_of
 from plainres.training.schedule import learning_rate_factor
 from plainres.training.step import TrainingStep, autocast, replayed
@@ -77,12 +80,16 @@ class Trainer:
 
     With `state_dict` and `load_state_dict` another one goes on where this one was. All that a run draws after its
     initial weights comes from the generator `order`; a layer that draws, as dropout does, would need one too.
+
+    Several processes of torch.distributed's default group train a run together, each with its share: all iterate, and
+    get the same records but for what probes measure, which the first alone has, and times.
     """
 
     convolution: type[nn.Conv2d] = Conv2d  # a network that is loaded has torch's own
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, share: Share = WHOLE) -> None:
         self.config = config
+        self.share = share
         self.probes = [probe_called(name) for name in config.probes]
         self.after_step: Callable[[], None] = lambda: None  # who shows the steps of an epoch sets it
         self.device = torch.device(config.device)
@@ -162,6 +169,10 @@ class Trainer:
         self.epochs_to_learn = state.get("epochs_to_learn")  # checkpoints of before lack it
 
     def __iter__(self) -> Iterator[EpochRecord]:
+        check_shares(self.config, self.share.processes, len(self.train_split))
+        if self.share.processes > 1:
+            with settings_of(self.config):
+                self.training_step.forward = data_parallel(self.network, self.config, self.train_split.image_shape)
         initial = {} if self.epoch else self._probed()
         for epoch in range(self.epoch + 1, self.config.epochs + 1):
             started = perf_counter()
@@ -192,15 +203,21 @@ class Trainer:
             self.order,
             self.config.augment,
             keep_last=self.config.keep_last_batch,
+            share=self.share,
         )
+        left = self.images_an_epoch
         while True:
             with settings_of(self.config):  # and not while another has its turn
                 batch = next(batches, None)
                 if batch is None:
                     return
+                images = min(self.config.batch_size, left)
+                left -= images
+                # DistributedDataParallel takes the mean over the processes, whose shares may differ.
+                self.training_step.weight = len(batch[1]) * self.share.processes / images
                 self.step(*batch)
                 self.scheduler.step()
-            yield len(batch[1])
+            yield images
 
     def _train_epoch(self) -> tuple[dict[str, float], dict[str, float]]:
         """Train for an epoch; what the first step of all left, and the epoch's metrics.
@@ -213,10 +230,12 @@ class Trainer:
         step = self.training_step
         assert step.first_probed is not None
         with settings_of(self.config):
+            if self.config.norm_shares > 1:
+                average_statistics(self.network, self.share)
             values = read_at_once(
                 first=step.first_probed,
                 probed=step.probe_sum / self.steps,
-                training=torch.stack([step.loss_sum, step.correct]) / self.images_an_epoch,
+                training=total(torch.stack([step.loss_sum, step.correct]), self.share) / self.images_an_epoch,
                 validation=self._totals(self.validation_split),
             )
         seconds = perf_counter() - started
@@ -234,7 +253,9 @@ class Trainer:
         }
 
     def _probed(self) -> dict[str, float]:
-        """What the probes that were asked for measure of the network as it is."""
+        """What the probes that were asked for measure of the network as it is, in the first process."""
+        if self.share.rank > 0:
+            return {}
         with settings_of(self.config):
             return {
                 name: value for probe in self.probes for name, value in probe(self.network, self.probe_batch).items()
@@ -249,7 +270,7 @@ class Trainer:
 
     def _prepare_step(self) -> None:
         self.training_step = TrainingStep(self.network, self.optimizer, GradientNorms(self.network), self.config)
-        self.step = replayed(self.training_step, self.config)
+        self.step = replayed(self.training_step, self.config) if self.share == WHOLE else self.training_step
 
     def _learning_rate_factor(self, step: int) -> float:
         config = self.config
@@ -274,7 +295,7 @@ class Trainer:
         }
 
     def evaluate(self, split: AnySplit) -> tuple[float, float]:
-        """Mean loss and accuracy over a whole split in evaluation mode."""
+        """Mean loss and accuracy over a whole split in evaluation mode; called by all processes of a run at once."""
         with settings_of(self.config):
             loss, correct = self._totals(split).tolist()
         return loss / len(split), correct / len(split)
@@ -295,17 +316,17 @@ class Trainer:
         """Summed loss and correct answers over a whole split in evaluation mode, (2,), left on the device."""
         self.network.eval()
         totals = torch.zeros(2, device=self.device)
-        for images, labels in self._evaluation_batches(split):
+        for images, labels in self._evaluation_batches(split, self.share):
             with autocast(self.config):
                 logits = self.network(images)
                 loss_sum = cross_entropy(logits, labels, reduction="sum")
             totals += torch.stack([loss_sum, (logits.argmax(1) == labels).sum()])
-        return totals
+        return total(totals, self.share)
 
-    def _evaluation_batches(self, split: AnySplit) -> Iterator[tuple[Tensor, Tensor]]:
+    def _evaluation_batches(self, split: AnySplit, share: Share = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
         _, height, width = split.image_shape
         most = min(EVALUATION_BATCH[self.device.type], EVALUATION_PIXELS // (height * width))
-        return ordered_batches(split, max(1, most), self.normalise)
+        return ordered_batches(split, max(1, most), self.normalise, share)
 
 
 def read_at_once(**tensors: Tensor) -> dict[str, list[float]]:
