@@ -8,7 +8,7 @@ from plainres.analysis.figures import draw_frontier
 from plainres.analysis.frontier import frontier_sentence, frontier_table, trained_arms, write_frontier
 from tests.analysis.synthetic import sweep_of
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # of what other tests left open
 
 ARMS = ("plain", "plain:init=dirac", "residual")
 RUNS = sweep_of(
