@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from tests.environment import environment
 from tests.faults.stored import histories, weights, without_times
 
-EPOCHS = 300
+EPOCHS = 400
 RUNS = ["plain-8-seed0", "residual-8-seed0"]
 FLAGS = [
     "--depths", "8", "--width", "8", "--seeds", "0", "--train-images", "300", "--test-images", "100",
