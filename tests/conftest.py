@@ -59,9 +59,20 @@ def server(store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     thread.join()
 
 
+@pytest.fixture(scope="module")
+def postgresql(postgresql_server: str, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database of PostgreSQL's: MLflow's tables and Optuna's don't go together."""
+    import psycopg
+
+    name = request.module.__name__.rpartition(".")[2]
+    with psycopg.connect(f"{postgresql_server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{postgresql_server}/{name}"
+
+
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server of its own, on a free port, in a temporary folder."""
+def postgresql_server() -> Iterator[str]:
+    """The address of a PostgreSQL server of its own, on a free port, in a temporary folder."""
     found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
     if found is None:
         pytest.skip("no PostgreSQL is installed")
@@ -88,7 +99,7 @@ def postgresql() -> Iterator[str]:
         options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
         run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options, "start")
         try:
-            yield f"postgresql://tester:secret@127.0.0.1:{port}/postgres"
+            yield f"postgresql://tester:secret@127.0.0.1:{port}"
         finally:
             run("pg_ctl", "-m", "immediate", "stop")
 

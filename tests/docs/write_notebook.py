@@ -1,4 +1,4 @@
-"""Writes docs/lesson.ipynb from docs/lesson.md: `python -m tests.docs.write_notebook`, and with `--run` its outputs.
+"""Writes docs/PAGE.ipynb from docs/PAGE.md: `python -m tests.docs.write_notebook PAGE`, and with `--run` its outputs.
 
 The text becomes text, a command becomes a cell, and what the page shows as its output is left to the cell. The flags of
 a question to try become a cell of its own, whose lines a reader uncomments.
@@ -17,8 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.environment import ROOT
 
-PAGE = ROOT / "docs" / "lesson.md"
-NOTEBOOK = PAGE.with_suffix(".ipynb")
+NOTEBOOKS = {"lesson": "the lesson", "why": "the page"}  # what the pages call themselves
 PARTS = re.compile(r"^```(\w*)\n(.*?)^```\n|^(\*Try:\*[^\n]*)\n", re.MULTILINE | re.DOTALL)
 COMMAND = "uv run python -m "
 INSTALL = """\
@@ -28,14 +27,25 @@ except ImportError:  # on a machine that has nothing yet; some minutes
     %pip install --quiet ..
     import plainres"""
 NOTE = (
-    "*This is [the lesson](lesson.md) as a notebook: run a cell, change a number, run it again. A line that begins "
+    "*This is [{}]({}.md) as a notebook: run a cell, change a number, run it again. A line that begins "
     "with `%run -m plainres` is a command of the text, and `plainres.compare` is the command `degradation`.*"
 )
 
 
-def notebook() -> NotebookNode:
-    """The notebook without outputs."""
-    cells = [new_markdown_cell(NOTE), new_code_cell(INSTALL), *cells_of(PAGE.read_text())]
+def page_of(name: str) -> Path:
+    """A page that is a notebook too."""
+    return ROOT / "docs" / f"{name}.md"
+
+
+def notebook_of(name: str) -> Path:
+    """Where its notebook lies."""
+    return page_of(name).with_suffix(".ipynb")
+
+
+def notebook(name: str) -> NotebookNode:
+    """The notebook of a page, without outputs."""
+    note = new_markdown_cell(NOTE.format(NOTEBOOKS[name], name))
+    cells = [note, new_code_cell(INSTALL), *cells_of(page_of(name).read_text())]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -86,10 +96,17 @@ def call(command: str, *, last: bool = True) -> str:
         else:
             keywords[list(keywords)[-1]].append(word)
     listed = ", ".join(
-        f"{key}=[{', '.join(values)}]" if key in ("depths", "seeds") else f"{key}={values[0]}"
+        f"{key}=[{', '.join(map(literal, values))}]"
+        if key in ("depths", "seeds") or len(values) > 1
+        else f"{key}={literal(values[0])}"
         for key, values in keywords.items()
     )
     return f"sweep = plainres.compare({listed})\nsweep" if last else f"plainres.compare({listed})"
+
+
+def literal(word: str) -> str:
+    """A flag's value in Python."""
+    return word if re.fullmatch(r"-?[\d.]+(e-?\d+)?", word) else f'"{word}"'
 
 
 def run(made: NotebookNode) -> NotebookNode:
@@ -102,7 +119,8 @@ def run(made: NotebookNode) -> NotebookNode:
 
 
 if __name__ == "__main__":
-    made = notebook()
+    name = sys.argv[1]
+    made = notebook(name)
     if "--run" in sys.argv:
         made = run(made)
-    Path(sys.argv[-1] if sys.argv[-1].endswith(".ipynb") else NOTEBOOK).write_text(nbformat.writes(made) + "\n")
+    notebook_of(name).write_text(nbformat.writes(made) + "\n")

@@ -1,4 +1,4 @@
-"""The lesson's notebook says what its page says, and its outputs are those of a real run."""
+"""Notebooks say what their pages say, and the outputs are those of a real run."""
 
 import re
 from collections.abc import Sequence
@@ -7,9 +7,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.docs.write_notebook import NOTEBOOK, PAGE, call, notebook, run
+from tests.docs.write_notebook import NOTEBOOKS, call, notebook, notebook_of, page_of, run
 
-STORED = nbformat.read(NOTEBOOK, as_version=4)
+PAGE = page_of("lesson")
+STORED = nbformat.read(notebook_of("lesson"), as_version=4)
 # A command alone, and what the page shows of its output.
 SHOWN = re.findall(r"^```\n(uv run python -m experiments[^\n]+)\n```\n\n```\n(.*?)^```", PAGE.read_text(), re.M | re.S)
 COMMANDS = [command for command, _ in SHOWN]
@@ -36,41 +37,46 @@ def holds(found: Sequence[float], expected: Sequence[float]) -> bool:
     return any(found[start : start + len(expected)] == expected for start in starts)
 
 
-def test_the_notebook_is_made_of_the_page() -> None:
-    words = "python -m tests.docs.write_notebook --run writes it anew"
-    assert [(cell.cell_type, cell.source) for cell in STORED.cells] == [
-        (cell.cell_type, cell.source) for cell in notebook().cells
-    ], words
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_is_made_of_its_page(name: str) -> None:
+    stored = nbformat.read(notebook_of(name), as_version=4)
+    assert [(cell.cell_type, cell.source) for cell in stored.cells] == [
+        (cell.cell_type, cell.source) for cell in notebook(name).cells
+    ], f"python -m tests.docs.write_notebook {name} --run writes it anew"
 
 
-def test_every_command_of_the_page_is_a_cell() -> None:
-    lines = "\n".join(code(STORED))
-    for line in re.findall("^uv run python -m (?:experiments|studies)[.](.+)$", PAGE.read_text(), re.MULTILINE):
-        name, _, flags = line.partition(" ")
-        if name != "degradation":
-            assert f"plainres {name.replace('_', '-')} {flags}".strip() in lines
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_command_of_a_page_is_a_cell(name: str) -> None:
+    lines = "\n".join(code(notebook(name)))
+    for line in re.findall(
+        "^uv run python -m (?:experiments|studies)[.](.+)$", page_of(name).read_text(), re.MULTILINE
+    ):
+        command, _, flags = line.partition(" ")
+        if command != "degradation":
+            assert f"plainres {command.replace('_', '-')} {flags}".strip() in lines
 
 
-needs_outputs = pytest.mark.skipif(
-    not printed(code(STORED)[call(COMMANDS[0])]), reason="it was not run yet: write_notebook --run"
-)
-
-
-@needs_outputs
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_stored_outputs_are_those_of_the_text(command: str) -> None:
+def test_the_lessons_stored_outputs_are_those_of_the_text(command: str) -> None:
     assert holds(results(printed(code(STORED)[call(command)])), results(dict(SHOWN)[command]))
 
 
-def test_it_is_small_and_says_nothing_of_where_it_was_run() -> None:
-    assert NOTEBOOK.stat().st_size < 2**20
-    assert "/tmp/" not in NOTEBOOK.read_text()
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_is_small_and_says_nothing_of_where_it_was_run(name: str) -> None:
+    assert notebook_of(name).stat().st_size < 2**20
+    assert "/tmp/" not in notebook_of(name).read_text()
 
 
-@needs_outputs
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_cell_of_a_notebook_has_failed(name: str) -> None:
+    outputs = [out for cell in code(nbformat.read(notebook_of(name), as_version=4)).values() for out in cell.outputs]
+    assert outputs
+    assert not [out for out in outputs if out.output_type == "error"]
+
+
 @pytest.mark.slow
-def test_it_runs_whole_and_comes_to_what_the_text_says() -> None:
-    made = run(notebook())
+def test_the_lesson_runs_whole_and_comes_to_what_the_text_says() -> None:
+    made = run(notebook("lesson"))
     for command in COMMANDS:
         text, output = dict(SHOWN)[command], printed(code(made)[call(command)])
         if "--summary" in command:
