@@ -43,6 +43,15 @@ def store(template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
+def folder(template_database: Path, tmp_path: Path) -> Path:
+    """An empty working folder with an empty store; the commands' output goes beside it."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(template_database, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture
 def server(store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """MLflow's server on the store."""
     monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", store)

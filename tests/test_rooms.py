@@ -8,7 +8,7 @@ import pytest
 LIBRARY = Path(__file__).parents[1] / "src" / "plainres"
 # From the ground up. What stands in one set doesn't import each other.
 FLOORS = [
-    {"errors", "names", "interrupts", "machine_folders", "uncollected"},
+    {"errors", "names", "interrupts", "machine_folders", "repeated", "uncollected"},
     {"durable", "declaration", "table", "figure_style", "terminal", "notebook_bars"},
     {"settings"},
     {"setting_keywords"},

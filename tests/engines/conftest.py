@@ -52,15 +52,6 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=9
 """
 
 
-@pytest.fixture
-def folder(template_database: Path, tmp_path: Path) -> Path:
-    """A working folder with an empty store."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    shutil.copy(template_database, folder / "mlflow.db")
-    return folder
-
-
 @pytest.fixture(scope="session")
 def trained_here(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the sweep as processes of this machine train it."""

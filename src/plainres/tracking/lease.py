@@ -6,7 +6,6 @@ the tag every few seconds; a claim that another process has seen unchanged for l
 clocks are compared.
 """
 
-import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from mlflow.entities import Run
 
 from plainres.errors import StoreAway, StoreRefuses
 from plainres.names import ATTEMPT_TAG, CONFIG_HASH_TAG, LEASE_TAG
+from plainres.repeated import repeated
 from plainres.settings import RunConfig
 from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import Experiment, end_if_open, finished_run
@@ -92,20 +92,13 @@ class Lease:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Show signs of life meanwhile, as soon as there is a claim; a store that is away gets the next one."""
-        over = threading.Event()
 
         def keep() -> None:
-            while not over.wait(SECONDS_BETWEEN_SIGNS):
-                with suppress(StoreAway, StoreRefuses), reaching_store():
-                    self.renew()
+            with suppress(StoreAway, StoreRefuses), reaching_store():
+                self.renew()
 
-        thread = threading.Thread(target=keep, daemon=True)
-        thread.start()
-        try:
+        with repeated(keep, SECONDS_BETWEEN_SIGNS, seconds_to_end=SECONDS_TO_END):
             yield
-        finally:
-            over.set()
-            thread.join(SECONDS_TO_END)
 
     def _is_own(self, claim: Run) -> bool:
         return claim.data.tags.get(ATTEMPT_TAG) in self.attempts
