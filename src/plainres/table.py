@@ -105,7 +105,8 @@ def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
     def line(tag: str, cells: Sequence[str]) -> str:
         styled, wraps = zip(sides, cells, strict=True), "normal" if tag == "th" else "nowrap"
         inner = "".join(
-            f'<{tag} style="text-align: {side}; white-space: {wraps}">{escape(cell)}</{tag}>' for side, cell in styled
+            f'<{tag} style="text-align: {side}; white-space: {wraps}">{_html_text(cell)}</{tag}>'
+            for side, cell in styled
         )
         return f"<tr>{inner}</tr>"
 
@@ -116,6 +117,10 @@ def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
 def escaped(text: str) -> str:
     """The text as Markdown shows it."""
     return MARKDOWN_SIGNS.sub(r"\\\g<0>", " ".join(text.splitlines()))
+
+
+def _html_text(text: str) -> str:
+    return escape(text).replace(" %", "&nbsp;%")
 
 
 def _latex_text(text: str) -> str:

@@ -117,7 +117,7 @@ def test_an_interrupted_sweep_on_ray_goes_on_to_what_local_processes_give(folder
     assert statuses(folder) == ["KILLED"] * 3
 
     code, output, errors = finish(start(folder, *FLAGS, "--launcher", "ray"))
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, ""), errors
     assert {name for name in RUNS if f"{name}: goes on after epoch" in output} == set(RUNS)
     check_equal(folder, trained_here)
 
@@ -128,7 +128,7 @@ def test_a_study_is_shared_by_rays_tasks(folder: Path) -> None:
         "--test-images", "100", "--storage", "sqlite:///studies.db", "--launcher", "ray",
     ]  # fmt: skip
     code, _, errors = finish(start(folder, *study, module="studies.lr_batch_size"))
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, ""), errors
     (summary,) = optuna.get_all_study_summaries(f"sqlite:///{folder / 'studies.db'}")
     trials = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{folder / 'studies.db'}").trials
     assert len(trials) == 3

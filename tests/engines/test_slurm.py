@@ -58,7 +58,7 @@ def test_an_array_is_found_again_and_goes_on_after_pre_emption(folder: Path, tra
     subprocess.run(["sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1"], check=True)
     eventually(lambda: [(states() or {}).get(f"{array}_{number}") for number in range(2)] == ["PENDING", "PENDING"])
     code, output, errors = finish(start(folder, *FLAGS, *SLURM))
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, ""), errors
     assert "Slurm has 2 of 2 jobs already" in output
     assert "an array of" not in output
     assert {name for name in RUNS if f"{name}: goes on after epoch" in output} == set(RUNS)
@@ -75,12 +75,12 @@ def test_a_job_whose_time_is_up_goes_on_and_a_cancelled_one_is_reported(folder: 
     subprocess.run(["scancel", "--signal=USR2", on_time], check=True)  # as Slurm does before its time is up
     subprocess.run(["scancel", cancelled], check=True)
     code, output, errors = finish(command)
-    assert (code, errors) == (1, "")
+    assert (code, errors) == (1, ""), errors
     assert "plain-8-seed0: goes on after epoch" in output
     assert f"failed: Slurm's job {cancelled} ended without a result, CANCELLED" in output
 
     code, output, errors = finish(start(folder, *FLAGS, *SLURM))
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, ""), errors
     assert "an array of 1" in output
     assert "residual-8-seed0: goes on after epoch" in output
     for _, history in histories(f"sqlite:///{folder / 'mlflow.db'}").values():
@@ -100,7 +100,7 @@ def test_a_studys_workers_are_found_again_and_lose_no_trial_when_their_time_is_u
     array = next(iter(states() or {})).partition("_")[0]
     subprocess.run(["scancel", "--signal=USR2", array], check=True)
     code, output, errors = finish(start(folder, *study, *SLURM, module="studies.lr_batch_size"))
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, ""), errors
     assert "Slurm has 2 of 2 jobs already" in output
     (summary,) = optuna.get_all_study_summaries(f"sqlite:///{folder / 'studies.db'}")
     trials = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{folder / 'studies.db'}").trials

@@ -1,15 +1,24 @@
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
 
 import pytest
 from optuna.storages import RDBStorage
 
 from plainres.errors import BadInput
-from plainres.tracking.database import check_database, in_memory, mlflows_versions, resolved, sqlite_path
+from plainres.tracking.database import (
+    check_database,
+    in_memory,
+    mlflows_versions,
+    query_database,
+    resolved,
+    sqlite_path,
+    tables_and_version,
+)
 from plainres.tracking.store import check_store
 
 
@@ -118,3 +127,23 @@ def test_the_studies_database_is_no_tracking_store(tmp_path: Path, monkeypatch: 
         database.execute("CREATE TABLE experimental (x)")
     with pytest.raises(BadInput, match="holds another program's tables"):
         check_store("sqlite:///other.db")
+
+
+@pytest.mark.parametrize(
+    ("read", "value"),
+    [
+        (tables_and_version, (frozenset({"studies"}), "")),
+        (lambda url: query_database(url, "SELECT name FROM studies", {}, "storage"), "one"),
+    ],
+    ids=["tables", "query"],
+)
+def test_a_file_that_others_write_is_waited_for_longer_than_sqlite_does(
+    read: Callable[[str], object], value: object, tmp_path: Path
+) -> None:
+    file = tmp_path / "busy.db"
+    with closing(sqlite3.connect(file, check_same_thread=False, isolation_level=None)) as writer:
+        writer.executescript("CREATE TABLE studies (name); INSERT INTO studies VALUES ('one'); BEGIN EXCLUSIVE")
+        end = Timer(6, writer.rollback)  # sqlite3 gives up after 5 seconds
+        end.start()
+        assert read(f"sqlite:///{file}") == value
+        end.join()

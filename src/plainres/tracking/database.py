@@ -14,9 +14,10 @@ from plainres.errors import BadInput
 from plainres.tracking.shown import without_credentials
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
 SECONDS_TO_ANSWER = 1.5
+SECONDS_TO_LOCK = 60.0  # others may write a file of SQLite's without a pause, and none of them queues
 MLFLOWS_TABLE = "experiments"
 OPTUNAS_TABLE = "studies"
 VERSION_TABLE = "alembic_version"  # both name the version of their tables in it
@@ -80,13 +81,11 @@ def check_folder(folder: Path, what: str) -> None:
 
 def query_database(url: str, query: str, values: Mapping[str, str], what: str) -> str | None:
     """The first value that the query gives, as text; raises BadInput where the database can't be reached."""
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        timeout = {} if _dialect(url) in ("sqlite", "mssql") else {"connect_timeout": math.ceil(SECONDS_TO_ANSWER)}
-        engine = create_engine(url, connect_args=timeout)
-        with engine.connect() as connection:
+        with _engine(url).connect() as connection:
             row = connection.execute(text(query), dict(values)).first()
             return None if row is None else str(row[0])
     except (SQLAlchemyError, ImportError, ValueError) as error:
@@ -98,11 +97,11 @@ def query_database(url: str, query: str, values: Mapping[str, str], what: str) -
 
 def tables_and_version(url: str) -> tuple[frozenset[str], str]:
     """The tables of a database that `check_database` found well, and the version that their maker noted."""
-    from sqlalchemy import create_engine, inspect
+    from sqlalchemy import inspect
 
     if is_sqlite(url) and not sqlite_path(url).exists():
         return frozenset(), ""
-    engine = create_engine(url)
+    engine = _engine(url)
     try:
         with engine.connect() as connection:
             tables = frozenset(inspect(connection).get_table_names())
@@ -127,6 +126,16 @@ def mlflows_versions() -> tuple[frozenset[str], str]:
     )
     (newest,) = known - followed
     return frozenset(known), newest
+
+
+def _engine(url: str) -> "Engine":
+    """Gives up soon on a server that doesn't answer, and late on a file that others write."""
+    from sqlalchemy import create_engine
+
+    if is_sqlite(url):
+        return create_engine(url, connect_args={"timeout": SECONDS_TO_LOCK})
+    timeout = {} if _dialect(url) == "mssql" else {"connect_timeout": math.ceil(SECONDS_TO_ANSWER)}
+    return create_engine(url, connect_args=timeout)
 
 
 def _dialect(url: str) -> str:

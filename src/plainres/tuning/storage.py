@@ -10,6 +10,7 @@ from plainres.errors import BadInput
 from plainres.tracking.database import (
     MLFLOWS_TABLE,
     OPTUNAS_TABLE,
+    SECONDS_TO_LOCK,
     check_database,
     is_sqlite,
     resolved,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # imported where a storage is opened: a check does without
 DEFAULT_STORAGE = "sqlite:///studies/lr_batch_size.db"
 HEARTBEAT_SECONDS = 5
 GRACE_SECONDS = 20  # without a heartbeat, after which a trial's process counts as dead
-SECONDS_TO_LOCK = 60
 TRIES = 10
 
 DEFINITION = "definition"
@@ -114,15 +114,7 @@ def _lock_before_reading(engine: "Engine") -> None:
 
 def existing_storage(url: str) -> "RDBStorage | None":
     """The storage if it holds studies' tables; nothing is made where it doesn't."""
-    from sqlalchemy import create_engine, inspect
-
-    if is_sqlite(url) and not sqlite_path(url).exists():
-        return None
-    engine = create_engine(url)
-    try:
-        return open_storage(url) if inspect(engine).has_table("studies") else None
-    finally:
-        engine.dispose()
+    return open_storage(url) if OPTUNAS_TABLE in tables_and_version(url)[0] else None
 
 
 def stored_attributes(storage: "RDBStorage | None") -> dict[str, dict[str, Any]]:
