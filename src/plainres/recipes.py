@@ -23,9 +23,9 @@ CIFAR = {
 MNIST = {**CIFAR, "epochs": 10, "schedule": "cosine", "augment": "none"}
 
 RECIPES = {
-    # Nine epochs are the fewest tried (6 and 9) in which every residual net fits its training images; at lr 0.1 the
-    # residual 50 fails as well.
-    "digits": {**MNIST, "epochs": 9, "batch_size": 64, "lr": 0.02, "width": 16},
+    # Twelve epochs are the fewest tried (6, 9 and 12) in which the residual net of 50 layers fits its training images
+    # with every seed of fifty: with nine, two end at 2 %. At lr 0.1 it fails.
+    "digits": {**MNIST, "epochs": 12, "batch_size": 64, "lr": 0.02, "width": 16},
     "mnist": MNIST,
     "fashion-mnist": MNIST,
     "cifar10": CIFAR,
