@@ -18,11 +18,12 @@ FLAGS = [
 ]  # fmt: skip
 
 
-def start(folder: Path, *flags: str, module: str = "experiments.degradation") -> "subprocess.Popen[str]":
-    """A command, called in a folder."""
+def start(folder: Path, *flags: str, module: str = "experiments.degradation", uri: str = "") -> "subprocess.Popen[str]":
+    """A command, called in a folder; its store is the folder's own if no other is named."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *flags],
-        cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=folder, env=environment() | ({"MLFLOW_TRACKING_URI": uri} if uri else {}),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
