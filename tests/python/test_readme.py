@@ -19,7 +19,7 @@ def test_they_are_six() -> None:
 
 @pytest.mark.slow
 def test_they_run(tmp_path: Path) -> None:
-    code = LINES.replace("depths=[18, 34]", SMALL).replace("seeds=5, epochs=9", "seeds=2, epochs=1")
+    code = LINES.replace("depths=[18, 34]", SMALL).replace("seeds=5, epochs=12", "seeds=2, epochs=1")
     assert SMALL in code
     script = tmp_path / "script.py"  # without a guard: no worker runs it anew
     script.write_text(code)

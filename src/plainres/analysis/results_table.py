@@ -21,13 +21,13 @@ LONG = 1e5  # from here on powers of ten
 
 def explanation(verdict: Verdict) -> str:
     """What the columns are."""
+    margin = f"{verdict.margin * 100:g} percentage point{'' if verdict.margin == 0.01 else 's'}"
     return (
         "Errors in %, over whole splits in evaluation mode, mean ± standard deviation over seeds. Epochs to 10 %: "
         "first epoch whose training error is at most 10 %, median over seeds. Grad. growth: factor by which the "
         "gradient's norm grows from each layer to the one before it at initialisation, median over seeds; above 1 it "
         "explodes with depth (Yang et al. 2019). Time: median of a run. With depth: whether the training error is "
-        f"higher than at the shallowest depth by more than {verdict.margin * 100:g} percentage points, paired by seed "
-        "(95 % t interval)."
+        f"higher than at the shallowest depth by more than {margin}, paired by seed (95 % t interval)."
     )
 
 
