@@ -158,7 +158,7 @@ BAD_STUDIES = {
     "--launcher ray --jobs 2": "--jobs is for --launcher local",
     "--objective test_error": "unknown objective 'test_error'; choose from train_loss",
     "--pruner thomas": "unknown pruner 'thomas'; choose from median",
-    "--pruner-warmup 10": "the pruner's warm-up of 10 epochs is outside 0 to 9",
+    "--pruner-warmup 13": "the pruner's warm-up of 13 epochs is outside 0 to 12",
     "--sampler-seed -1": "sampler seed -1 is outside",
     "--depths 19": "depth 19 does not exist",
     "--storage nonsense": "storage 'nonsense' is no database's URL",
