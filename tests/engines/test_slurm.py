@@ -90,7 +90,7 @@ def test_a_job_whose_time_is_up_goes_on_and_a_cancelled_one_is_reported(folder: 
 
 def test_a_studys_workers_are_found_again_and_lose_no_trial_when_their_time_is_up(folder: Path) -> None:
     study = [
-        "--depths", "8", "--arms", "plain", "--width", "8", "--trials", "2", "--epochs", "200", "--pruner", "none",
+        "--depths", "8", "--arms", "plain", "--width", "8", "--trials", "2", "--epochs", "400", "--pruner", "none",
         "--train-images", "300", "--test-images", "100", "--batch-sizes", "64", "128",
         "--storage", "sqlite:///studies.db",
     ]  # fmt: skip
@@ -108,4 +108,4 @@ def test_a_studys_workers_are_found_again_and_lose_no_trial_when_their_time_is_u
     assert sorted(trial.state.name for trial in trials) == ["COMPLETE", "COMPLETE", "FAIL", "FAIL"]
     # Attempts that were stopped aren't deaths, of which a trial may have two.
     assert all(trial.system_attrs.get("retry_history", []) == [] for trial in trials)
-    assert all(len(trial.intermediate_values) == 200 for trial in trials if trial.state.name == "COMPLETE")
+    assert all(len(trial.intermediate_values) == 400 for trial in trials if trial.state.name == "COMPLETE")
