@@ -70,9 +70,9 @@ def test_an_array_is_found_again_and_goes_on_after_pre_emption(folder: Path, tra
 
 def test_a_job_whose_time_is_up_goes_on_and_a_cancelled_one_is_reported(folder: Path) -> None:
     command = start(folder, *FLAGS, *SLURM, "--slurm-time", "30")
-    eventually(lambda: begun(folder, RUNS[0], 1))
+    eventually(lambda: begun(folder, f"{RUNS[0]}-*", 1))
     subprocess.run(["scancel", "--signal=USR2", job_at(folder, RUNS[0])], check=True)  # as Slurm does before the end
-    eventually(lambda: begun(folder, RUNS[1], 1))
+    eventually(lambda: begun(folder, f"{RUNS[1]}-*", 1))
     cancelled = job_at(folder, RUNS[1])
     subprocess.run(["scancel", cancelled], check=True)
     code, output, errors = finish(command)

@@ -34,8 +34,8 @@ def finish(command: "subprocess.Popen[str]") -> tuple[int, str, str]:
 
 
 def begun(folder: Path, name: str = "*-seed*", runs: int = 2) -> bool:
-    """Whether so many runs, those of this name if one is given, are well under way."""
-    journals = folder.glob(f"mlruns/checkpoints/{name}*/journal")
+    """Whether so many runs, whose folders are named so, are well under way."""
+    journals = folder.glob(f"mlruns/checkpoints/{name}/journal")
     return [journal.read_bytes().count(b"\n") >= 60 for journal in journals] == [True] * runs
 
 
