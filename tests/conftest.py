@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from plainres.config import configure
 from plainres.settings import RunConfig
 from tests.faults.commands import Commands
+from tests.servers import free_port
 
 if TYPE_CHECKING:  # it would import MLflow, which some tests do without
     from plainres.running.job import Job
@@ -91,9 +91,7 @@ def postgresql_server() -> Iterator[str]:
         programs = next(Path("/usr/lib/postgresql").glob("*/bin"))
     # The server refuses to run as root.
     user = {"user": "nobody"} if os.geteuid() == 0 else {}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with TemporaryDirectory() as folder:
         if user:
             shutil.chown(folder, "nobody")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from tests.docs.pages import COMMANDS, PAGES, program_of
 from tests.docs.short import SMALL, Words, shortened
 from tests.environment import environment
 from tests.faults.commands import Commands
+from tests.servers import free_port
 
 pytestmark = pytest.mark.slow
 PYTHON = [command for command in COMMANDS if program_of(command)[1][:2] == ["python", "-m"]]
@@ -90,9 +90,7 @@ def test_python_runs(script: str, folder: Path, sweep: str) -> None:
 @pytest.fixture
 def address(folder: Path, sweep: str) -> Iterator[str]:
     """Where MLflow's UI is, started as the README says, but on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port)]
     one_process = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "ui.log").open("w") as log:

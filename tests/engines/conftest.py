@@ -15,6 +15,7 @@ import pytest
 
 from tests.engines.two_runs import FLAGS, finish, start
 from tests.faults.waiting import eventually
+from tests.servers import free_ports
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 # Jobs of the partition `urgent` end those of `patient`, which Slurm queues again, 5 seconds (cred_expire) later.
@@ -74,7 +75,7 @@ def slurm() -> Iterator[None]:
     for name in ("state", "spool"):
         (folder / name).mkdir()
     (folder / "slurm.conf").write_text(
-        CONFIGURATION.format(host=socket.gethostname().partition(".")[0], ports=_free_ports(2), folder=folder)
+        CONFIGURATION.format(host=socket.gethostname().partition(".")[0], ports=free_ports(2), folder=folder)
     )
     key = folder / "munge.key"
     key.touch(0o600)
@@ -113,14 +114,3 @@ def _start(*command: str) -> None:
 
 def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
-
-
-def _free_ports(count: int) -> list[int]:
-    with_ports = [socket.socket() for _ in range(count)]
-    try:
-        for each in with_ports:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in with_ports]
-    finally:
-        for each in with_ports:
-            each.close()

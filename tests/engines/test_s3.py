@@ -1,7 +1,6 @@
 """MLflow's server with its files in S3, or what speaks its protocol: here moto's server."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import plainres
 from tests.engines.two_runs import finish, start
 from tests.environment import environment
 from tests.faults.waiting import eventually
+from tests.servers import answers, free_port
 
 boto3 = pytest.importorskip("boto3")
 moto = pytest.importorskip("moto.server", reason="the dependency group s3 installs it")
@@ -38,9 +38,7 @@ def bucket() -> Iterator[Any]:
 @pytest.fixture
 def server(bucket: Any, tmp_path: Path) -> Iterator[str]:
     """The address of MLflow's server, which alone has the keys."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [
             sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
@@ -52,15 +50,11 @@ def server(bucket: Any, tmp_path: Path) -> Iterator[str]:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
     )  # fmt: skip
-    eventually(lambda: _listens(port), 120)
-    yield f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}"
+    eventually(lambda: answers(address), 120)
+    yield address
     process.terminate()
     process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_clients_without_keys_store_and_read_a_servers_files_in_s3(

@@ -3,14 +3,11 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from mlflow import MlflowClient
@@ -23,6 +20,7 @@ from plainres.running import tracked_run
 from tests.faults.commands import Commands
 from tests.faults.stored import histories
 from tests.faults.waiting import eventually
+from tests.servers import answers, free_port
 
 SWEEP = [
     "--depths", "8", "--width", "8", "--epochs", "8", "--seeds", "0", "1", "--jobs", "2",
@@ -36,9 +34,7 @@ class Server:
     def __init__(self, folder: Path, template: Path) -> None:
         self.folder = folder
         shutil.copy(template, folder / "server.db")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -56,15 +52,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            try:
-                urlopen(f"{self.uri}/health").close()
-            except URLError:
-                time.sleep(0.2)
-            else:
-                return
-        raise TimeoutError("the server doesn't start")
+        eventually(lambda: answers(self.uri), 90)
 
     def stop(self) -> None:
         if self.process:

@@ -3,14 +3,11 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from mlflow import MlflowClient
@@ -20,6 +17,7 @@ from tests.environment import ROOT, environment
 from tests.faults.commands import Commands
 from tests.faults.stored import workers_of
 from tests.faults.waiting import eventually
+from tests.servers import answers, free_port
 
 pytestmark = pytest.mark.slow
 (RECIPE,) = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "scale.md").read_text(), re.DOTALL)
@@ -30,9 +28,7 @@ TINY = ["--width", "8", "--train-images", "600", "--test-images", "100", "--jobs
 def server(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The server's address with a user's name and password."""
     folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     script = RECIPE
     for shown, here in {
         "postgresql://plainres:SECRET@localhost/plainres": postgresql,
@@ -63,14 +59,6 @@ def machines(tmp_path: Path) -> list[Path]:
     for folder in folders:
         folder.mkdir()
     return folders
-
-
-def answers(uri: str) -> bool:
-    try:
-        urlopen(f"{uri}/health").close()
-    except URLError:
-        return False
-    return True
 
 
 def arguments(name: str, *words: str) -> list[str]:
