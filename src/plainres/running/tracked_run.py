@@ -233,7 +233,7 @@ class _Run:
         lead(trainer)
         self.tell(Started(config, trainer.epoch))
         self.hooks.on_start(trainer)
-        on_disk, in_memory = Rhythm(self.job.checkpoint_every, 0.05), Rhythm(0, 0.005)
+        on_disk, in_memory = Rhythm(self.job.checkpoint_every, 0.05), Rhythm(0, 0.0)  # the first epoch is copied
         unsaved: State | None = None
         records = iter(trainer)
         try:
