@@ -57,7 +57,7 @@ class Flags:
     """MLflow experiment that the runs belong to."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train every run anew, finished ones too."""
-    margin: float = 1.0
+    margin: float = Request.margin
     """Smallest change of the training error that counts, in percentage points."""
     launch: Annotated[LaunchSettings, tyro.conf.arg(name="")] = field(default_factory=LaunchSettings)
     checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)

@@ -1,6 +1,5 @@
 """One comparison, whole: check what is asked for, train what the store lacks, and judge what it then holds."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from plainres.data.catalogue import content_of, facts_of
 from plainres.errors import BadInput
+from plainres.margin import MARGIN, check_margin
 from plainres.recipes import recipe_of
 from plainres.running.folders import checkpoint_root
 from plainres.running.launching import begin_imports_of, check_launch, make_launcher
@@ -58,7 +58,7 @@ class Request:
     arms: tuple[str, ...] = ("plain", "residual")
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    margin: float = 1.0
+    margin: float = 100 * MARGIN
     tuned: Studies | None = None
     launch: LaunchSettings = field(default_factory=LaunchSettings)
     jobs: int | None = None
@@ -110,12 +110,6 @@ def read_back(
     if not run_exists(uri, parent_run_id):
         raise BadInput(f"the tracking store has no run {parent_run_id!r}")
     return _judged(parent_run_id, uri, margin, rebuild=rebuild)
-
-
-def check_margin(margin: float) -> None:
-    """Raise BadInput for percentage points that no change can be held against."""
-    if not (margin >= 0 and math.isfinite(margin)):
-        raise BadInput(f"margin {margin} is not a finite number of at least 0")
 
 
 def _plan(request: Request, settings: Mapping[str, Any], **more: Any) -> Sweep:

@@ -5,8 +5,7 @@ import math
 import pandas as pd
 
 from plainres.analysis.statistics import Interval, t_interval
-
-MARGIN = 0.01  # the smallest change of an error that counts
+from plainres.margin import MARGIN
 
 
 def spread(values: pd.Series, digits: int = 1, scale: float = 1.0) -> str:

@@ -5,7 +5,6 @@ a 95 % t interval. An arm degrades at d when the interval lies above the margin,
 does not degrade when the interval lies below; else it is undecided.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,9 +14,8 @@ import pandas as pd
 
 from plainres.analysis.results import SweepResults, variant_of
 from plainres.analysis.statistics import CONFIDENCE, MOST_SEEDS, Interval, seeds_to_decide, sign_flip_p, t_interval
-from plainres.errors import BadInput
+from plainres.margin import MARGIN, check_margin
 
-MARGIN = 0.01  # one percentage point
 MOST_LISTED = 5  # names in a sentence
 
 Status = Literal["degrades", "does not degrade", "undecided"]
@@ -104,12 +102,6 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
         "one-sided sign-flip test.)"
     )
     return Verdict(outcome, sentence, others, margin, gaps, difference)
-
-
-def check_margin(margin: float) -> None:
-    """Raise BadInput for a margin that no change can be held against."""
-    if not (math.isfinite(margin) and margin >= 0):
-        raise BadInput(f"margin {margin} is not a finite number of at least 0")
 
 
 def status_of(interval: Interval, margin: float) -> Status:
