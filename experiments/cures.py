@@ -132,8 +132,9 @@ def find_frontier(request: Request) -> int:
             arms = trained_arms(climb[-1].runs, depth)
     runs = pd.concat([sweep.runs for sweep in climb], ignore_index=True)
     store_beside(climb[-1], lambda folder: write_frontier(runs, whole.arms, folder))
-    print_report(climb[-1], [frontier_table(runs, whole.arms)], [frontier_sentence(runs, whole.arms)], FIGURE)
-    return RUN_FAILED if any(sweep.missing for sweep in climb) else FINISHED
+    missing = [name for sweep in climb for name in sweep.missing]
+    print_report(climb[-1], [frontier_table(runs, whole.arms)], [frontier_sentence(runs, whole.arms, missing)], FIGURE)
+    return RUN_FAILED if missing else FINISHED
 
 
 def store_beside(sweep: "JudgedSweep", write: Callable[[Path], None]) -> None:

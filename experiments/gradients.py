@@ -32,7 +32,7 @@ def main(flags: Flags) -> int:
 
     arms = list(flags.arms)
     if not flags.finished:
-        sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, **flags.run.values)
+        sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, elsewhere=flags.launch.elsewhere, **flags.run.values)
         arms += [arm for arm in why_gradients.controls(sweep.configs) if arm not in sweep.arms]
     results = sweep_of(flags, arms, "gradients")
     measured = inspect(results, lambda _, run: why_gradients.measures(run, flags.images))

@@ -87,7 +87,7 @@ def main(flags: Flags) -> int:
     check_experiment_name(flags.experiment_name)
     uri = tracking_uri()
     check_store(uri)
-    config = configure(flags.variant, flags.depth, flags.seed, **identified(flags.run))
+    config = configure(flags.variant, flags.depth, flags.seed, **identified(flags.run.values))
     return classify(config, flags, uri, flags.checkpoints.root(uri))
 
 

@@ -4,6 +4,7 @@
 """
 
 import sys
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median, quantiles
@@ -68,10 +69,14 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     nothing = torch.zeros(len(norms.names), device=trainer.device)
     source = current_source()
     pairs = []
-    with TemporaryDirectory() as folder, (Path(folder) / "screen").open("w") as screen:
+    with (
+        TemporaryDirectory() as folder,
+        (Path(folder) / "screen").open("w") as screen,
+        closing(Journal(Path(folder) / "journal")) as journal,
+    ):
         experiment = open_experiment(f"sqlite:///{Path(folder) / 'mlflow.db'}", "overhead")
         (Path(folder) / "artifacts").mkdir()
-        journal, lease = Journal(Path(folder) / "journal"), Lease(experiment, config)
+        lease = Lease(experiment, config)
         log = RunLog(journal, experiment, config, trainer.dataset, None, source, {}, lease)
         started = perf_counter()
         log.finish(Path(folder) / "artifacts", patience=0)

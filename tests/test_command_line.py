@@ -41,25 +41,25 @@ def test_a_bad_flag_is_named_whatever_the_terminals_width(tmp_path: Path, column
 
 
 def test_who_reads_the_help_may_leave(tmp_path: Path) -> None:
-    command = subprocess.Popen(
+    with subprocess.Popen(
         [*DEGRADATION, "--help"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert command.stdout
-    assert command.stderr
-    command.stdout.close()  # as `head` does when it has its lines
-    assert command.stderr.read() == b""
-    assert command.wait(60) == 141
+    ) as command:
+        assert command.stdout
+        assert command.stderr
+        command.stdout.close()  # as `head` does when it has its lines
+        assert command.stderr.read() == b""
+        assert command.wait(60) == 141
 
 
 def test_an_early_interrupt_leaves_no_traceback(tmp_path: Path) -> None:
     # While a command imports what it needs; begun is what `python -m experiments.NAME` imports first.
-    command = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", "import experiments, time; print('begun', flush=True); time.sleep(60)"],
         cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert command.stdout
-    assert command.stderr
-    command.stdout.readline()
-    command.send_signal(signal.SIGINT)
-    assert command.stderr.read() == "\ninterrupted\n"
-    assert command.wait(60) == -signal.SIGINT  # which a shell shows as 130
+    ) as command:  # fmt: skip
+        assert command.stdout
+        assert command.stderr
+        command.stdout.readline()
+        command.send_signal(signal.SIGINT)
+        assert command.stderr.read() == "\ninterrupted\n"
+        assert command.wait(60) == -signal.SIGINT  # which a shell shows as 130

@@ -108,14 +108,14 @@ def test_images_that_changed_are_another_runs_and_the_same_elsewhere_are_not(tmp
 
     def config_hash(data_dir: str) -> str:
         settings = recipe_settings({"dataset": "imagefolder", "data_dir": data_dir, "device": "cpu"})
-        return configure("plain", 8, **identified(settings)).config_hash
+        return configure("plain", 8, **identified(settings.values)).config_hash
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("HOME", str(tmp_path / "home"))  # the cache's
         first = config_hash(folder("first", 0))
         assert config_hash(folder("second", 0)) == first
         assert config_hash(folder("first", 100)) != first
-    assert identified(recipe_settings({"dataset": "digits"}))["data_content"] == ""
+    assert identified({"dataset": "digits"})["data_content"] == ""
 
 
 @pytest.mark.parametrize(

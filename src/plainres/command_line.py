@@ -126,7 +126,7 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
         return RUN_FAILED
     except KeyboardInterrupt as interrupt:
         print(f"\ninterrupted; to go on: {program} {_again()}".rstrip(), file=sys.stderr)
-        return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
+        return TERMINATED if isinstance(interrupt.__cause__ or interrupt, Terminated) else INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plainres.data.catalogue import content_of, facts_of
+from plainres.config import identified
+from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
 from plainres.margin import MARGIN, check_margin
 from plainres.recipes import recipe_of
@@ -82,8 +83,7 @@ def carry_out(request: Request, console: "Console") -> "JudgedSweep":
     uri = tracking_uri()
     check_store(uri)
     checkpoints = checkpoint_root(request.checkpoint_dir, request.checkpoint_every, uri)
-    images = sweep.configs[0]  # all runs see the same
-    settings = {**request.settings, "data_content": content_of(images.dataset, images.data_dir)}
+    settings = identified(request.settings)
     sweep = _plan(request, settings)
     if request.tuned is not None:
         sweep = _tuned(request, request.tuned, sweep, settings)
@@ -157,7 +157,7 @@ def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console:
         checkpoint_every=request.checkpoint_every,
     )
     with reaching_store():
-        rebuild = request.margin != Request.margin or not has_report(experiment, parent_run_id)
+        rebuild = not has_report(experiment, parent_run_id, request.margin)
     return _judged(parent_run_id, uri, request.margin, rebuild=rebuild)
 
 

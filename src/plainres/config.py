@@ -1,5 +1,6 @@
 """The configuration of a run, with every default filled in: from the recipe, the paper, and what the machine has."""
 
+from collections.abc import Mapping
 from dataclasses import MISSING, replace
 from importlib.util import find_spec
 from typing import Any
@@ -13,7 +14,7 @@ from plainres.hardware import processes, resolve_device
 from plainres.networks.architecture import resolve_architecture
 from plainres.probes import PROBES
 from plainres.recipes import recipe_of
-from plainres.settings import DECLARED, NetworkSettings, RunConfig, Settings, check_name, names_of, typed
+from plainres.settings import DECLARED, NetworkSettings, RunConfig, check_name, names_of, typed
 
 __all__ = ["changed", "configure"]
 
@@ -53,14 +54,14 @@ def configure(variant: str, depth: int, seed: int = 0, *, elsewhere: bool = Fals
     return _checked(RunConfig(**values))
 
 
-def identified(settings: Settings) -> dict[str, Any]:
-    """The settings by name, with what stands for the content of their images, so that changed images are others.
+def identified(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, with what stands for the content of their images, so that changed images are others.
 
     Raises:
         BadInput: the images' files are missing or can't be read.
     """
-    content = content_of(settings.dataset, resolved_data_dir(settings.data_dir))
-    return {**settings.values, "data_content": content}
+    dataset, data_dir = (settings.get(name) or DECLARED[name].default for name in ("dataset", "data_dir"))
+    return {**settings, "data_content": content_of(dataset, resolved_data_dir(data_dir))}
 
 
 def changed(config: RunConfig, **settings: Any) -> RunConfig:

@@ -53,6 +53,7 @@ SETTINGS_TAG = "settings_hash"  # of what all runs of its sweep share; the sweep
 SWEEP_HASH_TAG = "sweep_hash"
 REPLACED_TAG = "replaced_by"  # the parent run of a fresh sweep that took this one's place
 REPORT_TAG = "verdict"  # its report is stored
+MARGIN_TAG = "margin"  # of that, in percentage points
 MEMBER_TAG = "run."  # `run.plain-34-seed0` holds that run's id
 STUDY_TAG = "study"
 STUDY_KEY_TAG = "study_key"

@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plainres.data.catalogue import content_of, facts_of
+from plainres.config import identified
+from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput, StudiesFail
 from plainres.running.folders import checkpoint_root
 from plainres.running.launching import begin_imports_of, check_launch, make_launcher
@@ -147,8 +148,7 @@ def carry_out_studies(request: StudyRequest, console: "Console") -> StudyResults
     uri = tracking_uri()
     check_store(uri)
     check_storage(request.storage)
-    images = plans[0].config  # all trials see the same
-    settings = {**request.settings, "data_content": content_of(images.dataset, images.data_dir)}
+    settings = identified(request.settings)
     checkpoints = checkpoint_root(request.checkpoint_dir, request.checkpoint_every, uri)
     return _tune(_plan(request, settings), request, uri, checkpoints, console)
 

@@ -91,7 +91,7 @@ def exit_code(flags: SweepFlags, results: "SweepResults") -> int:
 def _trained(flags: SweepFlags, arms: Sequence[str], question: str) -> str:
     uri = tracking_uri()
     notes = {"question": question}
-    settings = identified(flags.run)
+    settings = identified(flags.run.values)
     sweep = plan_sweep(arms, flags.depths, flags.seeds, notes=notes, elsewhere=flags.launch.elsewhere, **settings)
     begin_imports_of(flags.launch)
     with uncollected():

@@ -11,7 +11,7 @@ from plainres.analysis.dose_response import dose_sentence, dose_table, doses_of,
 from plainres.analysis.figures import draw_dose_response
 from tests.analysis.synthetic import sweep_of
 
-pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # of what other tests left open
+pytestmark = pytest.mark.filterwarnings("error")
 
 ERRORS = {0.5: [0.5, 0.7], 1.0: [0.0, 0.0], 0.0: [0.8, 0.9], 0.75: [0.001, 0.001], 2.0: [0.3, 0.3]}
 RESULTS = sweep_of(

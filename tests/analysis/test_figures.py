@@ -12,7 +12,7 @@ from plainres.analysis.figures import draw_curves, draw_degradation, draw_gradie
 from plainres.figure_style import save_figure
 from tests.analysis.synthetic import curves_of, gradients_of, sweep_of
 
-pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # of what other tests left open
+pytestmark = pytest.mark.filterwarnings("error")
 
 ARMS = ("plain", "residual")
 ODD = [math.nan, math.inf, -math.inf, 1e38, 1.7976931348623157e308, 5e-324, 0.0, -1.0]

@@ -8,7 +8,7 @@ from plainres.analysis.figures import draw_frontier
 from plainres.analysis.frontier import frontier_sentence, frontier_table, trained_arms, write_frontier
 from tests.analysis.synthetic import sweep_of
 
-pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # of what other tests left open
+pytestmark = pytest.mark.filterwarnings("error")
 
 ARMS = ("plain", "plain:init=dirac", "residual")
 RUNS = sweep_of(
@@ -31,6 +31,14 @@ def test_the_sentence_goes_from_the_deepest_reach_down() -> None:
     assert frontier_sentence(RUNS, ARMS) == (
         "The deepest network that ends at a training error of 10 % or less: residual 110, the deepest tried; "
         "plain:init=dirac 20; plain none of the depths tried."
+    )
+
+
+def test_an_arm_whose_runs_are_missing_reaches_at_least_as_deep_as_those_that_are_there() -> None:
+    missing = ["residual-302-seed0", "plain:norm=none-20-seed0"]
+    assert frontier_sentence(RUNS, ("plain", "plain:norm=none", "residual"), missing) == (
+        "The deepest network that ends at a training error of 10 % or less: residual at least 110; plain none of the "
+        "depths tried; plain:norm=none unknown. Missing: residual-302-seed0, plain:norm=none-20-seed0."
     )
 
 

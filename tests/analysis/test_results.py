@@ -3,6 +3,7 @@
 import gzip
 import math
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -104,10 +105,10 @@ def test_deleted_runs_are_missing_also_when_they_are_gone_for_good(store: str) -
 
 
 def test_a_store_of_before_there_were_arms_is_read(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
         database.executescript(gzip.decompress(GOLDEN.read_bytes()).decode())
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
         ((parent,),) = database.execute("SELECT run_uuid FROM tags WHERE key = 'sweep_hash'").fetchall()
         steps = dict(
             database.execute("SELECT key, value FROM metrics WHERE step = 0 AND key LIKE 'grad_norm/%' AND run_uuid IN "

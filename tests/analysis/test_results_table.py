@@ -11,7 +11,7 @@ from plainres.analysis.results_table import COLUMNS, latex_table, percent, summa
 from plainres.analysis.verdict import judge
 from tests.analysis.synthetic import sweep_of
 
-pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # of what other tests left open
+pytestmark = pytest.mark.filterwarnings("error")
 
 ERRORS = {
     ("residual", 18): [0.0, 0.001, 0.002], ("residual", 1202): [0.001, 0.001, 0.001],

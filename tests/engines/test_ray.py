@@ -135,6 +135,19 @@ def test_a_study_is_shared_by_rays_tasks(folder: Path) -> None:
     assert len({trial.user_attrs["worker"] for trial in trials}) == 2
 
 
+def test_a_ray_that_was_there_before_stays() -> None:
+    import ray
+
+    ray.init(num_cpus=1, include_dashboard=False)
+    try:
+        value = ray.put("kept")
+        (*_, end) = filter(None, launcher().run(deque([Task("a", partial(double, 4))])))
+        assert (type(end), getattr(end, "value", None)) == (Returned, 8)
+        assert ray.get(value) == "kept"
+    finally:
+        ray.shutdown()
+
+
 def test_tasks_are_told_apart_and_one_that_fails_says_why() -> None:
     happened = [
         happening

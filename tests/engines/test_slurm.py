@@ -43,7 +43,7 @@ def test_what_slurm_refuses_is_one_line(tmp_path: Path, flags: str, words: str) 
     assert not list(tmp_path.iterdir())
 
 
-def test_an_array_is_found_again_and_goes_on_after_pre_emption(folder: Path, trained_here: Path) -> None:
+def test_an_array_is_found_again_by_two_commands_after_pre_emption(folder: Path, trained_here: Path) -> None:
     command = start(folder, *FLAGS, *SLURM)
     eventually(lambda: begun(folder))
     command.send_signal(signal.SIGINT)
@@ -57,10 +57,14 @@ def test_an_array_is_found_again_and_goes_on_after_pre_emption(folder: Path, tra
 
     subprocess.run(["sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1"], check=True)
     eventually(lambda: [(states() or {}).get(f"{array}_{number}") for number in range(2)] == ["PENDING", "PENDING"])
-    code, output, errors = finish(start(folder, *FLAGS, *SLURM))
+    command, another = (start(folder, *FLAGS, *SLURM) for _ in range(2))
+    code, output, errors = finish(command)
     assert (code, errors) == (0, ""), errors
     assert "Slurm has 2 of 2 jobs already" in output
-    assert "an array of" not in output
+    other_code, other_output, other_errors = finish(another)
+    assert (other_code, other_errors) == (0, ""), other_errors
+    assert "Slurm has 2 of 2 jobs already" in other_output
+    assert "an array of 2" not in output + other_output
     assert {name for name in RUNS if f"{name}: goes on after epoch" in output} == set(RUNS)
     assert not list(folder.glob("mlruns/checkpoints/slurm/plainres-*"))
     assert not list(folder.glob("mlruns/checkpoints/*-seed*"))

@@ -187,6 +187,10 @@ def test_networks_of_superseded_sweeps_are_deleted_on_request(swept: tuple[Path,
         old: [0, 0], new: [1, 1], parent_id(output): [1] * 8,
     }  # fmt: skip
     assert here("--prune-artifacts", "--experiment-name", "superseded")[1].startswith("0 networks")
+    (gone,) = members_of(client.get_run(old).data.tags).values()
+    client.delete_run(gone)
+    client._tracking_client.store._hard_delete_run(gone)  # as `mlflow gc` does
+    assert here("--prune-artifacts", "--experiment-name", "superseded")[1].startswith("0 networks")
     assert here("--prune-artifacts", "--experiment-name", "none")[0] == 2
 
 
@@ -204,6 +208,16 @@ def test_a_stored_report_that_lacks_a_run_is_made_anew(swept: tuple[Path, str], 
     report.unlink()
     assert here("--depths", "8", "14", *TINY)[0] == 0
     assert "plain" in report.read_text()
+
+
+def test_a_report_of_another_margin_is_made_anew(swept: tuple[Path, str], here: Here) -> None:
+    _, output = swept
+    report = Path(report_path(output))
+    for flags, words in ((["--margin", "90"], "more than 90;"), ([], "more than 1;")):
+        assert here("--depths", "8", "14", *TINY, *flags)[0] == 0
+        parent = MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).get_run(parent_id(output))
+        assert words in parent.data.tags["mlflow.note.content"]
+        assert words in report.read_text()
 
 
 def test_the_report_of_a_run_that_is_no_parent_is_refused(swept: tuple[Path, str], here: Here) -> None:

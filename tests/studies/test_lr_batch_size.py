@@ -27,10 +27,10 @@ ARTIFACTS = ["arms.png", "budget.png", "history.png", "report.md", "space.png", 
 
 
 def trials(folder: Path, arm: str) -> list[FrozenTrial]:
-    storage = existing_storage(f"sqlite:///{folder}/studies/lr_batch_size.db")
-    if storage is None or STUDY + arm not in [study.study_name for study in storage.get_all_studies()]:
-        return []
-    return optuna.load_study(study_name=STUDY + arm, storage=storage).trials
+    with existing_storage(f"sqlite:///{folder}/studies/lr_batch_size.db") as storage:
+        if storage is None or STUDY + arm not in [study.study_name for study in storage.get_all_studies()]:
+            return []
+        return optuna.load_study(study_name=STUDY + arm, storage=storage).trials
 
 
 @pytest.fixture(scope="module")

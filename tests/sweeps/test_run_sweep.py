@@ -29,7 +29,9 @@ def test_a_run_whose_images_have_changed_begins_anew_and_says_so(
                     pixel = brightness + 40 * shade + number
                     Image.new("L", (8, 8), pixel).save(images / split / label / f"{number}.png")
         own = {"dataset": "imagefolder", "data_dir": str(images), "recipe": "digits", "batch_size": 8, "width": 8}
-        sweep = plan_sweep(["plain"], [8], [0], **identified(recipe_settings({**own, "epochs": 1, "device": "cpu"})))
+        sweep = plan_sweep(
+            ["plain"], [8], [0], **identified(recipe_settings({**own, "epochs": 1, "device": "cpu"}).values)
+        )
         with screen.open("w") as file:
             parent = run_sweep(
                 sweep, experiment, launcher=LocalLauncher(1), fresh=False,

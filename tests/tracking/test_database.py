@@ -97,13 +97,13 @@ def test_a_file_in_a_folder_that_takes_no_journal_is_refused() -> None:
 
 
 def set_version(store: str, version: str) -> None:
-    with sqlite3.connect(sqlite_path(store)) as database:
+    with closing(sqlite3.connect(sqlite_path(store))) as database, database:
         database.execute("UPDATE alembic_version SET version_num = ?", (version,))
 
 
 def test_the_installed_mlflows_tables_are_known_without_importing_it(store: str) -> None:
     known, needed = mlflows_versions()
-    with sqlite3.connect(sqlite_path(store)) as database:
+    with closing(sqlite3.connect(sqlite_path(store))) as database, database:
         assert database.execute("SELECT version_num FROM alembic_version").fetchone() == (needed,)
     assert "451aebb31d03" in known  # the first migration, of 2019
     check_store(store)
@@ -123,7 +123,7 @@ def test_the_studies_database_is_no_tracking_store(tmp_path: Path, monkeypatch: 
     RDBStorage("sqlite:///studies.db").engine.dispose()
     with pytest.raises(BadInput, match=r"tracking store sqlite:///studies\.db holds Optuna's studies: name a database"):
         check_store("sqlite:///studies.db")
-    with sqlite3.connect("other.db") as database:
+    with closing(sqlite3.connect("other.db")) as database, database:
         database.execute("CREATE TABLE experimental (x)")
     with pytest.raises(BadInput, match="holds another program's tables"):
         check_store("sqlite:///other.db")

@@ -40,7 +40,9 @@ def test_the_best_mean_on_fresh_seeds_wins_and_no_run_is_trained_twice(
     client = job.experiment.client
     found = client.search_runs([job.experiment.experiment_id], "attributes.status = 'FINISHED'")
     fresh = [run for run in found if run.data.tags.get("seed", "").startswith("100000")]
-    assert len(fresh) == 6
+    names = {f"plain-8-seed{seed}-trial{each.trial}" for each in state.confirmed for seed in each.seeds}
+    assert {run.info.run_name for run in fresh} == names
+    assert len(fresh) == len(names) == 6
     (parent_id,) = {run.data.tags["mlflow.parentRunId"] for run in fresh}
     parent = client.get_run(parent_id)
     assert parent.data.tags["study"] == plan.name
@@ -66,7 +68,7 @@ def test_a_run_that_fails_on_a_fresh_seed_leaves_the_study_unconfirmed(
     with monkeypatch.context() as broken:
         broken.setattr("plainres.running.tracked_run.save_model", fail)
         (state,) = study(tiny_plans(), 1, confirm=1)
-    assert state.unconfirmed == tuple(f"plain-8-seed100000{n}: OSError: disk full" for n in range(3))
+    assert state.unconfirmed == tuple(f"plain-8-seed100000{n}-trial0: OSError: disk full" for n in range(3))
     assert state.confirmed == ()
     (state,) = study(tiny_plans(), 1, confirm=1)
     assert (state.unconfirmed, len(state.confirmed)) == ((), 1)

@@ -14,13 +14,14 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from plainres.tuning.patient_storage import keep_calling
-from plainres.tuning.storage import open_storage
+from plainres.tuning.storage import opened_storage
 
 
 @pytest.fixture
-def study(postgresql: str) -> optuna.Study:
+def study(postgresql: str) -> Iterator[optuna.Study]:
     """An empty study of its own."""
-    return optuna.create_study(storage=open_storage(postgresql))
+    with opened_storage(postgresql) as storage:
+        yield optuna.create_study(storage=storage)
 
 
 def storage_of(study: optuna.Study) -> RDBStorage:

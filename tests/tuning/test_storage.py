@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,23 @@ def test_a_database_of_other_tables_is_no_storage(store: str, monkeypatch: pytes
     MlflowClient(store)
     with pytest.raises(BadInput, match="holds MLflow's runs: studies need a database of their own"):
         check_storage(store)
-    with sqlite3.connect("other.db") as database:
+    with closing(sqlite3.connect("other.db")) as database, database:
         database.execute("CREATE TABLE experimental (x)")
     with pytest.raises(BadInput, match="holds another program's tables"):
         check_storage("sqlite:///other.db")
+
+
+def test_a_storage_of_another_optuna_is_refused_without_waiting_for_who_makes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    open_storage("sqlite:///studies.db").engine.dispose()
+    with closing(sqlite3.connect("studies.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
+    waits: list[float] = []
+    monkeypatch.setattr("plainres.tuning.storage.time.sleep", waits.append)
+    with pytest.raises(BadInput, match="can't hold studies: RuntimeError: The runtime optuna version"):
+        open_storage("sqlite:///studies.db")
+    assert len(waits) == 1
 
 
 def test_the_default_storage_may_be_missing_and_is_made_when_it_is_opened(here: Path) -> None:

@@ -107,7 +107,6 @@ def test_every_search_can_be_drawn(
     tables[plans[-1]] = trials_table([], 4)  # nothing has ended there
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.simplefilter("ignore", ResourceWarning)  # of what other tests left open
         figures = {
             "space": study_figures.draw_space(tables[plans[0]], plans[0]),
             "history": study_figures.draw_history(tables[plans[0]], objective),

@@ -41,17 +41,17 @@ def frontier_table(runs: pd.DataFrame, arms: Sequence[str]) -> table.TerminalTab
     return table.terminal(COLUMNS, rows, words)
 
 
-def frontier_sentence(runs: pd.DataFrame, arms: Sequence[str]) -> str:
-    """How deep each arm reaches, the deepest first."""
+def frontier_sentence(runs: pd.DataFrame, arms: Sequence[str], missing: Sequence[str] = ()) -> str:
+    """How deep each arm reaches, the deepest first; and the names of the runs that are `missing`."""
     edges = {arm: _edge(runs, arm) for arm in arms}
+    lacking = {arm for arm in arms for name in missing if name.startswith(f"{arm}-")}
     reached = [
-        f"{arm} none of the depths tried"
-        if deepest == 0
-        else f"{arm} {deepest}" + ("" if failed else ", the deepest tried")
-        for arm, (deepest, failed) in sorted(edges.items(), key=lambda item: -item[1][0])
+        _reach(arm, *edge, lacks_runs=arm in lacking)
+        for arm, edge in sorted(edges.items(), key=lambda item: -item[1][0])
     ]
     return (
         f"The deepest network that ends at a training error of {TARGET_ERROR * 100:g} % or less: {'; '.join(reached)}."
+        + (f" Missing: {', '.join(missing)}." if missing else "")
     )
 
 
@@ -61,6 +61,14 @@ def write_frontier(runs: pd.DataFrame, arms: Sequence[str], folder: Path) -> Non
     figure = draw_frontier(runs, arms, TARGET_ERROR)
     for suffix in (".png", ".pdf"):
         save_figure(figure, folder / f"frontier{suffix}")
+
+
+def _reach(arm: str, deepest: int, failed: int, *, lacks_runs: bool) -> str:
+    if failed:
+        return f"{arm} {deepest or 'none of the depths tried'}"
+    if lacks_runs:
+        return f"{arm} at least {deepest}" if deepest else f"{arm} unknown"
+    return f"{arm} {deepest}, the deepest tried"
 
 
 def _edge(runs: pd.DataFrame, arm: str) -> tuple[int, int]:

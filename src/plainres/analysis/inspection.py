@@ -24,6 +24,7 @@ from plainres.settings import RunConfig
 from plainres.table import TerminalTable
 from plainres.terminal import console
 from plainres.tracking.artifacts import artifact_location, log_artifact
+from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import log_metrics
 from plainres.tracking.store import browse_hint
 from plainres.training.process import initial_draws, settings_of
@@ -68,18 +69,24 @@ def network_at_start(config: RunConfig) -> Network:
         return network_for(config, in_channels=dataset.train.image_shape[0], num_classes=dataset.num_classes)
 
 
+@reaching_store()
 def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
     """What is measured of each finished run, logged with it at its last epoch: a column a metric.
 
     Beside them stand arm, variant, depth, seed, run_id and train_error, as in `results.runs`.
+
+    Raises:
+        StoreAway: the store went away meanwhile.
     """
     client = MlflowClient(results.tracking_uri)
     rows: list[dict[str, Any]] = []
     for known in results.runs[[*IDENTITY, "run_id", "train_error"]].to_dict("records"):
+        end = client.get_run(known["run_id"]).info.end_time
         run = load_run(known["run_id"], results.tracking_uri)
         with settings_of(run.config):
             values = dict(measures(known["run_id"], run))
-        log_metrics(client, known["run_id"], values, run.config.epochs, _end(client, known["run_id"]))
+        # What is measured again is logged with the same time, and so has no effect.
+        log_metrics(client, known["run_id"], values, run.config.epochs, end)
         rows.append({**{str(name): value for name, value in known.items()}, **values})
     if not rows:
         raise BadInput("no run has finished, so there is nothing to look into")
@@ -92,8 +99,13 @@ def columns(table: pd.DataFrame, prefix: str) -> list[str]:
     return sorted(found, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
 
 
+@reaching_store()
 def present(results: SweepResults, findings: Findings) -> None:
-    """Store the table as CSV and the figures as PNG with the parent run, and print what is to be read."""
+    """Store the table as CSV and the figures as PNG with the parent run, and print what is to be read.
+
+    Raises:
+        StoreAway: the store went away meanwhile.
+    """
     screen = console()
     with TemporaryDirectory() as folder:
         findings.data.to_csv(Path(folder) / f"{findings.question}.csv", index=False)
@@ -108,9 +120,3 @@ def present(results: SweepResults, findings: Findings) -> None:
     place = artifact_location(results.tracking_uri, results.parent_run_id)
     screen.print(f"\nTable and figures: {place}", soft_wrap=True)
     screen.print(f"Browse: {browse_hint(results.tracking_uri, results.experiment_id)}", soft_wrap=True)
-
-
-def _end(client: MlflowClient, run_id: str) -> int | None:
-    """When a run ended: what is measured again is logged with the same time, and so has no effect."""
-    end: int | None = client.get_run(run_id).info.end_time
-    return end

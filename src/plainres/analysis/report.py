@@ -18,7 +18,7 @@ from plainres.analysis.results_table import latex_table
 from plainres.analysis.verdict import Verdict
 from plainres.errors import BadInput
 from plainres.figure_style import save_figure
-from plainres.names import REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
+from plainres.names import MARGIN_TAG, REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
 from plainres.tracking.artifacts import artifact_location, log_artifact
 from plainres.tracking.dataset_input import copy_dataset
 from plainres.tracking.depth_metrics import Errors, log_by_depth
@@ -40,7 +40,8 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
             store_view(client, results.experiment_id, results.view, results.arms, results.depths, layers)
         if not results.runs.empty:
             copy_dataset(client, results.runs["run_id"].iloc[0], results.parent_run_id)
-        tags = {"mlflow.note.content": "\n\n".join((verdict.sentence, *verdict.others)), REPORT_TAG: verdict.outcome}
+        note = "\n\n".join((verdict.sentence, *verdict.others))
+        tags = {"mlflow.note.content": note, MARGIN_TAG: f"{100 * verdict.margin:g}", REPORT_TAG: verdict.outcome}
         for tag, text in tags.items():
             making_once(partial(client.set_tag, results.parent_run_id, tag, text))
 

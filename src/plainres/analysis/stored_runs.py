@@ -13,13 +13,13 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.rest_utils import http_request, verify_rest_response
 
 from plainres.errors import BadInput
+from plainres.tracking.runs import REQUESTS_AT_ONCE
 from plainres.tracking.store import run_exists
 from plainres.tracking.tables import active_runs, metric_entries
 
 RUNS_A_PAGE = 250
 RUNS_A_HISTORY = 100  # the most that MLflow's server takes in one request
 VALUES_A_HISTORY = 25_000  # the most that it gives
-REQUESTS_AT_ONCE = 8
 SEARCH = "/api/2.0/mlflow/runs/search"
 BULK = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 LARGEST = 1.7e308  # databases hold infinity as the largest number

@@ -1,6 +1,7 @@
 """Which goes with the failure of deep networks, the size of gradients or that nearby inputs' don't agree?"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ def controls(configs: Sequence[RunConfig]) -> list[str]:
 
     Args:
         configs: of the networks that are compared; the first plain and the first residual arm count, at their deepest.
+            They are looked at on the CPU, wherever they will be trained.
     """
     deepest = max(config.depth for config in configs)
     norms: dict[str, list[float]] = {}
@@ -41,7 +43,7 @@ def controls(configs: Sequence[RunConfig]) -> list[str]:
         if config.depth == deepest:
             config_of.setdefault(config.variant, config)
             if config.arm == config_of[config.variant].arm:
-                trainer = Trainer(config)
+                trainer = Trainer(replace(config, device="cpu", precision="fp32", compile=False))
                 norm = gradients.measure(trainer.network, trainer.probe_batch)[f"{GRADIENT}total"]
                 norms.setdefault(config.variant, []).append(norm)
     if len(norms) < 2:

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,9 @@ from rich.text import Text
 
 from plainres.running.clock import WorkersClock, clock_time
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
+from plainres.running.job import Job
+from plainres.running.launcher import Launcher
+from plainres.running.train_runs import train_runs
 from plainres.settings import RunConfig
 
 SECONDS_BETWEEN_LINES = 30
@@ -30,18 +33,32 @@ class Display(AbstractContextManager["Display"], Protocol):
         """Take in one event."""
 
 
-def make_display(console: Console, configs: list[RunConfig]) -> Display:
-    """The display that suits the console, for the runs that are yet to be trained.
+def shown_runs(
+    configs: list[RunConfig], launcher: Launcher, job: Job | Mapping[RunConfig, Job], console: Console
+) -> Generator[Event, None, None]:
+    """As `plainres.running.train_runs.train_runs`, each event shown; nothing is begun for no runs."""
+    if configs:
+        with make_display(console, configs) as display, closing(train_runs(configs, launcher, job)) as events:
+            for event in events:
+                display.show(event)
+                yield event
 
-    Lines where it is no terminal, or one whose output a machine reads (CI) or nothing but text is wanted (NO_COLOR).
-    """
+
+def make_display(console: Console, configs: list[RunConfig]) -> Display:
+    """The display that suits the console, for the runs that are yet to be trained."""
     if console.is_jupyter:
         from plainres.running.notebook_display import NotebookDisplay
 
         return NotebookDisplay(configs)
-    if console.is_terminal and not console.no_color and not os.environ.get("CI"):
-        return LiveDisplay(console, configs)
-    return PlainDisplay(console, configs)
+    return LiveDisplay(console, configs) if can_redraw(console) else PlainDisplay(console, configs)
+
+
+def can_redraw(console: Console) -> bool:
+    """Whether what stands on the screen may be drawn anew.
+
+    Not where it is no terminal, or one whose output a machine reads (CI) or nothing but text is wanted (NO_COLOR).
+    """
+    return console.is_terminal and not console.no_color and not os.environ.get("CI")
 
 
 class WorkLeft:
@@ -132,7 +149,7 @@ class LiveDisplay(Display):
         self.runs = len(configs)
         self.ended = 0
         self.started = time.monotonic()
-        self.running: dict[str, Bar] = {}
+        self.running: dict[RunConfig, Bar] = {}
         self.live = Live(self, console=console)
 
     def __enter__(self) -> "LiveDisplay":
@@ -157,12 +174,12 @@ class LiveDisplay(Display):
             return
         self.work.count(event)
         if isinstance(event, Started):
-            self.running[name] = Bar(name, event.epoch, epochs, f"epoch {event.epoch}/{epochs}  starting")
+            self.running[event.config] = Bar(name, event.epoch, epochs, f"epoch {event.epoch}/{epochs}  starting")
         elif isinstance(event, Progress):
             facts = f"epoch {event.epoch}/{epochs}  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
-            self.running[name] = Bar(name, event.epoch, epochs, facts)
+            self.running[event.config] = Bar(name, event.epoch, epochs, facts)
         else:
-            self.running.pop(name, None)
+            self.running.pop(event.config, None)
             self.ended += 1
             self.live.console.print(f"{name:<22} {outcome_text(event)}", highlight=False, markup=False)
 

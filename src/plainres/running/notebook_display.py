@@ -13,7 +13,7 @@ class NotebookDisplay(Display):
         self.work = WorkLeft(configs)
         self.runs = len(configs)
         self.ended = 0
-        self.running: dict[str, Bar] = {}
+        self.running: dict[RunConfig, Bar] = {}
         self.notice = ""
         self.failures: list[str] = []
         self.bars = NotebookBars()
@@ -29,13 +29,13 @@ class NotebookDisplay(Display):
         else:
             self.work.count(event)
         if isinstance(event, Started):
-            self.running[name] = Bar(name, event.epoch, epochs, f"epoch {event.epoch}/{epochs}")
+            self.running[event.config] = Bar(name, event.epoch, epochs, f"epoch {event.epoch}/{epochs}")
         elif isinstance(event, Progress):
             words = f"epoch {event.epoch}/{epochs}  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
-            self.running[name] = Bar(name, event.epoch, epochs, words)
+            self.running[event.config] = Bar(name, event.epoch, epochs, words)
         elif isinstance(event, Finished | Failed):
             self.ended += 1
-            self.running.pop(name, None)
+            self.running.pop(event.config, None)
             if isinstance(event, Failed):
                 self.failures.append(f"{name}: {outcome_text(event)}")
         words = "  ".join(filter(None, [f"{self.ended}/{self.runs} runs", self.work.remaining, self.notice]))

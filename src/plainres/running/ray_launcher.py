@@ -46,8 +46,9 @@ class RayLauncher(Launcher):
         """
         self.needs = {"CPU": float(cpus), "GPU": float(gpus)}
         self.address = address
+        self.connected = False
         if address:
-            _connect(address)
+            self.connected = _connect(address)
             import ray
 
             machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -59,7 +60,7 @@ class RayLauncher(Launcher):
 
     def run(self, tasks: deque[Task]) -> Generator[Happening | None, None, None]:
         """See `Launcher`."""
-        _connect(self.address)
+        self.connected = _connect(self.address) or self.connected
         flight = _Flight(self.needs)
         try:
             yield from flight.happenings(tasks)
@@ -72,7 +73,8 @@ class RayLauncher(Launcher):
         finally:
             import ray
 
-            ray.shutdown()  # at which what is left of the tasks ends
+            if self.connected:  # else whoever did has work of their own there
+                ray.shutdown()  # at which what is left of the tasks ends
 
 
 class _Flight:
@@ -164,8 +166,8 @@ def _carry_out(call: Any, folder: str, environment: Mapping[str, str], mailbox: 
     return value
 
 
-def _connect(address: str) -> None:
-    """Join a cluster, or start a Ray of this machine's own; nothing if that's done.
+def _connect(address: str) -> bool:
+    """Join a cluster, or start a Ray of this machine's own; False if this process has done so before.
 
     Raises:
         BadInput: the cluster refuses.
@@ -174,19 +176,20 @@ def _connect(address: str) -> None:
     import ray
 
     if ray.is_initialized():
-        return
+        return False
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     with _own_signals():
         try:
             if address:
                 ray.init(address=address, **quiet)
-                return
+                return True
             ray.init(
                 address="local", num_cpus=joblib.cpu_count(), num_gpus=gpu_count(), include_dashboard=False,
                 object_store_memory=OBJECT_STORE, _node_ip_address="127.0.0.1", **quiet,
             )  # fmt: skip
         except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
             raise BadInput(f"Ray {address} refuses: {first_line(error)}") from error
+    return True
 
 
 @contextmanager

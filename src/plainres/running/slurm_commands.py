@@ -2,10 +2,12 @@
 
 import re
 import subprocess
+import time
 
 from plainres.errors import BadInput
 
 SECONDS_TO_ANSWER = 20
+SECONDS_BETWEEN_TRIES = 2.0
 
 
 def check_job(cpus: int, gpus: int, partition: str, minutes: int) -> None:
@@ -31,40 +33,48 @@ def check_job(cpus: int, gpus: int, partition: str, minutes: int) -> None:
 
 def states() -> dict[str, str] | None:
     """The states of this user's jobs that have not ended, by id, as `12` or `12_0`; None while Slurm doesn't answer."""
-    try:
-        done = _run("squeue", "--me", "--array", "--noheader", "--format=%i %T")
-    except subprocess.TimeoutExpired:
+    answer = _answer("squeue", "--me", "--array", "--noheader", "--format=%i %T")
+    if answer is None:
         return None
-    if done.returncode != 0:
-        return None
-    return dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if " " in line)
+    return dict(line.split(maxsplit=1) for line in answer.splitlines() if " " in line)
 
 
 def last_state(job_id: str) -> str:
     """The state in which a job ended, while Slurm remembers it, as CANCELLED."""
-    try:
-        done = _run("scontrol", "show", "job", job_id)
-    except subprocess.TimeoutExpired:
-        return "UNKNOWN"
-    found = re.search(r"\bJobState=(\w+)", done.stdout)
+    found = re.search(r"\bJobState=(\w+)", _answer("scontrol", "show", "job", job_id) or "")
     return found[1] if found else "UNKNOWN"
 
 
 def id_of(name: str) -> str | None:
-    """The id of the job, or of the array, of this name, if it has not ended."""
-    done = _run("squeue", "--me", "--noheader", f"--name={name}", "--format=%F")
-    return next(iter(done.stdout.split()), None)
+    """The id of the job, or of the array, of this name, if it has not ended; waits until Slurm says."""
+    return next(iter(_awaited("squeue", "--me", "--noheader", f"--name={name}", "--format=%F").split()), None)
 
 
 def machines(partition: str) -> list[dict[str, float]]:
-    """The CPUs and GPUs of each node, of a partition if one is named."""
+    """The CPUs and GPUs of each node, of a partition if one is named; waits until Slurm says."""
     of_partition = [f"--partition={partition}"] if partition else []
-    done = _run("sinfo", "--Node", "--noheader", "--format=%N %c %G", *of_partition)
-    nodes = {name: (cpus, gres) for name, cpus, gres in map(str.split, done.stdout.splitlines())}
+    answer = _awaited("sinfo", "--Node", "--noheader", "--format=%N %c %G", *of_partition)
+    nodes = {name: (cpus, gres) for name, cpus, gres in map(str.split, answer.splitlines())}
     return [
         {"CPU": float(cpus), "GPU": float(sum(map(int, re.findall(r"\bgpu:(?:[^:,(]+:)?(\d+)", gres))))}
         for cpus, gres in nodes.values()
     ]
+
+
+def _awaited(*command: str) -> str:
+    """What a command prints once Slurm answers it."""
+    while (answer := _answer(*command)) is None:
+        time.sleep(SECONDS_BETWEEN_TRIES)
+    return answer
+
+
+def _answer(*command: str) -> str | None:
+    """What a command prints, or None while Slurm doesn't answer it."""
+    try:
+        done = _run(*command)
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

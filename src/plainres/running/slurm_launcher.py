@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock
 
 from plainres.running import slurm_commands
+from plainres.running.events import Failed
 from plainres.running.jobs import room
 from plainres.running.launcher import Died, Happening, Launcher, Returned, Task, Told
 from plainres.running.slurm_job import SlurmJob
@@ -29,6 +30,8 @@ LARGEST_ARRAY = 1000  # Slurm's MaxArraySize is 1001 if nobody changed it
 TIMEOUTS = 1000  # after which a job isn't queued again
 NOTICE_SECONDS = 120  # before a job's time is up
 KEYS, ID = "keys.json", "id"  # files of a submission
+LOCK = "lock"  # beside the submissions
+WELL = "well"  # how a job ended
 
 
 @dataclass
@@ -76,6 +79,10 @@ class SlurmLauncher(Launcher):
             if time.monotonic() - looked > SECONDS_BETWEEN_LOOKS:
                 looked, states = time.monotonic(), slurm_commands.states()
             for job, task in list(in_flight.items()):
+                if not job.folder.exists():  # another command has seen its end: the run, or the study, is in its store
+                    happened = True
+                    waiting.append(in_flight.pop(job))
+                    continue
                 state = "UNKNOWN" if states is None else states.get(job.id)
                 for happening in job.happenings(task, gone=state is None) if state != "PENDING" else ():
                     happened = True
@@ -91,7 +98,7 @@ class SlurmLauncher(Launcher):
         tasks = {task.key: task for task in waiting}
         waiting.clear()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # a storage's URL may hold a password
-        with FileLock(self.folder / "lock"):
+        with FileLock(self.folder / LOCK):
             known = {job: tasks.pop(job.key) for job in _submitted(self.folder) if job.key in tasks}
             if known:
                 self.say(f"Slurm has {len(known)} of {len(known) + len(tasks)} jobs already")
@@ -159,9 +166,7 @@ class _Job:
         self.known = False
         end = self._result(task) if done else self._loss(task) if gone else None
         if end is not None:
-            self.ended.write_text(type(end).__name__)
-            if all(job.ended.exists() and job.ended.read_text() == "Returned" for job in _jobs_in(self.folder)):
-                shutil.rmtree(self.folder)  # the logs of others are kept
+            self._note(end)
             yield end
         elif not gone:
             self.gone_since = None
@@ -174,8 +179,22 @@ class _Job:
                 self.read = file.tell()
                 yield message
 
-    def _result(self, task: Task) -> Returned | Died:
-        outcome, value = pickle.loads(self.result.read_bytes())
+    def _note(self, end: Returned | Died) -> None:
+        """Note how it ended; the folder goes once all its jobs have ended well, and is kept with the logs of others."""
+        with FileLock(self.folder.parent / LOCK):
+            if not self.folder.exists():  # another command was as fast
+                return
+            well = isinstance(end, Returned) and not isinstance(end.value, Failed)
+            self.ended.write_text(WELL if well else "failed")
+            if all(job.ended.exists() and job.ended.read_text() == WELL for job in _jobs_in(self.folder)):
+                shutil.rmtree(self.folder)
+
+    def _result(self, task: Task) -> Returned | Died | None:
+        """What it returned; None where another command has removed it with its folder."""
+        try:
+            outcome, value = pickle.loads(self.result.read_bytes())
+        except FileNotFoundError:
+            return None
         if outcome != "success":  # a traceback
             return Died(task, str(value).strip().splitlines()[-1])
         kind, content = value

@@ -4,7 +4,7 @@ import errno
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,8 +158,11 @@ class _Run:
 
     def train(self, patience: float) -> Outcome:
         """Train what is left of it, and store what the store lacks."""
+        with closing(_open_journal(self.folder, self.job.generation)) as journal:
+            return self._train(journal, patience)
+
+    def _train(self, journal: Journal, patience: float) -> Outcome:
         config, job, folder = self.config, self.job, self.folder
-        journal = _open_journal(folder, job.generation)
         dataset = dataset_of(config)
         if config.data_content and dataset.content != config.data_content:
             raise BadInput(f"the images in {config.data_dir} have changed since the command began")
@@ -190,8 +193,6 @@ class _Run:
         except Exception:
             log.end("FAILED")
             raise
-        finally:
-            journal.close()
         if pruned:
             return Pruned(config, log.run_id, pruned)
         last = journal.entries[-1]

@@ -7,12 +7,11 @@ from rich.console import Console
 
 from plainres.errors import StoreAway, StoreRefuses
 from plainres.names import SETTINGS_TAG
-from plainres.running.display import make_display
+from plainres.running.display import shown_runs
 from plainres.running.events import Failed, Finished
 from plainres.running.folders import RunFolder, run_folder
 from plainres.running.job import Job
 from plainres.running.launcher import AtOnce, Launcher
-from plainres.running.train_runs import train_runs
 from plainres.settings import RunConfig
 from plainres.sweeps.plan import Sweep
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
@@ -90,9 +89,8 @@ def run_sweep(
         if todo:
             watch = browse_hint(experiment.tracking_uri, experiment.experiment_id, view)
             console.print(f"Watch: {watch}", highlight=False, markup=False, soft_wrap=True)
-        with make_display(console, todo) as display, closing(train_runs(todo, launcher, job)) as events:
+        with closing(shown_runs(todo, launcher, job, console)) as events:
             for event in events:
-                display.show(event)
                 failures += isinstance(event, Failed)
                 if isinstance(event, Finished):
                     unnoted.append((event.config, event.run_id))

@@ -4,7 +4,8 @@ import math
 import os
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from plainres.errors import BadInput
 from plainres.tracking.shown import without_credentials
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
 SECONDS_TO_ANSWER = 1.5
 SECONDS_TO_LOCK = 60.0  # others may write a file of SQLite's without a pause, and none of them queues
@@ -85,7 +86,7 @@ def query_database(url: str, query: str, values: Mapping[str, str], what: str) -
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        with _engine(url).connect() as connection:
+        with _connected(url) as connection:
             row = connection.execute(text(query), dict(values)).first()
             return None if row is None else str(row[0])
     except (SQLAlchemyError, ImportError, ValueError) as error:
@@ -101,13 +102,9 @@ def tables_and_version(url: str) -> tuple[frozenset[str], str]:
 
     if is_sqlite(url) and not sqlite_path(url).exists():
         return frozenset(), ""
-    engine = _engine(url)
-    try:
-        with engine.connect() as connection:
-            tables = frozenset(inspect(connection).get_table_names())
-            return tables, _version(connection) if VERSION_TABLE in tables else ""
-    finally:
-        engine.dispose()
+    with _connected(url) as connection:
+        tables = frozenset(inspect(connection).get_table_names())
+        return tables, _version(connection) if VERSION_TABLE in tables else ""
 
 
 def mlflows_versions() -> tuple[frozenset[str], str]:
@@ -128,14 +125,21 @@ def mlflows_versions() -> tuple[frozenset[str], str]:
     return frozenset(known), newest
 
 
-def _engine(url: str) -> "Engine":
+@contextmanager
+def _connected(url: str) -> "Iterator[Connection]":
     """Gives up soon on a server that doesn't answer, and late on a file that others write."""
     from sqlalchemy import create_engine
 
     if is_sqlite(url):
-        return create_engine(url, connect_args={"timeout": SECONDS_TO_LOCK})
-    timeout = {} if _dialect(url) == "mssql" else {"connect_timeout": math.ceil(SECONDS_TO_ANSWER)}
-    return create_engine(url, connect_args=timeout)
+        timeout = {"timeout": SECONDS_TO_LOCK}
+    else:
+        timeout = {} if _dialect(url) == "mssql" else {"connect_timeout": math.ceil(SECONDS_TO_ANSWER)}
+    engine = create_engine(url, connect_args=timeout)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _dialect(url: str) -> str:
@@ -152,7 +156,8 @@ def _check_file(path: Path, what: str) -> None:
     if not path.exists():
         return
     try:
-        with sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=SECONDS_TO_ANSWER) as database:
+        address = f"file:{quote(str(path))}?mode=rw"
+        with closing(sqlite3.connect(address, uri=True, timeout=SECONDS_TO_ANSWER)) as database:
             database.execute("BEGIN IMMEDIATE")
             database.rollback()
     except sqlite3.Error as error:

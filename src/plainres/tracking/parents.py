@@ -7,7 +7,15 @@ from functools import partial
 
 from mlflow.entities import Run, RunTag, ViewType
 
-from plainres.names import GENERATION_TAG, MEMBER_TAG, REPLACED_TAG, REPORT_TAG, SETTINGS_TAG, SWEEP_HASH_TAG
+from plainres.names import (
+    GENERATION_TAG,
+    MARGIN_TAG,
+    MEMBER_TAG,
+    REPLACED_TAG,
+    REPORT_TAG,
+    SETTINGS_TAG,
+    SWEEP_HASH_TAG,
+)
 from plainres.settings import RunConfig
 from plainres.tracking.lock import opening_store
 from plainres.tracking.outages import making_once
@@ -102,6 +110,7 @@ def members_of(tags: Mapping[str, str]) -> dict[str, str]:
     return members
 
 
-def has_report(experiment: Experiment, parent_run_id: str) -> bool:
-    """Whether the stored report covers every member."""
-    return bool(experiment.client.get_run(parent_run_id).data.tags.get(REPORT_TAG))
+def has_report(experiment: Experiment, parent_run_id: str, margin: float) -> bool:
+    """Whether the stored report covers every member, and judges by this margin in percentage points."""
+    tags = experiment.client.get_run(parent_run_id).data.tags
+    return bool(tags.get(REPORT_TAG)) and tags.get(MARGIN_TAG) == f"{margin:g}"

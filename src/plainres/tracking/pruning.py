@@ -9,6 +9,7 @@ from plainres.names import ATTEMPT_TAG, EXPORTED_FILE, MODEL_FILE, REPLACED_TAG,
 from plainres.tracking.artifacts import delete_artifact
 from plainres.tracking.parents import members_of
 from plainres.tracking.runs import Experiment
+from plainres.tracking.store import run_exists
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,12 @@ def prune_networks(experiment: Experiment) -> Pruned:
         (superseded if is_superseded else kept).update(members_of(parent.data.tags).values())
     runs, freed = 0, 0
     for run_id in sorted(superseded - kept):
-        if ATTEMPT_TAG not in experiment.client.get_run(run_id).data.tags:
+        if not run_exists(experiment.tracking_uri, run_id):  # `mlflow gc` has been here
             continue
-        experiment.client.delete_tag(run_id, ATTEMPT_TAG)
-        freed += sum(delete_artifact(experiment.tracking_uri, run_id, name) for name in (MODEL_FILE, EXPORTED_FILE))
-        runs += 1
+        if ATTEMPT_TAG in experiment.client.get_run(run_id).data.tags:
+            freed += sum(delete_artifact(experiment.tracking_uri, run_id, name) for name in (MODEL_FILE, EXPORTED_FILE))
+            experiment.client.delete_tag(run_id, ATTEMPT_TAG)  # at last, so that who is interrupted begins here again
+            runs += 1
     return Pruned(runs, freed)
 
 

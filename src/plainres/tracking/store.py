@@ -149,9 +149,10 @@ def _get(uri: str, path: str) -> bool:
         with urlopen(request, timeout=SECONDS_TO_ANSWER):
             return True
     except HTTPError as error:
+        error.close()
         if error.code == 404:
             return False
-        reason: object = error
+        reason = str(error)
     except (OSError, ValueError, HTTPException) as error:
-        reason = error
+        reason = str(error)
     raise BadInput(without_credentials(f"tracking server {uri} can't be reached: {reason}"))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
@@ -13,6 +13,9 @@ from plainres.tuning.definition import complete, differences, run_settings, stud
 from plainres.tuning.search import budget_words, trial_settings
 from plainres.tuning.space import borders, space_of
 from plainres.tuning.storage import DEFINITION, check_storage, existing_storage, stored_attributes
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
 
 
 def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tuned]:
@@ -27,10 +30,14 @@ def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tu
         BadInput: a network has no study, fewer than another, one without a whole trial, one that was tuned under other
             settings, or whose confirmation is out of date; or a seed is one on which the best trials were confirmed.
     """
+    check_storage(url)
+    with existing_storage(url) as storage:
+        return _values(storage, url, prefix, configs)
+
+
+def _values(storage: "RDBStorage | None", url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tuned]:
     import optuna
 
-    check_storage(url)
-    storage = existing_storage(url)
     known = stored_attributes(storage)
     networks = {config.network: config for config in configs}
     names = {network: _studies(prefix, config, known) for network, config in networks.items()}

@@ -3,19 +3,19 @@
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from optuna import Study
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from plainres.errors import BadInput
 from plainres.names import DIVERGED_TAG
-from plainres.running.display import make_display
+from plainres.running.display import shown_runs
 from plainres.running.events import Failed
 from plainres.running.launcher import Launcher
-from plainres.running.train_runs import train_runs
 from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying
 from plainres.tracking.runs import Experiment, finished_run
@@ -49,12 +49,16 @@ def confirm(
         for plan, trials in chosen.items()
         for trial in trials
     }
-    job_of = {config: order.jobs[plan.name] for (plan, _), configs in runs.items() for config in configs}
+    names = {config: f"{config.name}-trial{number}" for (_, number), configs in runs.items() for config in configs}
+    job_of = {
+        config: replace(order.jobs[plan.name], tags={MLFLOW_RUN_NAME: names[config]})
+        for (plan, _), configs in runs.items()
+        for config in configs
+    }
     todo = [config for config, job in job_of.items() if _finished(job.experiment, config) is None]
     failures: dict[RunConfig, str] = {}
-    with make_display(console, todo) as display, closing(train_runs(todo, launcher, job_of)) as events:
+    with closing(shown_runs(todo, launcher, job_of, console)) as events:
         for event in events:
-            display.show(event)
             if isinstance(event, Failed):
                 failures[event.config] = event.reason
     for plan, trials in chosen.items():
@@ -70,7 +74,7 @@ def confirm(
             studies[plan].set_user_attr(CONFIRMED, [asdict(each) for each in found])
     return {
         plan: tuple(
-            f"{config.name}: {failures[config]}"
+            f"{names[config]}: {failures[config]}"
             for trial in trials
             for config in runs[plan, trial.number]
             if config in failures

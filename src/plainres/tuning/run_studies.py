@@ -17,7 +17,7 @@ from plainres.tuning.confirmation import confirm, confirmed
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import queue_failed_again
 from plainres.tuning.state import StudyState, study_state
-from plainres.tuning.storage import KEY, load_study, open_storage, open_studies
+from plainres.tuning.storage import KEY, close, load_study, open_storage, open_studies
 from plainres.tuning.study_display import make_study_display
 from plainres.tuning.study_runs import open_study_run
 from plainres.tuning.trial_workers import Order, employ
@@ -72,6 +72,8 @@ def run_studies(
         with suppress(StoreAway, StoreRefuses), reaching_store():
             set_statuses(["KILLED"] * len(plans))
         raise
+    finally:
+        close(storage)
     ends = ["FAILED" if state.failures or state.unconfirmed else "FINISHED" for state in states]
     keep_trying(lambda: set_statuses(ends), PATIENCE)
     return states

@@ -3,7 +3,8 @@
 import time
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
@@ -71,6 +72,7 @@ def open_storage(url: str) -> "RDBStorage":
     if resolved(url) == resolved(DEFAULT_STORAGE):
         sqlite_path(url).parent.mkdir(exist_ok=True)
     arguments: dict[str, Any] = {"timeout": SECONDS_TO_LOCK} if of_file else {}
+    whole = False  # whether its tables had been made when the last try failed
     for attempt in range(1, TRIES + 1):
         try:
             with warnings.catch_warnings():
@@ -84,9 +86,10 @@ def open_storage(url: str) -> "RDBStorage":
             break
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, AssertionError) as error:
             # Another process may be making the same tables.
-            if attempt == TRIES:
+            if attempt == TRIES or whole:
                 reason = f"{type(error).__name__}: {first_line(error)}"
                 raise BadInput(f"storage {without_credentials(url)} can't hold studies: {reason}") from error
+            whole = isinstance(error, RuntimeError) and bool(tables_and_version(url)[1])
             time.sleep(0.2 * attempt)
     if of_file:
         _lock_before_reading(storage.engine)
@@ -112,9 +115,30 @@ def _lock_before_reading(engine: "Engine") -> None:
     engine.dispose()  # of connections that were made before
 
 
-def existing_storage(url: str) -> "RDBStorage | None":
-    """The storage if it holds studies' tables; nothing is made where it doesn't."""
-    return open_storage(url) if OPTUNAS_TABLE in tables_and_version(url)[0] else None
+@contextmanager
+def existing_storage(url: str) -> "Iterator[RDBStorage | None]":
+    """The storage meanwhile, if it holds studies' tables; nothing is made where it doesn't."""
+    if OPTUNAS_TABLE not in tables_and_version(url)[0]:
+        yield None
+        return
+    with opened_storage(url) as storage:
+        yield storage
+
+
+@contextmanager
+def opened_storage(url: str) -> "Iterator[RDBStorage]":
+    """As `open_storage`, and closed afterwards."""
+    storage = open_storage(url)
+    try:
+        yield storage
+    finally:
+        close(storage)
+
+
+def close(storage: "RDBStorage") -> None:
+    """Give back the connections of a storage, which gets others when it's asked again."""
+    storage.remove_session()
+    storage.engine.dispose()
 
 
 def stored_attributes(storage: "RDBStorage | None") -> dict[str, dict[str, Any]]:
@@ -128,7 +152,8 @@ def check_studies(plans: Sequence[StudyPlan], url: str) -> None:
     Raises:
         BadInput: one does; says in what it differs.
     """
-    stored = stored_attributes(existing_storage(url))
+    with existing_storage(url) as storage:
+        stored = stored_attributes(storage)
     for plan in plans:
         if plan.name in stored:
             check_definition(plan, stored[plan.name])

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from plainres.running.clock import Clock
+from plainres.running.display import can_redraw
 from plainres.sweeps.tuned import objective_words
 from plainres.tuning.state import DIVERGED, PRUNED_EPOCH, StudyState, value_of
 from plainres.tuning.study_table import study_table, values_text
@@ -31,7 +32,7 @@ def make_study_display(console: Console, states: Sequence[StudyState]) -> StudyD
         from plainres.tuning.notebook_study_display import NotebookStudyDisplay
 
         return NotebookStudyDisplay(states)
-    return LiveStudyDisplay(console, states) if console.is_terminal else PlainStudyDisplay(console, states)
+    return LiveStudyDisplay(console, states) if can_redraw(console) else PlainStudyDisplay(console, states)
 
 
 class WorkDone:

@@ -24,7 +24,7 @@ from plainres.tuning.definition import StudyPlan
 from plainres.tuning.heartbeat import heartbeat
 from plainres.tuning.slots import claim, deaths_of, queue_after_death, queue_again
 from plainres.tuning.state import WORKER, StudyState, study_state
-from plainres.tuning.storage import load_study, open_storage
+from plainres.tuning.storage import load_study, opened_storage
 from plainres.tuning.study_runs import end_trial_run
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -87,7 +87,11 @@ def work(order: Order, worker: str, *, tell: Tell, stop: StopSignal) -> Failed |
 
     A trial that failed ends it, and is returned.
     """
-    storage = open_storage(order.storage_url)
+    with opened_storage(order.storage_url) as storage:
+        return _work(storage, order, worker, tell, stop)
+
+
+def _work(storage: RDBStorage, order: Order, worker: str, tell: Tell, stop: StopSignal) -> Failed | None:
     storage.heartbeat_stale_trial_callback = on_death(order)
     studies = {plan: load_study(storage, plan) for plan in order.plans}
     while not stop.came:
