@@ -60,8 +60,8 @@ def identified(settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         BadInput: the images' files are missing or can't be read.
     """
-    dataset, data_dir = (settings.get(name) or DECLARED[name].default for name in ("dataset", "data_dir"))
-    return {**settings, "data_content": content_of(dataset, resolved_data_dir(data_dir))}
+    images: list[Any] = [settings.get(name) or DECLARED[name].default for name in ("dataset", "data_dir")]
+    return {**settings, "data_content": content_of(images[0], resolved_data_dir(images[1]))}
 
 
 def changed(config: RunConfig, **settings: Any) -> RunConfig:

@@ -100,7 +100,7 @@ def test_the_frontier_leaves_an_arm_where_it_fails(here: Here, store: str) -> No
 def test_runs_that_fail_are_missing_from_the_frontier(here: Here) -> None:
     code, output = here("--frontier", "--depths", "152", "--arms", "plain:width=4096", "--family", "four-stage")
     assert code == 1
-    assert "plain:width=4096 none of the depths tried" in output
+    assert "plain:width=4096 unknown. Missing: plain:width=4096-152-seed0, plain:width=4096-152-seed1." in output
 
 
 BAD_INPUT = {
