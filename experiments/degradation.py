@@ -1,5 +1,6 @@
 """Do deeper plain networks train worse, and do shortcuts cure it? `python -m experiments.degradation --help`."""
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,8 @@ def main(flags: Flags) -> int:
 
     if flags.prune_artifacts:
         return prune(flags)
+    if flags.export is not None:
+        check_export(Path(flags.export))
     if flags.report is not None:
         return report(comparing.read_back(flags.report, margin=flags.margin, rebuild=True), flags)
     if not flags.tuned and (flags.storage is not None or flags.study_name is not None):
@@ -92,6 +95,13 @@ def main(flags: Flags) -> int:
         checkpoint_dir=flags.checkpoints.checkpoint_dir,
     )
     return report(comparing.carry_out(request, console()), flags)
+
+
+def check_export(folder: Path) -> None:
+    """Raise BadInput for a folder that can't be written, or made where the nearest one that's there lies."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise BadInput(f"export {folder}: {there} is no folder that can be written")
 
 
 def prune(flags: Flags) -> int:
@@ -122,12 +132,12 @@ def report(sweep: "JudgedSweep", flags: Flags) -> int:
     from plainres.tracking.outages import reaching_store
 
     verdict = sweep.verdict
-    if flags.export is not None:
-        with reaching_store():
-            export_report(sweep, verdict, Path(flags.export))
     tuned = from_params(sweep.params)
     tables = [terminal_table(sweep, verdict), *(tuned_tables(tuned, sweep.runs) if tuned else [])]
     print_report(sweep, tables, (verdict.sentence, *verdict.others))
+    if flags.export is not None:
+        with reaching_store():
+            export_report(sweep, verdict, Path(flags.export))
     return RUN_FAILED if sweep.missing else FINISHED
 
 

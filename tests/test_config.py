@@ -70,7 +70,7 @@ def test_what_came_later_leaves_the_hash_of_a_run_alone(tiny: Callable[..., RunC
         ({"batch_size": 68, "keep_last_batch": True}, "leave one of 1293 training images over"),
         ({"train_images": 1438}, "1438 training images are asked for; there are 1437"),
         ({"test_images": 361}, "361 test images are asked for; there are 360"),
-        ({"train_images": 50}, "6 of 50 images can't have all 10 classes"),
+        ({"train_images": 50}, "6 of 50 images can't have all 10 classes among them and .*: see --validation-share"),
         ({"train_images": 5}, "5 of 1437 images can't have all 10 classes"),
         ({"train_images": -1}, "training images -1 is below 0"),
         ({"validation_share": 1.0}, "validation share 1.0"),
@@ -136,3 +136,7 @@ def test_a_refusal_names_the_bounds_that_there_are(bounds: dict[str, float], val
     with pytest.raises(BadInput) as refusal:
         Setting("help", words="x", **bounds).check(value)  # type: ignore[arg-type]
     assert str(refusal.value) == words
+
+
+def test_one_text_stands_for_a_list_of_one() -> None:
+    assert configure("plain", 8, device="cpu", probes="lesion").probes == ("lesion",)

@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parents[1] / "src" / "plainres"
 # From the ground up. What stands in one set doesn't import each other.
 FLOORS = [
     {"errors", "names", "interrupts", "machine_folders", "repeated", "uncollected"},
-    {"durable", "declaration", "table", "figure_style", "terminal", "notebook_bars", "margin"},
+    {"durable", "declaration", "table", "figure_style", "terminal", "notebook_bars", "thresholds"},
     {"settings"},
     {"setting_keywords"},
     {"hardware", "recipes"},

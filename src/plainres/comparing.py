@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from plainres.config import identified
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.margin import MARGIN, check_margin
 from plainres.recipes import recipe_of
 from plainres.running.folders import checkpoint_root
 from plainres.running.launching import begin_imports_of, check_launch, make_launcher
@@ -16,6 +15,7 @@ from plainres.settings import LaunchSettings
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, plan_sweep
 from plainres.sweeps.tuned import to_params, tuned_settings
+from plainres.thresholds import MARGIN, check_margin
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
 from plainres.tuning.best import tuned_values
 from plainres.tuning.definition import DEFAULT_PREFIX

@@ -7,14 +7,14 @@ from typing import Any
 
 from plainres.data.catalogue import content_of, facts_of
 from plainres.data.places import resolved_data_dir
-from plainres.data.split_sizes import check_batch_size, check_part, check_shares, draw_size, validation_size
+from plainres.data.split_sizes import FLAGS, check_batch_size, check_part, check_shares, draw_size, validation_size
 from plainres.declaration import check_choice
 from plainres.errors import BadInput
 from plainres.hardware import processes, resolve_device
 from plainres.networks.architecture import resolve_architecture
 from plainres.probes import PROBES
 from plainres.recipes import recipe_of
-from plainres.settings import DECLARED, NetworkSettings, RunConfig, check_name, names_of, typed
+from plainres.settings import DECLARED, NetworkSettings, RunConfig, Settings, check_name, names_of, typed
 
 __all__ = ["changed", "configure"]
 
@@ -33,16 +33,9 @@ def configure(variant: str, depth: int, seed: int = 0, *, elsewhere: bool = Fals
     Raises:
         BadInput: no setting has such a name, or a value is one that no run can be trained with.
     """
-    given = {"variant": variant, "depth": depth, "seed": seed, **settings}
-    for name in given:
-        check_name(name, names_of(RunConfig))
-    given = {name: typed(name, value) for name, value in given.items() if value is not None}
-    defaults = {name: DECLARED[name].default for name in names_of(RunConfig)}
-    values = {name: default for name, default in defaults.items() if default is not MISSING} | given
-    facts_of(values["dataset"])  # refuses what is no data set
+    values = filled({"variant": variant, "depth": depth, "seed": seed, **settings}, RunConfig)
     for probe in values["probes"]:
         check_choice("probe", probe, PROBES)
-    values = values | dict(recipe_of(values["recipe"] or values["dataset"])) | given
 
     network = names_of(NetworkSettings)
     architecture = resolve_architecture(values["variant"], values["depth"], **{name: values[name] for name in network})
@@ -54,14 +47,29 @@ def configure(variant: str, depth: int, seed: int = 0, *, elsewhere: bool = Fals
     return _checked(RunConfig(**values))
 
 
+def filled(settings: Mapping[str, Any], of: type[Settings]) -> dict[str, Any]:
+    """All settings of a kind by name: what is given and not None, then what the recipe says, then the own defaults.
+
+    Raises:
+        BadInput: no setting has such a name, a value is of another type, or there is no such data set or recipe.
+    """
+    for name in settings:
+        check_name(name, names_of(of))
+    given = {name: typed(name, value) for name, value in settings.items() if value is not None}
+    defaults = {name: DECLARED[name].default for name in names_of(of)}
+    values = {name: default for name, default in defaults.items() if default is not MISSING} | given
+    facts_of(values["dataset"])  # refuses what is no data set
+    return values | dict(recipe_of(values["recipe"] or values["dataset"])) | given
+
+
 def identified(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings, with what stands for the content of their images, so that changed images are others.
 
     Raises:
         BadInput: the images' files are missing or can't be read.
     """
-    images: list[Any] = [settings.get(name) or DECLARED[name].default for name in ("dataset", "data_dir")]
-    return {**settings, "data_content": content_of(images[0], resolved_data_dir(images[1]))}
+    images = filled(settings, Settings)
+    return {**settings, "data_content": content_of(images["dataset"], resolved_data_dir(images["data_dir"]))}
 
 
 def changed(config: RunConfig, **settings: Any) -> RunConfig:
@@ -78,13 +86,13 @@ def _checked(config: RunConfig) -> RunConfig:
     images = of.training_images + of.validation_images
     drawn = draw_size("training", config.train_images, images)
     held_out = validation_size(drawn, config.validation_share, of.validation_images, images)
-    for whole, part in (
-        (images, drawn),
-        (of.test_images, draw_size("test", config.test_images, of.test_images)),
-        (drawn, held_out),
+    for what, whole, part in (
+        ("training", images, drawn),
+        ("test", of.test_images, draw_size("test", config.test_images, of.test_images)),
+        ("validation", drawn, held_out),
     ):
         if part < whole:
-            check_part(whole, part, of.num_classes)
+            check_part(whole, part, of.num_classes, FLAGS[what])
     check_batch_size(config, drawn - held_out)
     check_shares(config, processes(), drawn - held_out)
     return config

@@ -1,6 +1,7 @@
 """How every figure looks, whatever the person's own settings are: at a paper's text and page size, on white."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import IO, Any, cast
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 DOTS_PER_INCH = 200
+MOST_COLUMNS = 3  # of panels
 PAGE, COLUMN = 6.9, 4.2  # inches: the width of a page's text, and of a figure with one panel
 UNDATED: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 # Okabe and Ito (2008), which the colour-blind tell apart; without yellow, too faint for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+CHARACTER, HANDLE, LINE = 0.07, 0.65, 0.18  # inches of a legend's entry
 STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": ".3",
@@ -74,3 +79,36 @@ def depth_colours(depths: Iterable[int]) -> dict[Any, Any]:
     found = sorted(set(depths))
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.75, max(2, len(found))))
     return dict(zip(found, shades, strict=False))
+
+
+def panels_in_rows(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of a page's width, or less for one or two, with so many panels: at most three in a row, of this height.
+
+    All have the same axes.
+    """
+    rows = math.ceil(count / MOST_COLUMNS)
+    columns = math.ceil(count / rows)
+    width = {1: COLUMN, 2: PAGE * 0.83}.get(columns, PAGE)
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in panels.flat[count:]:
+        axes.remove()
+    for axes in panels.flat:
+        axes.tick_params(labelbottom=True)
+    return figure, list(panels.flat[:count])
+
+
+def arm_style(index: int) -> dict[str, Any]:
+    """A colour and a marker that no other of the first 49 arms has together."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[(index + index // len(COLOURS)) % len(MARKERS)],
+    }
+
+
+def draw_legend(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """Above the panels, in as many columns as the figure is wide enough for."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    columns = max(1, min(len(handles), int(figure.get_figwidth() / (HANDLE + CHARACTER * longest))))
+    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(handles) / columns) - 1))
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)

@@ -1,6 +1,7 @@
 """What commands do, as calls: for Python, and at home in a notebook."""
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ def compare(
     request = Request(
         depths=_whole_numbers("depth", depths),
         arms=_words("arm", arms),
-        seeds=tuple(range(seeds)) if isinstance(seeds, int) else _whole_numbers("seed", seeds),
+        seeds=tuple(range(seeds)) if isinstance(seeds, Integral) else _whole_numbers("seed", seeds),
         settings=settings,
         margin=_number("margin", margin),
         tuned=_studies(tuned),

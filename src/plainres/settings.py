@@ -349,11 +349,11 @@ def parse(name: str, text: str) -> Any:
 
 
 def typed(name: str, value: Any) -> Any:
-    """A value that Python code gives a setting, as its type: a whole number for a float, a list for a tuple."""
+    """A value that Python code gives a setting, as its type: a list for a tuple, a whole number for a float."""
     kind = DECLARED[name].type
     try:
-        if get_origin(kind) is tuple and not isinstance(value, str):
-            return tuple(value)
+        if get_origin(kind) is tuple:
+            return (value,) if isinstance(value, str) else tuple(value)
         if kind is int and not isinstance(value, bool):
             return index(value)
         if kind is float and isinstance(value, Real) and not isinstance(value, bool):

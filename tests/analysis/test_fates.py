@@ -39,3 +39,11 @@ def test_the_sentence_names_every_arm_under_its_fate() -> None:
         "plain:init=dirac, residual:block=pre; undecided: plain:init=orthogonal; above 10 % at the shallowest depth "
         "already: residual; runs are missing: residual:norm=none."
     )
+
+
+def test_one_seed_is_judged_no_fate_though_no_run_is_missing() -> None:
+    alone = sweep_of({(arm, depth): [0.0] for arm in ("plain", "residual") for depth in (8, 20)})
+    assert fates_sentence(alone, judge(alone)) == (
+        "From depth 8 to 20 (1 seed, margin 1 in percentage points): not judged, which takes two depths and two seeds: "
+        "plain, residual."
+    )

@@ -1,19 +1,41 @@
 """A trained network out of a real store is the one that the run's metrics tell of."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch.nn.functional import cross_entropy
 
-from plainres.analysis.trained import load_run
+from plainres.analysis.trained import TrainedRun, load_run
+from plainres.config import configure, identified
 from plainres.data import dataset_of
 from plainres.errors import BadInput
+from plainres.networks.configured import network_for
 from plainres.running.events import Finished
 from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import train_run
 from plainres.settings import RunConfig
+
+
+def test_a_run_on_images_that_have_changed_since_has_no_data_set(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for shade, label in enumerate(("cat", "dog")):
+            (tmp_path / split / label).mkdir(parents=True)
+            for number in range(20):
+                Image.new("L", (8, 8), 40 * shade + number).save(tmp_path / split / label / f"{number}.png")
+    settings = {"dataset": "imagefolder", "data_dir": str(tmp_path), "recipe": "digits", "batch_size": 8}
+    config = configure("plain", 8, **identified(settings))
+    network = network_for(config, in_channels=1, num_classes=2)
+    assert len(TrainedRun(network, config).dataset.train) == 36
+    Image.new("L", (8, 8), 255).save(tmp_path / "train" / "cat" / "0.png")
+    changed = configure("plain", 8, **identified(settings))
+    assert len(TrainedRun(network, changed).dataset.train) == 36  # in the same process
+    with pytest.raises(BadInput, match="have changed: they aren't those that the run is of"):
+        _ = TrainedRun(network, replace(config, seed=1, train_images=30)).dataset
 
 
 def test_a_network_comes_back_with_the_losses_that_its_run_logged(job: Job, tiny: Callable[..., RunConfig]) -> None:

@@ -66,12 +66,14 @@ def test_a_lesion_is_the_mean_over_blocks() -> None:
 
 
 def exchanged(slowed: float, hurried: float) -> pd.DataFrame:
-    errors = {"plain": 0.5, "residual": 0.0, "plain:lr=0.002": slowed, "residual:lr=0.2": hurried}
+    errors = {"plain": 0.5, "plain:lr=0.1": 0.9, "residual": 0.0, "plain:lr=0.002": slowed, "residual:lr=0.2": hurried}
+    updates = {"plain": 1.7, "plain:lr=0.1": 8.0, "residual": 0.3, "plain:lr=0.002": 0.31, "residual:lr=0.2": 1.68}
     return pd.DataFrame(
         [
             {
                 "arm": arm, "variant": arm.partition(":")[0], "depth": 34, "seed": seed,
                 "train_error": error + 0.001 * seed, "first_cosine": 0.1, "initial_growth_rate/gradient_norm": 1.2,
+                "update_size/initial": updates[arm],
             }
             for arm, error in errors.items()
             for seed in range(3)
@@ -86,6 +88,8 @@ def test_the_exchange_of_update_sizes_says_which_cause_it_is() -> None:
     _, small, large = why_gradients.sentences(exchanged(slowed=0.0, hurried=0.7))
     assert small.endswith("size explains the failure.")
     assert large.endswith("size alone makes a residual network fail, too.")
+    data = exchanged(slowed=0.0, hurried=0.7)
+    assert len(why_gradients.sentences(data[data["arm"] != "plain:lr=0.002"])) == 1  # plain:lr=0.1 has another size
 
 
 def test_curvatures_are_compared_by_their_factor() -> None:

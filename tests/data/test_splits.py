@@ -37,8 +37,8 @@ def test_images_keep_their_labels(digits: ImageDataset) -> None:
 
 def test_splits_are_the_same_in_every_process(digits: ImageDataset) -> None:
     labels = load_digits().target
-    stay, taken = carve(labels, 360)
-    again, taken_again = carve(labels, 360)
+    stay, taken = carve(labels, 360, "test")
+    again, taken_again = carve(labels, 360, "test")
     assert np.array_equal(stay, again)
     assert np.array_equal(taken, taken_again)
     assert index_hash(taken) == index_hash(taken_again) != index_hash(stay)

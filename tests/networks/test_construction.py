@@ -58,6 +58,10 @@ def test_in_training_mode_too_a_plain_one_starts_close_to_the_shallow_one() -> N
             "layer1.1 can't be made the identity",
         ),
         (("plain", 50), ("plain", 101), "layer3.6 can't be made the identity"),
+        *(
+            ((variant, 8, own), (variant, 14, own), "layer1.1 can't be made the identity")
+            for variant, own in [("residual", {"shortcut_scale": 0.5}), ("plain", {"weights": "dirac"})]
+        ),
     ],
 )
 def test_what_cannot_be_constructed_is_refused(shallow: tuple[Any, ...], deep: tuple[Any, ...], reason: str) -> None:

@@ -39,6 +39,20 @@ def test_a_residual_network_without_a_block_is_one_whose_block_adds_nothing(
             assert torch.equal(without(batch[0]), lesioned)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_a_pre_activation_block_is_dropped_with_its_projection_left(batch: Batch, name: str) -> None:
+    torch.manual_seed(0)
+    network = build_network("residual", 14, num_classes=4, in_channels=1, width=8, stem="small", block="pre").eval()
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):  # away from what changes nothing
+                nn.init.uniform_(module.weight, 0.5, 1.5)
+        without = copy.deepcopy(network)
+        nn.init.zeros_(without.get_submodule(f"{name}.conv2").weight)
+        with dropped(network, [name]):
+            assert torch.equal(network(batch[0]), without(batch[0]))
+
+
 @pytest.mark.parametrize("network", ["plain"], indirect=True)
 def test_dropping_identity_blocks_of_a_plain_network_changes_nothing(network: Network, batch: Batch) -> None:
     deep = build_network("plain", 20, num_classes=4, in_channels=1, width=8, stem="small")
@@ -66,7 +80,7 @@ def test_a_block_that_changes_the_shape_is_dropped_by_subsampling_and_zero_chann
 
 def test_each_block_several_and_another_order_are_measured(network: Network, batch: Batch) -> None:
     measured = measure(network, batch)
-    names = ["none", *ALL, "random_2", "random_4", "permuted"]
+    names = ["none", *ALL, "random_2", "random_4"]  # no stage has two blocks to swap
     assert list(measured) == [f"lesion/{name}" for name in names]
     wrong = (network(batch[0]).argmax(1) != batch[1]).float().mean().item()
     assert measured["lesion/none"] == error(network, batch) == wrong
@@ -79,6 +93,7 @@ def test_an_order_of_equal_blocks_changes_nothing_and_of_others_does() -> None:
     for _ in range(30):
         network.train()(images)
     labels = network.eval()(images).argmax(1)  # so that it makes no error
+    assert measure(network, (images, labels))["lesion/permuted"] > 0
     draws = random.Random(1)
     assert max(error_permuted(network, (images, labels), draws) for _ in range(4)) > 0
     for stage in (network.layer1, network.layer2, network.layer3):

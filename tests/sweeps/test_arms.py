@@ -6,7 +6,7 @@ from plainres.data.splits import Split
 from plainres.errors import BadInput
 from plainres.networks.configured import network_for
 from plainres.settings import VARIANTS
-from plainres.sweeps.arms import OWN, parse_arm
+from plainres.sweeps.arms import OWN, arms_in, parse_arm
 from plainres.sweeps.plan import plan_sweep
 
 
@@ -95,3 +95,10 @@ def test_arms_of_one_depth_start_paired() -> None:
     assert orders.count(orders[0]) == len(arms)
     for of_arm in weights[1:]:
         assert all(torch.equal(value, of_arm[name]) for name, value in weights[0].items())
+
+
+def test_arms_of_a_stored_sweep_may_have_blanks_in_them() -> None:
+    arms = ("plain", "residual:probes=lesion responses", "plain:lr=0.1", "residual")
+    assert arms_in({"arms": " ".join(arms)}) == arms
+    assert arms_in({"variants": "plain residual"}) == ("plain", "residual")  # of before there were arms
+    assert arms_in({}) == ()

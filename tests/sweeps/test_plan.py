@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 
+from plainres.command_line import recipe_settings
 from plainres.errors import BadInput
 from plainres.sweeps.plan import plan_sweep
 
@@ -47,3 +49,7 @@ def test_sweeps_that_share_their_settings_are_seen_together() -> None:
     more = plan_sweep(["plain", "residual:lr=0.2"], [18, 34], [0, 1], device="cpu", lr=0.1)
     others = plan_sweep(["plain"], [18], [0], device="cpu", lr=0.2)
     assert first.settings_hash == more.settings_hash != others.settings_hash
+    # What is left out is what the command names.
+    named = plan_sweep(["plain"], [18], [0], **recipe_settings({"device": "cpu", "lr": 0.1}, []).values)
+    assert first.settings_hash == named.settings_hash
+    assert plan_sweep(["plain"], [18], [0], epochs=np.int64(3)).settings_hash

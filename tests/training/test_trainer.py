@@ -114,6 +114,23 @@ def test_both_variants_see_the_same_images_in_the_same_order(tiny: Callable[...,
     assert all(torch.equal(a, b) for a, b in zip(seen["plain"], seen["residual"], strict=True))
 
 
+@pytest.mark.parametrize("block", ["post", "pre"])
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_what_is_trained_in_place_is_the_network_that_is_loaded(
+    tiny: Callable[..., RunConfig], block: str, norm: str
+) -> None:
+    trainer = Trainer(tiny("residual", block=block, norm=norm, residual_gate=True, depth=14))
+    for name, parameter in trainer.network.named_parameters():
+        if "scale" in name or "gate" in name:
+            nn.init.constant_(parameter, 0.5)  # gates begin closed
+    loaded = copy.deepcopy(trainer.network)
+    for module in loaded.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    images = torch.randn(4, *trainer.train_split.image_shape, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(trainer.network(images), loaded(images))
+
+
 def test_training_lowers_the_loss(tiny: Callable[..., RunConfig]) -> None:
     records = list(train(tiny(epochs=4)))
     assert records[-1].metrics["loss/train"] < 0.5 * records[1].metrics["loss/train"]

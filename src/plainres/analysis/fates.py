@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 
 from plainres.analysis.results import SweepResults
-from plainres.analysis.trainability import TARGET_ERROR
 from plainres.analysis.verdict import Verdict
+from plainres.thresholds import TARGET_ERROR, is_learnt
 
 FAILS = f"above {TARGET_ERROR * 100:g} % at the shallowest depth already"  # which no depth can harm much further
 INCOMPLETE = "runs are missing"
-FATES = ("degrades", "does not degrade", "undecided", FAILS, INCOMPLETE)
+ALONE = "not judged, which takes two depths and two seeds"
+FATES = ("degrades", "does not degrade", "undecided", FAILS, ALONE, INCOMPLETE)
 
 
 def fate_of(arm: str, results: SweepResults, verdict: Verdict) -> str:
@@ -17,9 +18,11 @@ def fate_of(arm: str, results: SweepResults, verdict: Verdict) -> str:
     of_arm = results.runs[results.runs["arm"] == arm]
     at_start = of_arm.loc[of_arm["depth"] == results.depths[0], "train_error"].mean()
     gap = verdict.gaps.get(arm, {}).get(results.depths[-1])
-    if gap is None or math.isnan(at_start):
+    if math.isnan(at_start):
         return INCOMPLETE
-    return FAILS if at_start > TARGET_ERROR else gap.status
+    if gap is None:
+        return ALONE if len(results.depths) < 2 or len(results.seeds) < 2 else INCOMPLETE
+    return gap.status if is_learnt(at_start) else FAILS
 
 
 def fates_sentence(results: SweepResults, verdict: Verdict) -> str:
@@ -29,8 +32,9 @@ def fates_sentence(results: SweepResults, verdict: Verdict) -> str:
 
 def scope(results: SweepResults, verdict: Verdict) -> str:
     """What a sentence on fates is about."""
+    seeds = len(results.seeds)
     return (
-        f"From depth {results.depths[0]} to {results.depths[-1]} ({len(results.seeds)} seeds, margin "
+        f"From depth {results.depths[0]} to {results.depths[-1]} ({seeds} seed{'' if seeds == 1 else 's'}, margin "
         f"{verdict.margin * 100:g} in percentage points)"
     )
 

@@ -15,10 +15,21 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from plainres.errors import BadInput
-from plainres.figure_style import COLOURS, COLUMN, MARKERS, PAGE, ShownFigure, depth_colours, plain_style
+from plainres.figure_style import (
+    CHARACTER,
+    COLOURS,
+    COLUMN,
+    MARKERS,
+    MOST_COLUMNS,
+    PAGE,
+    ShownFigure,
+    arm_style,
+    depth_colours,
+    draw_legend,
+    plain_style,
+)
 from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
 
-MOST_COLUMNS = 3  # of panels
 TIMES = {"initialisation": "at initialisation", "end": "mean of the last epoch"}
 # Norms that are drawn: float32 has none beyond. Larger and smaller ones are marked at the edge.
 SMALLEST, LARGEST = 1e-45, 1e39
@@ -28,7 +39,6 @@ WIDE = 20  # between the largest and the smallest dose, from which on an axis of
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
 CURVES_AXES = "epoch", "error (%)"
 GRADIENTS_AXES = "layer position (0 input, 1 classifier)", "gradient norm (L2)"
-CHARACTER, HANDLE, LINE = 0.07, 0.65, 0.18  # inches of a legend's entry
 
 
 def draw_degradation(runs: pd.DataFrame, arms: Sequence[str], axes: Sequence[Axes] | None = None) -> Figure:
@@ -45,7 +55,7 @@ def draw_degradation(runs: pd.DataFrame, arms: Sequence[str], axes: Sequence[Axe
         return _figure_of(axes)
     with plain_style():
         figure = ShownFigure(figsize=(COLUMN, 2.7), layout="constrained")
-        _legend(figure, _degradation(figure.subplots(), runs, arms))
+        draw_legend(figure, _degradation(figure.subplots(), runs, arms))
     return figure
 
 
@@ -68,7 +78,7 @@ def draw_curves(
         figure, panels = _panels(len(arms), columns, rows_each=1)
         handles = _curves(panels, curves, arms)
         _labels(figure, *CURVES_AXES)
-        _legend(figure, handles)
+        draw_legend(figure, handles)
     return figure
 
 
@@ -95,7 +105,7 @@ def draw_gradients(
         figure, panels = _panels(len(arms), columns, rows_each=len(TIMES))
         handles = _gradients(panels, gradients, places)
         _labels(figure, *GRADIENTS_AXES)
-        _legend(figure, handles)
+        draw_legend(figure, handles)
     return figure
 
 
@@ -107,7 +117,7 @@ def _degradation(axes: Axes, runs: pd.DataFrame, arms: Sequence[str]) -> list[Li
     beside = DODGE * np.diff(np.log(depths)).min(initial=np.log(2))  # points of two arms must not hide each other
     for index, arm in enumerate(arms):
         chosen = data[data["arm"] == arm]
-        style: dict[str, Any] = _arm_style(index)
+        style: dict[str, Any] = arm_style(index)
         means = chosen.groupby("depth")["error"].mean()
         axes.plot(means.index, means, color=style["color"], linewidth=1.4)
         axes.plot(
@@ -249,7 +259,7 @@ def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
         handles = _depth_handles(colours)
         for place, handle in enumerate(handles):
             handle.set(marker=MARKERS[place % len(MARKERS)], markersize=6)
-        _legend(figure, handles)
+        draw_legend(figure, handles)
     return figure
 
 
@@ -284,20 +294,12 @@ def draw_frontier(runs: pd.DataFrame, arms: Sequence[str], target: float) -> Fig
         axes.xaxis.set_major_formatter(lambda depth, _: f"{depth:g}")
         axes.margins(x=0.05)
         axes.set_xlabel("depth (weighted layers); above each mark the final training error (%)")
-        _legend(figure, [
+        draw_legend(figure, [
             Line2D([], [], color=COLOURS[0], marker="o", linewidth=3,
                    label=f"trained: error at most {100 * target:g} %"),
             Line2D([], [], color=COLOURS[1], marker="x", linestyle="none", markeredgewidth=2, label="not trained"),
         ])  # fmt: skip
     return figure
-
-
-def _arm_style(index: int) -> dict[str, Any]:
-    """A colour and a marker that no other of the first 49 arms has together."""
-    return {
-        "color": COLOURS[index % len(COLOURS)],
-        "marker": MARKERS[(index + index // len(COLOURS)) % len(MARKERS)],
-    }
 
 
 def _beside(depths: pd.Series, place: Any, arms: int, step: float) -> pd.Series:
@@ -373,11 +375,3 @@ def _log_axis(axes: Axes, values: pd.Series) -> None:
 
 def _depth_handles(colours: Mapping[Any, Any]) -> list[Line2D]:
     return [Line2D([], [], color=colour, linewidth=2, label=f"depth {depth}") for depth, colour in colours.items()]
-
-
-def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    """Above the panels, in as many columns as the figure is wide enough for."""
-    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
-    columns = max(1, min(len(handles), int(figure.get_figwidth() / (HANDLE + CHARACTER * longest))))
-    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(handles) / columns) - 1))
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns)

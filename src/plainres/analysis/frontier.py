@@ -8,8 +8,8 @@ import pandas as pd
 from plainres import table
 from plainres.analysis.figures import draw_frontier
 from plainres.analysis.results_table import percent
-from plainres.analysis.trainability import TARGET_ERROR
 from plainres.figure_style import save_figure
+from plainres.thresholds import TARGET_ERROR, is_learnt
 
 COLUMNS = ("arm", "deepest trained", "training error", "first that fails", "training error ")
 NONE = "–"
@@ -19,7 +19,7 @@ FIGURE = "frontier.png"
 def trained_arms(runs: pd.DataFrame, depth: int) -> tuple[str, ...]:
     """The arms whose training error at a depth, the mean over seeds, ends at 10 % or less."""
     errors = runs[runs["depth"] == depth].groupby("arm", sort=False)["train_error"].mean()
-    return tuple(errors.index[errors <= TARGET_ERROR])
+    return tuple(str(arm) for arm, error in errors.items() if is_learnt(error))
 
 
 def frontier_table(runs: pd.DataFrame, arms: Sequence[str]) -> table.TerminalTable:

@@ -19,7 +19,7 @@ from plainres.analysis.results_table import COLUMNS, caption, network_table, sum
 from plainres.analysis.verdict import Verdict, judge
 from plainres.declaration import check_choice
 from plainres.figure_style import save_figure
-from plainres.margin import MARGIN
+from plainres.thresholds import MARGIN
 
 FIGURES = ("degradation", "curves", "gradients")
 SHOWN_WIDTH = 640  # pixels of the figure in a notebook, half of what it's saved with

@@ -9,10 +9,11 @@ from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from plainres.data import AnySplit
-from plainres.figure_style import COLOURS, plain_style
+from plainres.figure_style import CHARACTER, COLOURS, plain_style
 
 RIGHT, WRONG = COLOURS[:2]
 ROWS, COLUMNS = 3, 8  # of the picture
+SMALLEST = 3.6  # inches, which the title takes
 MOST_COUNTED = 20  # classes, up to which the matrix has room for numbers
 
 
@@ -65,7 +66,8 @@ def draw_predictions(split: AnySplit, table: pd.DataFrame) -> Figure:
 
 def _matrix_figure(matrix: np.ndarray, class_names: Sequence[str]) -> Figure:
     classes = len(class_names)
-    side = 1.6 + 0.38 * min(classes, MOST_COUNTED)
+    names = CHARACTER * max(map(len, class_names)) if classes <= MOST_COUNTED else 0
+    side = max(SMALLEST, 1.6 + 0.38 * min(classes, MOST_COUNTED)) + names
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     axes.grid(visible=False)

@@ -17,7 +17,7 @@ from plainres.analysis.results import SweepResults, load_curves
 from plainres.analysis.results_table import latex_table
 from plainres.analysis.verdict import Verdict
 from plainres.errors import BadInput
-from plainres.figure_style import save_figure
+from plainres.figure_style import MOST_COLUMNS, save_figure
 from plainres.names import MARGIN_TAG, REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
 from plainres.tracking.artifacts import artifact_location, log_artifact
 from plainres.tracking.dataset_input import copy_dataset
@@ -80,7 +80,7 @@ def _write(results: SweepResults, verdict: Verdict, folder: Path, formats: tuple
         curves = load_curves(results)
         drawn = {
             "degradation": figures.draw_degradation(results.runs, results.arms),
-            **_panels(results, curves, figures.MOST_COLUMNS),
+            **_panels(results, curves, MOST_COLUMNS),
         }
         narrow = _panels(results, curves, 1)
     for name, figure in drawn.items():

@@ -30,6 +30,7 @@ from plainres.names import (
     VALIDATION_ACCURACY,
     VALIDATION_LOSS,
 )
+from plainres.sweeps.arms import arms_in
 from plainres.tracking.params import whole_params
 from plainres.tracking.parents import members_of
 from plainres.tracking.shared_view import view_name
@@ -84,7 +85,7 @@ class SweepResults:
     @property
     def arms(self) -> tuple[str, ...]:
         """Those asked for, in that order."""
-        return _arms(self.params)
+        return arms_in(self.params)
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -106,7 +107,7 @@ def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
     uri = tracking_uri or default_uri()
     parent = stored_run(uri, parent_run_id)
     params = whole_params(parent.data.params)
-    if not _arms(params):
+    if not arms_in(params):
         above = parent.data.tags.get("mlflow.parentRunId")
         hint = f"; its parent, {above}, may be" if above else ""
         raise BadInput(f"run {parent_run_id} is no sweep's parent run{hint}")
@@ -116,7 +117,7 @@ def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
         f"{arm}-{depth}-seed{seed}": {
             "arm": arm, "variant": variant_of(arm), "depth": int(depth), "seed": int(seed),
         }
-        for arm, depth, seed in product(_arms(params), params["depths"].split(), params["seeds"].split())
+        for arm, depth, seed in product(arms_in(params), params["depths"].split(), params["seeds"].split())
     }  # fmt: skip
     found = stored_runs(client, parent.info.experiment_id, [members[name] for name in asked if name in members])
     runs = {name: found[members[name]] for name in asked if members.get(name) in found}
@@ -165,10 +166,6 @@ def load_curves(results: SweepResults) -> pd.DataFrame:
 def variant_of(arm: str) -> str:
     """`plain` of `plain:lr=0.01`."""
     return arm.partition(":")[0]
-
-
-def _arms(params: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(params.get("arms", params.get("variants", "")).split())  # sweeps had variants before they had arms
 
 
 def _epochs(values: Mapping[str, Histories], run_id: str) -> list[int]:

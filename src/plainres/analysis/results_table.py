@@ -90,7 +90,7 @@ def terminal_table(results: SweepResults, verdict: Verdict) -> table.TerminalTab
     if len(counts) > 1:
         return table.terminal(COLUMNS, rows, words)
     short = [row[:seeds] + row[seeds + 1 :] for row in (COLUMNS, *rows)]
-    return table.terminal(short[0], short[1:], f"{words} Seeds: {', '.join(counts)}.")
+    return table.terminal(short[0], short[1:], f"{words} Seeds: {', '.join(counts) or 'none'}.")
 
 
 def latex_table(results: SweepResults, verdict: Verdict) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-TARGET_ERROR = 0.1
+from plainres.thresholds import is_learnt
 
 
 def epochs_to_target(accuracies: Mapping[int, float]) -> float:
@@ -14,9 +14,7 @@ def epochs_to_target(accuracies: Mapping[int, float]) -> float:
     Args:
         accuracies: training accuracy in [0, 1] by epoch.
     """
-    return next(
-        (float(epoch) for epoch, accuracy in sorted(accuracies.items()) if 1 - accuracy <= TARGET_ERROR), math.nan
-    )
+    return next((float(epoch) for epoch, accuracy in sorted(accuracies.items()) if is_learnt(1 - accuracy)), math.nan)
 
 
 def gradient_growth(norms: Sequence[float]) -> float:

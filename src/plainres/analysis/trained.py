@@ -37,7 +37,7 @@ class TrainedRun:
 
     @cached_property
     def dataset(self) -> ImageDataset:
-        """What it was trained on, loaded when it's first asked for; BadInput where its files are not to be had."""
+        """What it was trained on, loaded when it's first asked for; BadInput where that is not to be had."""
         return dataset_of(self.config)
 
     @cached_property

@@ -17,6 +17,7 @@ from plainres.analysis.paired_seeds import answer, interval_of, percent
 from plainres.analysis.results import SweepResults
 from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import BATCH, TrainedRun, load_run
+from plainres.data import dataset_of
 from plainres.errors import BadInput
 from plainres.figure_style import COLOURS, COLUMN, PAGE, plain_style
 from plainres.names import CONSTRUCTED, FINAL_TRAIN_ERROR, TRAIN_ACCURACY
@@ -31,6 +32,7 @@ from plainres.training.process import settings_of
 
 COLUMNS = ("arm", "seeds", "shallow", "constructed", "same logits", "trained on", "from scratch", "as long as both")
 STATISTICS = 512  # images of which the added batch norms get theirs
+IMAGES = 16  # that tell whether a block is the identity
 START, SAME, END, CURVE = "start_error", "same_logits", "train_error", "train_accuracy"
 
 
@@ -58,6 +60,19 @@ def depths_of(depths: Sequence[int]) -> Depths:
     if len(set(depths)) != 2:
         raise BadInput("construction takes two depths: of the shallow network, and of the one constructed from it")
     return Depths(min(depths), max(depths))
+
+
+def check_constructible(configs: Sequence[RunConfig]) -> None:
+    """Raise BadInput for an arm whose deep network can't be made of its shallow one; found out before any training."""
+    depths = depths_of([config.depth for config in configs])
+    networks = {(config.arm, config.depth): config for config in configs}
+    for arm in dict.fromkeys(config.arm for config in configs):
+        deep, shallow = (network_at_start(networks[arm, depth]) for depth in (depths.deep, depths.shallow))
+        image_shape = dataset_of(networks[arm, depths.deep]).train.image_shape
+        try:
+            construct(deep, shallow, torch.rand(IMAGES, *image_shape, generator=torch.Generator().manual_seed(0)))
+        except BadInput as error:
+            raise BadInput(f"arm {arm}: {error}") from error
 
 
 def construct_all(results: SweepResults) -> pd.DataFrame:

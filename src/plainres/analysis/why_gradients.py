@@ -1,8 +1,8 @@
 """Which goes with the failure of deep networks, the size of gradients or that nearby inputs' don't agree?"""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from plainres.analysis.paired_seeds import answer, difference, percent, spread
 from plainres.analysis.results import SweepResults
 from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import TrainedRun
-from plainres.figure_style import COLOURS, COLUMN, MARKERS, PAGE, plain_style
+from plainres.figure_style import PAGE, arm_style, draw_legend, panels_in_rows, plain_style
 from plainres.names import COHERENCE, GRADIENT, GROWTH, INITIAL, UPDATE
 from plainres.probes import gradient_coherence, gradients
 from plainres.probes.growth_rate import MEAN_FIELD, growth_rate
@@ -27,10 +27,13 @@ from plainres.training import Trainer
 
 COLUMNS = ("network", "seeds", "training error", "growth", "update", "cosine", "cosine trained")
 FIRST = "first_cosine"
+ALIKE = 2.0  # the factor between two updates up to which their sizes are about the same
 
 
 def controls(configs: Sequence[RunConfig]) -> list[str]:
     """Two arms that exchange the size of their first updates: plain with the residual's, and residual with the plain's.
+
+    An arm that has the other's already is left out, and one whose rate would be no number.
 
     Args:
         configs: of the networks that are compared; the first plain and the first residual arm count, at their deepest.
@@ -49,9 +52,14 @@ def controls(configs: Sequence[RunConfig]) -> list[str]:
     if len(norms) < 2:
         return []
     updates = {variant: config_of[variant].lr * float(np.median(of)) for variant, of in norms.items()}
-    return [
-        _at_rate(config_of[variant], updates[other] / float(np.median(norms[variant])))
+    rates = {
+        variant: float(f"{updates[other] / float(np.median(norms[variant])):.2g}")
         for variant, other in (("plain", "residual"), ("residual", "plain"))
+    }
+    return [
+        _at_rate(config_of[variant], rate)
+        for variant, rate in rates.items()
+        if 0 < rate < math.inf and rate != config_of[variant].lr
     ]
 
 
@@ -114,7 +122,8 @@ def sentences(data: pd.DataFrame) -> list[str]:
         f"without shortcuts {MEAN_FIELD:.3f}); at the first block the cosine is {spread(plain[FIRST], 3)} and "
         f"{spread(residual[FIRST], 3)}."
     ]
-    slowed, hurried = (_rescaled(of_arm, first[variant]) for variant in ("plain", "residual"))
+    slowed = _rescaled(of_arm, first["plain"], residual[UPDATE].median())
+    hurried = _rescaled(of_arm, first["residual"], plain[UPDATE].median())
     if slowed and hurried:
         small, large = of_arm[slowed], of_arm[hurried]
         still = difference(small, residual, "train_error")
@@ -137,31 +146,38 @@ def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(PAGE, 3.1), layout="constrained")
         laws, size, coherence = figure.subplots(1, 3)
         own = [arm for arm in arms if not _is_control(arm, arms)]
-        deepest = data["depth"].max()
+        deepest, most = data["depth"].max(), 2
         for index, arm in enumerate(own):
             runs = data[(data["arm"] == arm) & (data["depth"] == deepest)].dropna(axis=1, how="all")
             cosines = runs[columns(runs, INITIAL + COHERENCE)]
-            above = np.arange(2 * cosines.shape[1], 0, -2)  # rectifiers above the input of each block, of two layers
-            laws.plot(above, cosines.mean(), markersize=3, linewidth=1.3, **_style(index))
-            laws.fill_between(above, cosines.min(), cosines.max(), color=_style(index)["color"], alpha=0.15, lw=0)
-        layers = np.arange(1, 2 * max(1, cosines.shape[1]) + 1) if own else np.arange(1, 3)
+            blocks = cosines.shape[1]
+            a_block = round((deepest - 2) / blocks)  # layers, the stem's and the classifier's left out
+            above = a_block * np.arange(blocks, 0, -1)  # rectifiers above the input of each block
+            most = max(most, int(above[0]))
+            laws.plot(
+                above, cosines.mean().where(lambda mean: mean > 0), markersize=3, linewidth=1.3, **arm_style(index)
+            )
+            laws.fill_between(
+                above, cosines.min().clip(1e-9), cosines.max(), color=arm_style(index)["color"], alpha=0.15, lw=0
+            )
+        layers = np.arange(1, most + 1)
         laws.plot(layers, 2.0**-layers, color=".3", linestyle=":", linewidth=1.2)
         laws.plot(layers, layers**-0.5, color=".3", linestyle="--", linewidth=1.2)
         laws.set(yscale="log", ylim=(1e-3, 1.3), xlabel="layers above", ylabel="cosine of nearby gradients")
         for index, arm in enumerate(arms):
             runs = data[data["arm"] == arm]
             for axes, column in ((size, UPDATE), (coherence, FIRST)):
-                style = {**_style(index), "linestyle": "none", "markersize": 4.5, "alpha": 0.8}
+                style = {**arm_style(index), "linestyle": "none", "markersize": 4.5, "alpha": 0.8}
                 axes.plot(runs[column], 100 * runs["train_error"], **style)
         size.set(xscale="log", xlabel="size of the first update", ylabel="final training error (%)", ylim=(-3, 100))
         size.xaxis.set_minor_formatter(NullFormatter())
         coherence.set(xlabel="cosine at the first block", ylim=(-3, 100))
-        handles = [Line2D([], [], linestyle="none", label=arm, **_style(index)) for index, arm in enumerate(arms)]
+        handles = [Line2D([], [], linestyle="none", label=arm, **arm_style(index)) for index, arm in enumerate(arms)]
         handles += [
             Line2D([], [], color=".3", linestyle=":", label=r"$2^{-L}$"),
             Line2D([], [], color=".3", linestyle="--", label=r"$1/\sqrt{L}$"),
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        draw_legend(figure, handles)
     return figure
 
 
@@ -173,8 +189,7 @@ def draw_training(results: SweepResults) -> Figure:
     values = {layer: histories(client, list(runs["run_id"]), GRADIENT + layer) for layer in layers}
     arms = list(dict.fromkeys(runs["arm"]))
     with plain_style():
-        figure = Figure(figsize=(max(COLUMN, PAGE * len(arms) / 3), 2.6), layout="constrained")
-        panels = figure.subplots(1, len(arms), squeeze=False, sharey=True)[0]
+        figure, panels = panels_in_rows(len(arms), 2.6)
         shown = [_mean_log(values, list(runs[runs["arm"] == arm]["run_id"])) for arm in arms]
         finite = np.concatenate([norms[np.isfinite(norms)] for norms in shown])
         low, high = np.percentile(finite, [1, 100]) if len(finite) else (-1.0, 1.0)
@@ -185,9 +200,9 @@ def draw_training(results: SweepResults) -> Figure:
             )  # fmt: skip
             axes.grid(visible=False)
             axes.set_title(arm.replace(":", ":\n"), parse_math=False)
-            axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        panels[0].set_ylabel("layer, from the input")
+        figure.supxlabel("epoch")
+        figure.supylabel("layer, from the input")
         figure.colorbar(mesh, ax=panels, label="log10 of gradient norm", pad=0.01)
     return figure
 
@@ -207,13 +222,16 @@ def _mean_log(values: Mapping[str, Mapping[str, Mapping[int, float]]], run_ids: 
 
 
 def _at_rate(config: RunConfig, rate: float) -> str:
-    """The arm at another learning rate, of two digits."""
-    return Arm(config.variant, {**parse_arm(config.arm).settings, "lr": float(f"{rate:.2g}")}).name
+    """The arm at another learning rate."""
+    return Arm(config.variant, {**parse_arm(config.arm).settings, "lr": rate}).name
 
 
-def _rescaled(arms: Mapping[str, Any], arm: str) -> str | None:
-    """The arm that differs from this one in the learning rate alone, if there is one."""
-    return next((other for other in arms if other != arm and _but_rate(other) == _but_rate(arm)), None)
+def _rescaled(arms: Mapping[str, pd.DataFrame], arm: str, update: float) -> str | None:
+    """The arm that differs from this one in the learning rate alone and has about this first update, if any."""
+    others = [other for other in arms if other != arm and _but_rate(other) == _but_rate(arm)]
+    apart = {other: abs(math.log(arms[other][UPDATE].median() / update)) for other in others}
+    nearest = min(apart, key=lambda other: apart[other], default=None)
+    return nearest if nearest and apart[nearest] < math.log(ALIKE) else None
 
 
 def _is_control(arm: str, arms: Sequence[str]) -> bool:
@@ -223,7 +241,3 @@ def _is_control(arm: str, arms: Sequence[str]) -> bool:
 def _but_rate(arm: str) -> Arm:
     parsed = parse_arm(arm)
     return Arm(parsed.variant, {name: value for name, value in parsed.settings.items() if name != "lr"})
-
-
-def _style(index: int) -> dict[str, Any]:
-    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}

@@ -1,7 +1,6 @@
 """How the loss lies around trained networks, and how sharply it curves through their training."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from plainres.analysis.paired_seeds import answer, difference, spread, spread_of
 from plainres.analysis.results import SweepResults
 from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import TrainedRun
-from plainres.figure_style import COLOURS, COLUMN, MARKERS, PAGE, plain_style
+from plainres.figure_style import MOST_COLUMNS, PAGE, arm_style, draw_legend, panels_in_rows, plain_style
 from plainres.names import LANDSCAPE, SHARPNESS
 from plainres.probes import landscape, sharpness
 from plainres.table import TerminalTable, terminal
@@ -147,20 +146,21 @@ def draw_lines(
         figure = Figure(figsize=(PAGE, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)
         for index, arm in enumerate(arms):
-            colour = COLOURS[index % len(COLOURS)]
+            colour = arm_style(index)["color"]
             run_ids = list(chosen[chosen["arm"] == arm]["run_id"])
             every = np.concatenate([lines[run_id] for run_id in run_ids]).clip(LOWEST, HIGHEST)
             left.plot(DISTANCES, every.T, color=colour, linewidth=0.5, alpha=0.35)
             left.plot(DISTANCES, np.exp(np.log(every).mean(axis=0)), color=colour, linewidth=1.8)
             values = pd.DataFrame([curvature[run_id] for run_id in run_ids])
             values = values.where(values > 0).sort_index(axis=1)
-            right.plot(values.columns, np.exp(np.log(values).mean()), markersize=4, linewidth=1.4, **_style(index))
+            right.plot(values.columns, np.exp(np.log(values).mean()), markersize=4, linewidth=1.4, **arm_style(index))
             right.fill_between(values.columns, values.min(), values.max(), color=colour, alpha=0.15, linewidth=0)
         left.set(yscale="log", xlabel="distance along a filter-normalised direction", ylabel="training loss (nats)")
         right.set(yscale="log", xlabel="epoch", ylabel="largest eigenvalue of the Hessian")
         right.xaxis.set_major_locator(MaxNLocator(integer=True))
-        handles = [Line2D([], [], label=f"{arm} {chosen['depth'].iloc[0]}", **_style(i)) for i, arm in enumerate(arms)]
-        figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        labels = [f"{arm} {chosen['depth'].iloc[0]}" for arm in arms]
+        handles = [Line2D([], [], label=label, **arm_style(index)) for index, label in enumerate(labels)]
+        draw_legend(figure, handles)
     return figure
 
 
@@ -168,23 +168,20 @@ def draw_planes(data: pd.DataFrame, planes: Mapping[str, np.ndarray]) -> Figure:
     """Contours of the loss around one network of each arm at the deepest depth, the first seed's."""
     chosen = data[data["run_id"].isin(list(planes))]
     with plain_style():
-        figure = Figure(figsize=(max(COLUMN, PAGE * len(chosen) / 2.4), 3.1), layout="constrained")
-        panels = figure.subplots(1, len(chosen), squeeze=False, sharey=True)[0]
+        figure, panels = panels_in_rows(len(chosen), 3.0 if len(chosen) < MOST_COLUMNS else 2.5)
         levels = np.logspace(np.log10(LOWEST), np.log10(HIGHEST), 15)
         for (_, run), axes in zip(chosen.iterrows(), panels, strict=True):
             shown = np.nan_to_num(planes[run["run_id"]], nan=HIGHEST, posinf=HIGHEST).clip(LOWEST, HIGHEST).T
             filled = axes.contourf(SIDE, SIDE, shown, levels=levels, norm="log", cmap="viridis")
             axes.contour(SIDE, SIDE, shown, levels=levels, colors="white", linewidths=0.4)
             axes.plot(0, 0, "x", color="white", markersize=5)
-            axes.set(xlabel="first direction", aspect="equal", xticks=TICKS, yticks=TICKS)
+            axes.set(aspect="equal", xticks=TICKS, yticks=TICKS)
             axes.grid(visible=False)
-            axes.set_title(f"{run['arm']} {run['depth']}, seed {run['seed']}", parse_math=False)
-        panels[0].set_ylabel("second direction")
+            name = f"{run['arm']} {run['depth']}".replace(":", ":\n")
+            axes.set_title(f"{name}\nseed {run['seed']}", parse_math=False)
+        figure.supxlabel("first direction")
+        figure.supylabel("second direction")
         figure.colorbar(
             filled, ax=panels, label="training loss (nats)", shrink=0.8, ticks=[10.0**p for p in range(-4, 4)]
         )
     return figure
-
-
-def _style(index: int) -> dict[str, Any]:
-    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from plainres.analysis.inspection import Findings, columns, training_batch
 from plainres.analysis.paired_seeds import answer, difference, percent, spread
 from plainres.analysis.trained import TrainedRun
-from plainres.figure_style import COLOURS, MARKERS, PAGE, plain_style
+from plainres.figure_style import PAGE, arm_style, draw_legend, plain_style
 from plainres.names import BLOCK_INPUT, LESION, RESPONSE
 from plainres.probes import lesion, responses
 from plainres.table import TerminalTable, terminal
@@ -52,8 +52,11 @@ def table(summary: pd.DataFrame, images: int) -> TerminalTable:
         )
         for (arm, depth), runs in summary.groupby(["arm", "depth"], sort=False)
     ]
-    caption = f"Training error in % on {images} images, mean ± standard deviation over seeds; blocks that are dropped "
-    return terminal(COLUMNS, rows, caption + "hand on their input; one: the mean over all blocks.")
+    caption = (
+        f"Training error in % on {images} images, or all where there are fewer, mean ± standard deviation over seeds; "
+        "blocks that are dropped hand on their input; one: the mean over all blocks."
+    )
+    return terminal(COLUMNS, rows, caption)
 
 
 def sentences(summary: pd.DataFrame) -> list[str]:
@@ -87,8 +90,7 @@ def draw_lesions(summary: pd.DataFrame) -> Figure:
             for index, arm in enumerate(arms):
                 runs = summary[(summary["arm"] == arm) & (summary["depth"] == depth)].dropna(axis=1, how="all")
                 if len(runs):
-                    style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
-                    _draw(panels[:, column], runs, style)
+                    _draw(panels[:, column], runs, arm_style(index))
             panels[0, column].set_title(f"depth {depth}")
             panels[0, column].set_xlabel("block dropped")
             panels[1, column].set_xlabel("blocks dropped at random")
@@ -103,12 +105,9 @@ def draw_lesions(summary: pd.DataFrame) -> Figure:
             axes.set_ylim(-3, 102)
         for axes in panels[2]:
             axes.set_yscale("log")
-        handles = [
-            Line2D([], [], color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)], markersize=4, label=arm)
-            for i, arm in enumerate(arms)
-        ]
+        handles = [Line2D([], [], markersize=4, label=arm, **arm_style(index)) for index, arm in enumerate(arms)]
         handles.append(Line2D([], [], color=".3", linestyle="--", label="whole network"))
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        draw_legend(figure, handles)
     return figure
 
 

@@ -18,7 +18,7 @@ def load(_: Request) -> Unsplit:
     table = np.loadtxt(_file(), delimiter=",", dtype=np.int64)  # 64 pixels and a label in each row
     images = torch.from_numpy(table[:, :-1].astype(np.uint8).reshape(-1, 1, 8, 8))
     labels = torch.from_numpy(table[:, -1].copy())
-    rest, test = carve(labels.numpy(), 360)
+    rest, test = carve(labels.numpy(), 360, "test")
     return Unsplit(Split(images[rest], labels[rest]), Split(images[test], labels[test]), tuple(map(str, range(10))))
 
 

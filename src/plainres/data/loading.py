@@ -13,6 +13,7 @@ from plainres.data.resize import resize
 from plainres.data.split_sizes import check_batch_size, draw_size, validation_size
 from plainres.data.splits import AnySplit, ImageDataset, Split, carve, index_hash
 from plainres.data.unsplit import Request
+from plainres.errors import BadInput
 from plainres.settings import RunConfig
 
 
@@ -27,6 +28,7 @@ def dataset_of(config: RunConfig) -> ImageDataset:
         config.validation_share,
         memory_for_images(config),
         config.data_workers,
+        config.data_content,
     )
     check_batch_size(config, len(dataset.train))
     return dataset
@@ -42,21 +44,24 @@ def load_dataset(
     validation_share: float = 0.0,
     memory: int = sys.maxsize,
     data_workers: int = 0,
+    content: str = "",
 ) -> ImageDataset:
     """A data set by its name; loaded once a process.
 
     A folder of images that takes more than `memory` bytes is streamed. The other arguments are those of `configure`.
 
     Raises:
-        BadInput: its files are not in `data_dir` and can't be downloaded, they are damaged, or it has fewer images than
-            are asked for.
+        BadInput: its files are not in `data_dir` and can't be downloaded, they are damaged, it has fewer images than
+            are asked for, or others than those that `content` stands for.
     """
     whole = loader_of(name)(Request(name, Path(data_dir), image_size, memory, data_workers))
+    if content and whole.content != content:
+        raise BadInput(f"the images in {data_dir} have changed: they aren't those that the run is of")
     images = len(whole.training)
     training = _draw("training", whole.training.labels, train_images)
     own = facts_of(name).validation_images or images // 10
     held_out = validation_size(len(training), validation_share, own, images)
-    stay, taken = carve(whole.training.labels[training].numpy(), held_out)
+    stay, taken = carve(whole.training.labels[training].numpy(), held_out, "validation")
     dataset = ImageDataset(
         name=name,
         num_classes=len(whole.class_names),
@@ -75,7 +80,7 @@ def load_dataset(
 def _draw(what: str, labels: Tensor, wanted: int) -> np.ndarray:
     """Indices of the images that are drawn, each class in its share; 0 wants all."""
     count = draw_size(what, wanted, len(labels))
-    return np.arange(len(labels)) if count == len(labels) else carve(labels.numpy(), count)[1]
+    return np.arange(len(labels)) if count == len(labels) else carve(labels.numpy(), count, what)[1]
 
 
 def _select(split: AnySplit, indices: np.ndarray, image_size: int) -> AnySplit:

@@ -6,6 +6,8 @@ from fractions import Fraction
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
 
+FLAGS = {"training": "--train-images", "test": "--test-images", "validation": "--validation-share"}  # of a split's size
+
 
 def draw_size(what: str, wanted: int, images: int) -> int:
     """How many of a split's images are drawn: `wanted`, or all where that is 0.
@@ -18,10 +20,17 @@ def draw_size(what: str, wanted: int, images: int) -> int:
     return wanted or images
 
 
-def check_part(images: int, count: int, classes: int) -> None:
-    """Raise BadInput if `count` of the images can't be taken so that each class is among them and among the rest."""
+def check_part(images: int, count: int, classes: int, flag: str) -> None:
+    """Raise BadInput if `count` of the images can't be taken so that each class is among them and among the rest.
+
+    Args:
+        images, count, classes: how many there are.
+        flag: what says how many are taken.
+    """
     if not classes <= count <= images - classes:
-        raise BadInput(f"{count} of {images} images can't have all {classes} classes among them and among the rest")
+        raise BadInput(
+            f"{count} of {images} images can't have all {classes} classes among them and among the rest: see {flag}"
+        )
 
 
 def validation_size(drawn: int, share: float, own: int, images: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plainres.data.decode import Shape
-from plainres.data.split_sizes import check_part
+from plainres.data.split_sizes import FLAGS, check_part
 from plainres.data.stratified import stratified
 from plainres.data.streaming import Batch, StreamedSplit
 from plainres.errors import BadInput
@@ -96,10 +96,13 @@ class ImageDataset:
         return mean.float(), deviation.float()
 
 
-def carve(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the images that stay and of `count` that are taken out, each class in its share, always the same."""
+def carve(labels: np.ndarray, count: int, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the images that stay and of `count` that are taken out for a split, each class in its share.
+
+    They are always the same.
+    """
     of_class = np.unique(labels, return_counts=True)[1]
-    check_part(len(labels), count, len(of_class))
+    check_part(len(labels), count, len(of_class), FLAGS[split])
     if of_class.min() < 2:
         raise BadInput(f"a class has one image alone, which can't be both held out and kept ({len(labels)} images)")
     return stratified(labels, count, SPLIT_SEED)

@@ -7,6 +7,8 @@ from plainres.errors import BadInput
 from plainres.networks.blocks import BasicBlock, Block
 from plainres.networks.network import Network
 
+TOLERANCE = 1e-3  # to which a block's output is its input: whether networks are alike to the bit, their logits tell
+
 
 @torch.no_grad()
 def construct(deep: Network, shallow: Network, images: Tensor) -> None:
@@ -35,14 +37,15 @@ def construct(deep: Network, shallow: Network, images: Tensor) -> None:
     deep.eval()
     for name in [name for name in blocks if name not in known]:
         block = blocks[name]
+        x = _input_of(block, deep, images)
         if block.has_shortcut and block.downsample is None:
             _silence(block)
         elif not block.has_shortcut and isinstance(block, BasicBlock):
-            _pass_on(block, _input_of(block, deep, images))
-        else:
+            _pass_on(block, x)
+        if not torch.allclose(block(x), x, rtol=TOLERANCE, atol=TOLERANCE * float(x.abs().max()), equal_nan=True):
             raise BadInput(
-                f"block {name} can't be made the identity: that takes an identity shortcut (A or B), or a plain block "
-                "of one width (basic, no bottleneck)"
+                f"block {name} can't be made the identity: that takes batch norm, and an identity shortcut (A or B, of "
+                "scale 1) or a plain block of one width (basic, no bottleneck, ReLU last, its weights alone)"
             )
 
 
@@ -51,10 +54,10 @@ def _shortcut(block: Block) -> tuple[bool, bool]:
 
 
 def _silence(block: Block) -> None:
-    """Make F(x) = 0."""
-    last = [module for module in block.children() if isinstance(module, nn.BatchNorm2d)][-1]
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
+    """Make F(x) = 0 by its last batch norm; without one it is 0 where Fixup has begun it so."""
+    for last in [module for module in block.children() if isinstance(module, nn.BatchNorm2d)][-1:]:
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
 
 def _pass_on(block: Block, x: Tensor) -> None:

@@ -22,7 +22,7 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
     """Errors in [0, 1] on the batch in evaluation mode.
 
     `none`: of the network as it is; a block's name: without it; `random_4`: without four, the mean over draws;
-    `permuted`: with the blocks of each stage in another order, the mean over draws.
+    `permuted`: with the blocks of each stage in another order, the mean over draws, where a stage has two to swap.
     """
     check_size(batch, 1)
     names = list(blocks_of(network))
@@ -34,7 +34,8 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
         errors[f"random_{count}"] = mean(
             error_without(network, batch, draws.sample(names, count)) for _ in range(DRAWS)
         )
-    errors["permuted"] = mean(error_permuted(network, batch, draws) for _ in range(DRAWS))
+    if any(len(_repeated(stage)) > 1 for stage in network.children()):
+        errors["permuted"] = mean(error_permuted(network, batch, draws) for _ in range(DRAWS))
     return {LESION + name: value for name, value in errors.items()}
 
 
@@ -78,7 +79,8 @@ def dropped(network: nn.Module, names: Collection[str]) -> Iterator[None]:
 
 
 def _shortcut_alone(block: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> Tensor:
-    return torch.relu(cast(Block, block).shortcut(given[0]))
+    block = cast(Block, block)
+    return block.through(block.last, block.shortcut(block.through(block.shared, given[0])))
 
 
 def _repeated(stage: nn.Module) -> list[str]:

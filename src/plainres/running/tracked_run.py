@@ -164,8 +164,6 @@ class _Run:
     def _train(self, journal: Journal, patience: float) -> Outcome:
         config, job, folder = self.config, self.job, self.folder
         dataset = dataset_of(config)
-        if config.data_content and dataset.content != config.data_content:
-            raise BadInput(f"the images in {config.data_dir} have changed since the command began")
         tags = {**job.tags, **self.hooks.tags}
         log = RunLog(journal, job.experiment, config, dataset, job.parent_run_id, job.source, tags, self.lease)
         pruned: int | None = None

@@ -1,5 +1,6 @@
 """What is compared: a variant with settings of its own, written `residual` or `plain:init=dirac,lr=0.01`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,12 @@ def parse_arm(text: str) -> Arm:
     except BadInput as error:
         raise BadInput(f"arm {text!r}: {error}") from None
     return Arm(variant.strip(), own)
+
+
+def arms_in(params: Mapping[str, str]) -> tuple[str, ...]:
+    """The arms among the parameters of a sweep, which names them with blanks between, and may have some in them."""
+    listed = params.get("arms", params.get("variants", ""))  # sweeps had variants before they had arms
+    return tuple(re.split(rf" (?=(?:{'|'.join(VARIANTS)})\b)", listed)) if listed else ()
 
 
 def _check_own(name: str) -> None:

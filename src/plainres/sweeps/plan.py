@@ -8,7 +8,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from plainres.config import changed, configure
+from plainres.config import changed, configure, filled
 from plainres.declaration import Role
 from plainres.errors import BadInput
 from plainres.settings import ABOUT, RunConfig, Settings, as_text, names_of, typed
@@ -141,7 +141,8 @@ def check_distinct(what: str, values: Sequence[Hashable]) -> None:
 
 
 def _hash_shared(settings: Mapping[str, Any], notes: Mapping[str, str]) -> str:
-    counted = {name: settings[name] for name in settings if ABOUT[name].role in (Role.IDENTITY, Role.MACHINE)}
+    values = filled(settings, Settings)
+    counted = {name: values[name] for name in values if ABOUT[name].role in (Role.IDENTITY, Role.MACHINE)}
     text = json.dumps([counted, dict(notes)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

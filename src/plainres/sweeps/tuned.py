@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from plainres.sweeps.arms import arms_in
+
 PARAM = "tuned."  # before a number, among a sweep's parameters
 
 
@@ -101,8 +103,7 @@ def to_params(tuned: Iterable[Tuned]) -> dict[str, str]:
 def from_params(params: Mapping[str, str]) -> list[Tuned]:
     """The tuned values among a sweep's parameters, by arm as asked for, depth and study; none if it wasn't tuned."""
     tuned = [_from_json(text) for name, text in params.items() if name.startswith(PARAM)]
-    arms = params.get("arms", params.get("variants", "")).split()
-    order = {arm: place for place, arm in enumerate(arms)}
+    order = {arm: place for place, arm in enumerate(arms_in(params))}
     return sorted(tuned, key=lambda values: (order.get(values.arm, len(order)), values.depth, values.number))
 
 

@@ -37,6 +37,7 @@ from plainres.networks.configured import network_for
 from plainres.probes.gradients import GradientNorms
 from plainres.probes.probe import Batch, probe_called
 from plainres.settings import RunConfig
+from plainres.thresholds import is_learnt
 from plainres.training.convolution import Conv2d
 from plainres.training.data_parallel import average_statistics, data_parallel, total
 from plainres.training.process import initial_draws, settings_of
@@ -47,7 +48,6 @@ from plainres.training.step import TrainingStep, autocast, replayed
 EVALUATION_BATCH = {"cpu": 512, "mps": 512, "cuda": 4096}
 EVALUATION_PIXELS = 2**22
 PROBE_IMAGES = 128  # of the training split, drawn once for all runs
-LEARNT = 0.9  # training accuracy that `final/epochs_to_10` waits for
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,11 @@ class Trainer:
                 num_classes=self.dataset.num_classes,
                 convolution=self.convolution,
             ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for module in self.network.modules():
-            if isinstance(module, nn.ReLU):
-                # Here nobody keeps what a layer was given; a network that is loaded overwrites nothing.
-                module.inplace = True
+        if config.block == "post" or config.norm == "batch":  # else F may begin with a ReLU, of what the shortcut adds
+            for module in self.network.modules():
+                if isinstance(module, nn.ReLU):
+                    # Here nobody keeps what a layer was given; a network that is loaded overwrites nothing.
+                    module.inplace = True
         self.order = torch.Generator().manual_seed(config.seed)
 
         rest = 0 if config.keep_last_batch else len(self.train_split) % config.batch_size
@@ -180,7 +181,7 @@ class Trainer:
             self.seconds += perf_counter() - started
             if epoch == 1:
                 yield EpochRecord(0, first_step | initial)
-            if self.epochs_to_learn is None and metrics[TRAIN_ACCURACY] >= LEARNT:
+            if self.epochs_to_learn is None and is_learnt(1 - metrics[TRAIN_ACCURACY]):
                 self.epochs_to_learn = epoch
             diverged = not math.isfinite(metrics[TRAIN_LOSS])
             if not diverged:
