@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from plainres.command_line import run_command
 from plainres.errors import BadInput
-from plainres.sweep_flags import SweepFlags, check, exit_code, sweep_of
-from plainres.sweeps.plan import plan_sweep
+from plainres.sweep_flags import SweepFlags, check, exit_code, planned, sweep_of
 
 PROGRAM = "uv run python -m experiments.construction"
 
@@ -39,7 +38,7 @@ def main(flags: Flags) -> int:
     from plainres.analysis.inspection import present
 
     if not flags.finished:
-        sweep = plan_sweep(arms, flags.depths, flags.seeds, elsewhere=flags.launch.elsewhere, **flags.run.values)
+        sweep = planned(flags, arms)
         why_construction.check_constructible(sweep.configs)
         arms += why_construction.longer(arms, flags.run.epochs)
     results = sweep_of(flags, arms, "construction")

@@ -1,6 +1,5 @@
 """Do deeper plain networks train worse, and do shortcuts cure it? `python -m experiments.degradation --help`."""
 
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from plainres.checkpoint_flags import CheckpointFlags
 from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.comparing import Request, Studies
 from plainres.errors import BadInput
+from plainres.running.folders import writable_above
 from plainres.settings import LaunchSettings, Settings
 from plainres.sweeps.tuned import from_params
 from plainres.tuning.definition import DEFAULT_PREFIX
@@ -74,7 +74,10 @@ def main(flags: Flags) -> int:
     if flags.prune_artifacts:
         return prune(flags)
     if flags.export is not None:
-        check_export(Path(flags.export))
+        try:
+            writable_above(Path(flags.export))
+        except OSError as error:
+            raise BadInput(f"the report can't be written to {flags.export}: {error.strerror}") from error
     if flags.report is not None:
         return report(comparing.read_back(flags.report, margin=flags.margin, rebuild=True), flags)
     if not flags.tuned and (flags.storage is not None or flags.study_name is not None):
@@ -95,13 +98,6 @@ def main(flags: Flags) -> int:
         checkpoint_dir=flags.checkpoints.checkpoint_dir,
     )
     return report(comparing.carry_out(request, console()), flags)
-
-
-def check_export(folder: Path) -> None:
-    """Raise BadInput for a folder that can't be written, or made where the nearest one that's there lies."""
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        raise BadInput(f"export {folder}: {there} is no folder that can be written")
 
 
 def prune(flags: Flags) -> int:

@@ -7,8 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from plainres.command_line import run_command
-from plainres.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
-from plainres.sweeps.plan import plan_sweep
+from plainres.sweep_flags import MeasuredFlags, check, exit_code, planned, sweep_of
 
 PROGRAM = "uv run python -m experiments.gradients"
 
@@ -32,7 +31,7 @@ def main(flags: Flags) -> int:
 
     arms = list(flags.arms)
     if not flags.finished:
-        sweep = plan_sweep(flags.arms, flags.depths, flags.seeds, elsewhere=flags.launch.elsewhere, **flags.run.values)
+        sweep = planned(flags, flags.arms)
         arms += [arm for arm in why_gradients.controls(sweep.configs) if arm not in sweep.arms]
     results = sweep_of(flags, arms, "gradients")
     measured = inspect(results, lambda _, run: why_gradients.measures(run, flags.images))

@@ -14,7 +14,7 @@ from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
 from plainres.running.launching import begin_imports_of, check_launch, make_launcher
 from plainres.settings import LaunchSettings, RunConfig, Settings
-from plainres.sweeps.plan import plan_sweep
+from plainres.sweeps.plan import Sweep, plan_sweep
 from plainres.tracking.store import check_experiment_name, check_store, run_exists, tracking_uri
 from plainres.uncollected import uncollected
 
@@ -83,6 +83,12 @@ def sweep_of(flags: SweepFlags, arms: Sequence[str], question: str) -> "SweepRes
         return load_sweep(parent_run_id, uri)
 
 
+def planned(flags: SweepFlags, arms: Sequence[str], notes: Mapping[str, str] | None = None) -> Sweep:
+    """The sweep that is asked for, with what stands for the content of its images."""
+    settings = identified(flags.run.values)
+    return plan_sweep(arms, flags.depths, flags.seeds, notes=notes, elsewhere=flags.launch.elsewhere, **settings)
+
+
 def exit_code(flags: SweepFlags, results: "SweepResults") -> int:
     """Whether a run of the sweep failed; of finished runs that were named none can."""
     return RUN_FAILED if results.missing and not flags.finished else FINISHED
@@ -90,9 +96,7 @@ def exit_code(flags: SweepFlags, results: "SweepResults") -> int:
 
 def _trained(flags: SweepFlags, arms: Sequence[str], question: str) -> str:
     uri = tracking_uri()
-    notes = {"question": question}
-    settings = identified(flags.run.values)
-    sweep = plan_sweep(arms, flags.depths, flags.seeds, notes=notes, elsewhere=flags.launch.elsewhere, **settings)
+    sweep = planned(flags, arms, notes={"question": question})
     begin_imports_of(flags.launch)
     with uncollected():
         from plainres.sweeps.run_sweep import run_sweep

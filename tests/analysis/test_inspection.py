@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from plainres.analysis.inspection import Findings, inspect, present
+from plainres.analysis.why_construction import construct_all
 from plainres.analysis.why_gradients import controls
 from plainres.errors import StoreAway
 from plainres.sweeps.plan import plan_sweep
@@ -16,7 +17,9 @@ from tests.analysis.synthetic import sweep_of
 from tests.servers import free_port
 
 RESULTS = replace(
-    sweep_of({("plain", 8): [0.5]}), parent_run_id="0" * 32, tracking_uri=f"http://127.0.0.1:{free_port()}"
+    sweep_of({("plain", 8): [0.5], ("plain", 14): [0.5]}),
+    parent_run_id="0" * 32,
+    tracking_uri=f"http://127.0.0.1:{free_port()}",
 )
 
 
@@ -24,6 +27,7 @@ RESULTS = replace(
     "use",
     [
         lambda: inspect(RESULTS, lambda *_: {}),
+        lambda: construct_all(RESULTS),
         lambda: present(RESULTS, Findings("x", pd.DataFrame(), terminal((), (), ""), [], {"figure": Figure()})),
     ],
 )

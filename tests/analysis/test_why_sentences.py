@@ -92,6 +92,15 @@ def test_the_exchange_of_update_sizes_says_which_cause_it_is() -> None:
     assert len(why_gradients.sentences(data[data["arm"] != "plain:lr=0.002"])) == 1  # plain:lr=0.1 has another size
 
 
+def test_an_arm_that_is_missing_at_the_deepest_depth_is_drawn_where_it_is() -> None:
+    deep = exchanged(slowed=0.0, hurried=0.7).assign(
+        **{f"initial_gradient_coherence/layer1.{n}": 0.1 for n in range(16)}
+    )
+    shallow = deep[deep["arm"] == "plain"].assign(depth=18, arm="plain:init=dirac")
+    figure = why_gradients.draw_size_and_coherence(pd.concat([deep, shallow], ignore_index=True))
+    assert [line.get_xdata()[0] for line in figure.axes[0].lines[:2]] == [32, 32]  # plain's and residual's
+
+
 def test_curvatures_are_compared_by_their_factor() -> None:
     rows = [
         {"arm": arm, "variant": arm, "depth": 34, "seed": seed, "curvature_start": value, "landscape/0.5": 2.0}

@@ -272,7 +272,7 @@ BAD_INPUT = {
     "--checkpoint-every -1": "checkpoint-every -1 is below 0",
     "--checkpoint-dir /proc/nothing": "checkpoints can't be written to /proc/nothing",
     "--report 0123456789abcdef0123456789abcdef": "no run '0123456789abcdef0123456789abcdef'",
-    "--export /proc/version": "export /proc/version: /proc/version is no folder that can be written",
+    "--export /proc/version": "the report can't be written to /proc/version: no permission for /proc/version",
     "--nonsense 3": "--nonsense",
 }
 

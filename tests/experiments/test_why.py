@@ -113,6 +113,12 @@ def test_gradients_adds_two_arms_that_exchange_their_updates(construction: str, 
     assert "With the residual's update size plain" in output
 
 
+def test_an_arm_that_cannot_be_constructed_is_refused_before_any_training(ask: Ask, folder: Path) -> None:
+    arms = ["--arms", "residual:shortcut_scale=0.5", "--experiment-name", "refused"]
+    assert ask("construction", "--depths", "8", "14", *arms, *TINY) == (2, "")
+    assert MlflowClient().get_experiment_by_name("refused") is None
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_bad_input_gets_one_line_before_anything_heavy_is_imported_or_written(name: str, tmp_path: Path) -> None:
     refused = {

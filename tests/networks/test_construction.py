@@ -1,4 +1,5 @@
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -32,6 +33,14 @@ def test_a_constructed_network_gives_the_shallow_ones_logits_to_the_bit(variant:
     construct(deep, shallow, images)
     assert not deep.training
     assert torch.equal(deep(others), shallow(others))
+
+
+@pytest.mark.parametrize("variant", ["plain", "residual"])
+def test_a_network_that_has_diverged_is_refused(variant: str) -> None:
+    shallow, deep = trained(variant, 8), trained(variant, 14)
+    torch.nn.init.constant_(shallow.conv1.weight, math.nan)
+    with pytest.raises(BadInput, match="diverged"):
+        construct(deep, shallow, torch.randn(4, 1, 8, 8))
 
 
 def test_in_training_mode_too_a_plain_one_starts_close_to_the_shallow_one() -> None:

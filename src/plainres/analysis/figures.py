@@ -29,6 +29,7 @@ from plainres.figure_style import (
     plain_style,
 )
 from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
+from plainres.thresholds import TARGET_ERROR, is_learnt
 
 TIMES = {"initialisation": "at initialisation", "end": "mean of the last epoch"}
 # Norms that are drawn: float32 has none beyond. Larger and smaller ones are marked at the edge.
@@ -263,13 +264,12 @@ def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
     return figure
 
 
-def draw_frontier(runs: pd.DataFrame, arms: Sequence[str], target: float) -> Figure:
-    """The depths that each arm trains, a row an arm: a dot where the error ends at the target or below, else a cross.
+def draw_frontier(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
+    """The depths that each arm trains, a row an arm: a dot where the error ends at 10 % or below, else a cross.
 
     Args:
         runs: with the columns arm, depth and train_error; seeds are averaged.
         arms: in the order of the rows, from the top.
-        target: the training error, in [0, 1].
     """
     depths = sorted(runs["depth"].unique())
     with plain_style():
@@ -277,7 +277,8 @@ def draw_frontier(runs: pd.DataFrame, arms: Sequence[str], target: float) -> Fig
         axes = figure.subplots()
         for row, arm in enumerate(arms):
             errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean()
-            trained, failed = errors.index[errors <= target], errors.index[~(errors <= target)]
+            learnt = np.array([is_learnt(error) for error in errors], dtype=bool)
+            trained, failed = errors.index[learnt], errors.index[~learnt]
             axes.plot(trained, [row] * len(trained), "o-", color=COLOURS[0], linewidth=3, markersize=6)
             axes.plot(failed, [row] * len(failed), "x", color=COLOURS[1], markersize=7, markeredgewidth=2)
             for depth, error in errors.items():
@@ -296,7 +297,7 @@ def draw_frontier(runs: pd.DataFrame, arms: Sequence[str], target: float) -> Fig
         axes.set_xlabel("depth (weighted layers); above each mark the final training error (%)")
         draw_legend(figure, [
             Line2D([], [], color=COLOURS[0], marker="o", linewidth=3,
-                   label=f"trained: error at most {100 * target:g} %"),
+                   label=f"trained: error at most {100 * TARGET_ERROR:g} %"),
             Line2D([], [], color=COLOURS[1], marker="x", linestyle="none", markeredgewidth=2, label="not trained"),
         ])  # fmt: skip
     return figure

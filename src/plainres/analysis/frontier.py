@@ -58,7 +58,7 @@ def frontier_sentence(runs: pd.DataFrame, arms: Sequence[str], missing: Sequence
 def write_frontier(runs: pd.DataFrame, arms: Sequence[str], folder: Path) -> None:
     """Write `frontier.png` and `.pdf`, and `frontier.csv` with a row for each run."""
     runs.to_csv(folder / "frontier.csv", index=False)
-    figure = draw_frontier(runs, arms, TARGET_ERROR)
+    figure = draw_frontier(runs, arms)
     for suffix in (".png", ".pdf"):
         save_figure(figure, folder / f"frontier{suffix}")
 

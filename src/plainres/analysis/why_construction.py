@@ -19,20 +19,20 @@ from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import BATCH, TrainedRun, load_run
 from plainres.data import dataset_of
 from plainres.errors import BadInput
-from plainres.figure_style import COLOURS, COLUMN, PAGE, plain_style
+from plainres.figure_style import COLOURS, draw_legend, panels_in_rows, plain_style
 from plainres.names import CONSTRUCTED, FINAL_TRAIN_ERROR, TRAIN_ACCURACY
-from plainres.networks.construction import construct
+from plainres.networks.construction import CHECKED, construct
 from plainres.networks.network import Network
 from plainres.settings import RunConfig
 from plainres.sweeps.arms import Arm, parse_arm
 from plainres.table import TerminalTable, terminal
+from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import log_metrics
 from plainres.training import Trainer
 from plainres.training.process import settings_of
 
 COLUMNS = ("arm", "seeds", "shallow", "constructed", "same logits", "trained on", "from scratch", "as long as both")
 STATISTICS = 512  # images of which the added batch norms get theirs
-IMAGES = 16  # that tell whether a block is the identity
 START, SAME, END, CURVE = "start_error", "same_logits", "train_error", "train_accuracy"
 
 
@@ -70,13 +70,16 @@ def check_constructible(configs: Sequence[RunConfig]) -> None:
         deep, shallow = (network_at_start(networks[arm, depth]) for depth in (depths.deep, depths.shallow))
         image_shape = dataset_of(networks[arm, depths.deep]).train.image_shape
         try:
-            construct(deep, shallow, torch.rand(IMAGES, *image_shape, generator=torch.Generator().manual_seed(0)))
+            construct(deep, shallow, torch.rand(CHECKED, *image_shape, generator=torch.Generator().manual_seed(0)))
         except BadInput as error:
             raise BadInput(f"arm {arm}: {error}") from error
 
 
+@reaching_store()
 def construct_all(results: SweepResults) -> pd.DataFrame:
-    """A row for each arm and seed of which both depths are there: errors, and whether the logits are the same.
+    """A row for each arm and seed of which both depths are there, the shallow one not diverged.
+
+    It holds errors, and whether the logits are the same.
 
     What is measured is logged with the deep run from scratch; where that was done before, nothing is trained again.
     """
@@ -89,7 +92,7 @@ def construct_all(results: SweepResults) -> pd.DataFrame:
     rows = []
     for (arm, depth, seed), deep in runs.items():
         shallow, as_long = runs.get((arm, depths.shallow, seed)), runs.get((twice[arm], depth, seed))
-        if depth != depths.deep or shallow is None or arm in twice.values():
+        if depth != depths.deep or shallow is None or shallow["diverged"] or arm in twice.values():
             continue
         if depths.prefix + END not in stored[arm, depth, seed].metrics:
             trained = load_run(shallow["run_id"], results.tracking_uri)
@@ -108,6 +111,7 @@ def construct_all(results: SweepResults) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@reaching_store()
 def findings(made: pd.DataFrame, results: SweepResults) -> Findings:
     """Table, sentences and figure."""
     depths = depths_of(results.depths)
@@ -162,8 +166,7 @@ def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) 
         "longer_run": f"depth {depths.deep} from scratch, twice the epochs",
     }
     with plain_style():
-        figure = Figure(figsize=(PAGE if len(arms) > 1 else COLUMN, 3.0), layout="constrained")
-        panels = figure.subplots(1, len(arms), squeeze=False, sharey=True)[0]
+        figure, panels = panels_in_rows(len(arms), 3.0)
         for arm, axes in zip(arms, panels, strict=True):
             of = made[made["arm"] == arm]
             for index, what in enumerate(labels):
@@ -177,12 +180,13 @@ def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) 
                 colour = COLOURS[index % len(COLOURS)]
                 axes.plot(epochs, errors.mean(), color=colour, marker="o", markersize=2.5, linewidth=1.4)
                 axes.fill_between(epochs, errors.min(), errors.max(), color=colour, alpha=0.15, linewidth=0)
-            axes.set_title(arm, parse_math=False)
-            axes.set(xlabel="epoch", ylim=(-3, 100))
+            axes.set_title(arm.replace(":", ":\n"), parse_math=False)
+            axes.set(ylim=(-3, 100))
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        panels[0].set_ylabel("training error (%)")
+        figure.supxlabel("epoch")
+        figure.supylabel("training error (%)")
         handles = [Line2D([], [], color=COLOURS[index], label=label) for index, label in enumerate(labels.values())]
-        figure.legend(handles=handles, loc="outside upper center", ncols=2)
+        draw_legend(figure, handles)
     return figure
 
 

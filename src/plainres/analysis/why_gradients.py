@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,8 @@ from plainres.probes.growth_rate import MEAN_FIELD, growth_rate
 from plainres.settings import RunConfig
 from plainres.sweeps.arms import Arm, parse_arm
 from plainres.table import TerminalTable, terminal
-from plainres.training import Trainer
+from plainres.tracking.outages import reaching_store
+from plainres.training.trainer import PROBE_IMAGES
 
 COLUMNS = ("network", "seeds", "training error", "growth", "update", "cosine", "cosine trained")
 FIRST = "first_cosine"
@@ -46,8 +46,8 @@ def controls(configs: Sequence[RunConfig]) -> list[str]:
         if config.depth == deepest:
             config_of.setdefault(config.variant, config)
             if config.arm == config_of[config.variant].arm:
-                trainer = Trainer(replace(config, device="cpu", precision="fp32", compile=False))
-                norm = gradients.measure(trainer.network, trainer.probe_batch)[f"{GRADIENT}total"]
+                start = TrainedRun(network_at_start(config), config)
+                norm = gradients.measure(start.network, training_batch(start, PROBE_IMAGES))[f"{GRADIENT}total"]
                 norms.setdefault(config.variant, []).append(norm)
     if len(norms) < 2:
         return []
@@ -77,6 +77,7 @@ def measures(run: TrainedRun, images: int) -> dict[str, float]:
     return found
 
 
+@reaching_store()
 def findings(measured: pd.DataFrame, results: SweepResults) -> Findings:
     """Table, sentences and figures of what was measured."""
     first = columns(measured, INITIAL + COHERENCE)[0]
@@ -151,6 +152,8 @@ def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
             runs = data[(data["arm"] == arm) & (data["depth"] == deepest)].dropna(axis=1, how="all")
             cosines = runs[columns(runs, INITIAL + COHERENCE)]
             blocks = cosines.shape[1]
+            if not blocks:
+                continue
             a_block = round((deepest - 2) / blocks)  # layers, the stem's and the classifier's left out
             above = a_block * np.arange(blocks, 0, -1)  # rectifiers above the input of each block
             most = max(most, int(above[0]))

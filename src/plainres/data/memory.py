@@ -22,7 +22,7 @@ def memory_for_images(config: RunConfig) -> int:
     """
     if config.stream != "auto":
         return 0 if config.stream == "always" else sys.maxsize
-    if config.device == "cuda":
+    if config.device == "cuda" and torch.cuda.is_available():  # else it is trained elsewhere, and looked into here
         return int(SHARE * min(torch.cuda.get_device_properties(0).total_memory, _machine_memory()))
     runs = max(1, joblib.cpu_count() // config.threads)
     return int(SHARE * _machine_memory() / runs)

@@ -7,6 +7,7 @@ from plainres.errors import BadInput
 from plainres.networks.blocks import BasicBlock, Block
 from plainres.networks.network import Network
 
+CHECKED = 16  # images on which it is looked whether a block is the identity
 TOLERANCE = 1e-3  # to which a block's output is its input: whether networks are alike to the bit, their logits tell
 
 
@@ -25,7 +26,7 @@ def construct(deep: Network, shallow: Network, images: Tensor) -> None:
         images: normalised, (N, C, H, W), of which the added batch norms get their statistics.
 
     Raises:
-        BadInput: the deep network has other layers, or blocks that can't be the identity.
+        BadInput: the deep network has other layers, or blocks that can't be the identity; or the shallow one diverged.
     """
     weights, own = shallow.state_dict(), deep.state_dict()
     known, blocks = dict(shallow.blocks()), dict(deep.blocks())
@@ -37,12 +38,15 @@ def construct(deep: Network, shallow: Network, images: Tensor) -> None:
     deep.eval()
     for name in [name for name in blocks if name not in known]:
         block = blocks[name]
-        x = _input_of(block, deep, images)
+        x = _input_of(block, deep, images[:CHECKED] if block.has_shortcut else images)
+        if not x.isfinite().all():
+            raise BadInput("a network that has diverged can't be constructed from")
         if block.has_shortcut and block.downsample is None:
             _silence(block)
         elif not block.has_shortcut and isinstance(block, BasicBlock):
             _pass_on(block, x)
-        if not torch.allclose(block(x), x, rtol=TOLERANCE, atol=TOLERANCE * float(x.abs().max()), equal_nan=True):
+        x = x[:CHECKED]
+        if not torch.allclose(block(x), x, rtol=TOLERANCE, atol=TOLERANCE * float(x.abs().max())):
             raise BadInput(
                 f"block {name} can't be made the identity: that takes batch norm, and an identity shortcut (A or B, of "
                 "scale 1) or a plain block of one width (basic, no bottleneck, ReLU last, its weights alone)"
@@ -102,7 +106,18 @@ def _normalised_one(variance: Tensor, scale: Tensor, eps: float) -> Tensor:
 
 def _input_of(block: Block, network: Network, images: Tensor) -> Tensor:
     """What a block is given for these images, in the network's mode."""
-    given: list[Tensor] = []
-    with block.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].clone())):
-        network(images)
-    return given[0]
+
+    def stop(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        raise _Reached(inputs[0])
+
+    with block.register_forward_pre_hook(stop):
+        try:
+            network(images)
+        except _Reached as reached:
+            return reached.x
+    raise AssertionError("a block of another network")
+
+
+class _Reached(Exception):
+    def __init__(self, x: Tensor) -> None:
+        self.x = x

@@ -49,6 +49,18 @@ def default_root(uri: str) -> Path:
     return cache_folder() / "checkpoints"
 
 
+def writable_above(folder: Path) -> Path:
+    """The folder, or the nearest one above it that's there, if it can be written.
+
+    Raises:
+        PermissionError: it can't.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"no permission for {there}")
+    return there
+
+
 def check_root(root: Path) -> None:
     """Return if checkpoints can be written below this folder; nothing is written to find out.
 
@@ -56,10 +68,7 @@ def check_root(root: Path) -> None:
         BadInput: no permission, or hardly any space.
     """
     try:
-        existing = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, f"no permission for {existing}")
-        free = shutil.disk_usage(existing).free
+        free = shutil.disk_usage(writable_above(root)).free
     except OSError as error:
         raise BadInput(f"checkpoints can't be written to {root}: {error.strerror} (--checkpoint-dir)") from error
     if free < SPACE_NEEDED:

@@ -46,12 +46,11 @@ class RayLauncher(Launcher):
         """
         self.needs = {"CPU": float(cpus), "GPU": float(gpus)}
         self.address = address
-        self.connected = False
         if address:
-            self.connected = _connect(address)
-            import ray
+            with _connected(address):
+                import ray
 
-            machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+                machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         else:
             machines = [{"CPU": joblib.cpu_count(), "GPU": gpu_count()}]
         self.jobs = room(machines, self.needs)
@@ -60,21 +59,17 @@ class RayLauncher(Launcher):
 
     def run(self, tasks: deque[Task]) -> Generator[Happening | None, None, None]:
         """See `Launcher`."""
-        self.connected = _connect(self.address) or self.connected
-        flight = _Flight(self.needs)
-        try:
-            yield from flight.happenings(tasks)
-        except BaseException:
+        with _connected(self.address):
+            flight = _Flight(self.needs)
             try:
-                flight.stop()
-            except KeyboardInterrupt as second:
-                raise AtOnce from second
-            raise
-        finally:
-            import ray
-
-            if self.connected:  # else whoever did has work of their own there
-                ray.shutdown()  # at which what is left of the tasks ends
+                yield from flight.happenings(tasks)
+            except BaseException:
+                try:
+                    flight.stop()
+                except KeyboardInterrupt as second:
+                    flight.kill()
+                    raise AtOnce from second
+                raise
 
 
 class _Flight:
@@ -116,6 +111,11 @@ class _Flight:
             self.ray.cancel(reference)
         while left:
             _, left = self.ray.wait(left, num_returns=len(left), timeout=SECONDS_TO_WAIT)
+
+    def kill(self) -> None:
+        """End the tasks in flight at once."""
+        for reference in self.in_flight:
+            self.ray.cancel(reference, force=True)
 
     def _submit(self, task: Task) -> None:
         reference = self.carry_out.remote(task.call, os.getcwd(), self.environment, self.mailbox, len(self.tasks))
@@ -166,8 +166,9 @@ def _carry_out(call: Any, folder: str, environment: Mapping[str, str], mailbox: 
     return value
 
 
-def _connect(address: str) -> bool:
-    """Join a cluster, or start a Ray of this machine's own; False if this process has done so before.
+@contextmanager
+def _connected(address: str) -> Iterator[None]:
+    """In a cluster, or with a Ray of this machine's own, which ends afterwards; one that this process has is left.
 
     Raises:
         BadInput: the cluster refuses.
@@ -176,20 +177,30 @@ def _connect(address: str) -> bool:
     import ray
 
     if ray.is_initialized():
-        return False
+        yield
+        return
+    _connect(address)
+    try:
+        yield
+    finally:
+        ray.shutdown()  # at which what is left of the tasks ends
+
+
+def _connect(address: str) -> None:
+    import ray
+
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     with _own_signals():
         try:
             if address:
                 ray.init(address=address, **quiet)
-                return True
+                return
             ray.init(
                 address="local", num_cpus=joblib.cpu_count(), num_gpus=gpu_count(), include_dashboard=False,
                 object_store_memory=OBJECT_STORE, _node_ip_address="127.0.0.1", **quiet,
             )  # fmt: skip
         except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
             raise BadInput(f"Ray {address} refuses: {first_line(error)}") from error
-    return True
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from mlflow.entities import Run
 from plainres.names import ATTEMPT_TAG, EXPORTED_FILE, MODEL_FILE, REPLACED_TAG, SWEEP_HASH_TAG
 from plainres.tracking.artifacts import delete_artifact
 from plainres.tracking.parents import members_of
-from plainres.tracking.runs import Experiment
-from plainres.tracking.store import run_exists
+from plainres.tracking.runs import Experiment, run_or_none
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,8 @@ def prune_networks(experiment: Experiment) -> Pruned:
         (superseded if is_superseded else kept).update(members_of(parent.data.tags).values())
     runs, freed = 0, 0
     for run_id in sorted(superseded - kept):
-        if not run_exists(experiment.tracking_uri, run_id):  # `mlflow gc` has been here
-            continue
-        if ATTEMPT_TAG in experiment.client.get_run(run_id).data.tags:
+        run = run_or_none(experiment, run_id)
+        if run and ATTEMPT_TAG in run.data.tags:
             freed += sum(delete_artifact(experiment.tracking_uri, run_id, name) for name in (MODEL_FILE, EXPORTED_FILE))
             experiment.client.delete_tag(run_id, ATTEMPT_TAG)  # at last, so that who is interrupted begins here again
             runs += 1

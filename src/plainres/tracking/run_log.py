@@ -5,9 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-
 from plainres.errors import StoreAway, StoreRefuses
 from plainres.names import ATTEMPT_TAG, DIVERGED_TAG, GENERATION_TAG, LEASE_TAG, PRUNED_TAG
 from plainres.settings import RunConfig
@@ -21,6 +18,7 @@ from plainres.tracking.runs import (
     describe_run,
     fail_run,
     log_metrics,
+    run_or_none,
     set_status,
 )
 from plainres.tracking.source import Source
@@ -169,9 +167,5 @@ class RunLog:
 
     def _is_there(self, run_id: str) -> bool:
         """Whether the run is in the store and not deleted."""
-        try:
-            return self.experiment.client.get_run(run_id).info.lifecycle_stage == "active"
-        except MlflowException as error:
-            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-                return False
-            raise
+        run = run_or_none(self.experiment, run_id)
+        return run is not None and run.info.lifecycle_stage == "active"

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, ViewType
+from mlflow.entities import Metric, Run, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
@@ -166,6 +167,16 @@ def create_run(
     run_id: str = client.create_run(experiment.experiment_id, tags=all_tags).info.run_id
     describe_run(experiment, run_id, config, dataset, source)
     return run_id
+
+
+def run_or_none(experiment: Experiment, run_id: str) -> Run | None:
+    """A run, deleted or not; None where the store has none of this id, as after `mlflow gc`."""
+    try:
+        return experiment.client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            return None
+        raise
 
 
 def describe_run(

@@ -87,13 +87,17 @@ def prepare(plans: tuple[StudyPlan, ...], budget: int, storage_url: str, job: Jo
         StoreAway: the tracking store doesn't answer.
     """
     storage = open_storage(storage_url)
-    open_studies(storage, plans)
     jobs = {}
-    with reaching_store():
-        for plan in plans:
-            key = load_study(storage, plan).user_attrs[KEY]
-            run_id = open_study_run(job.experiment, plan, key, storage_url, job.source)
-            jobs[plan.name] = replace(job, parent_run_id=run_id)
+    try:
+        open_studies(storage, plans)
+        with reaching_store():
+            for plan in plans:
+                key = load_study(storage, plan).user_attrs[KEY]
+                run_id = open_study_run(job.experiment, plan, key, storage_url, job.source)
+                jobs[plan.name] = replace(job, parent_run_id=run_id)
+    except BaseException:
+        close(storage)
+        raise
     return storage, Order(storage_url, plans, budget, jobs)
 
 
