@@ -153,5 +153,20 @@ def test_names_and_reasons_are_never_markup(tiny: Callable[..., RunConfig], term
     assert "failed: no [red]file[/] /a[1]" in screen.getvalue()
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_runs_of_one_name_are_told_apart_by_another(tiny: Callable[..., RunConfig], terminal: bool) -> None:
+    trials = {tiny(lr=lr): f"plain-8-seed0-trial{number}" for number, lr in enumerate((0.1, 0.2))}
+    screen = StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=200, color_system=None)
+    with make_display(console, list(trials), trials.__getitem__) as display:
+        for config in trials:
+            display.show(Started(config, 0))
+        if isinstance(display, LiveDisplay):
+            assert [bar.name for bar in display.running.values()] == list(trials.values())
+        for config in trials:
+            display.show(Finished(config, "id", {"final/train_error": 0.25}))
+    assert all(f"{name}   training error 25.00%" in screen.getvalue() for name in trials.values())
+
+
 def test_a_time_reads_as_on_a_clock() -> None:
     assert [clock_time(seconds) for seconds in (0.4, 59.6, 3600, 3723)] == ["0:00", "1:00", "1:00:00", "1:02:03"]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 from rich.cells import cell_len
@@ -22,6 +23,8 @@ from plainres.running.train_runs import train_runs
 from plainres.settings import RunConfig
 
 SECONDS_BETWEEN_LINES = 30
+NameOf = Callable[[RunConfig], str]
+
 GAP = 2  # columns between a bar and what stands beside it
 SHORTEST_BAR, LONGEST_BAR = 5, 20  # columns
 
@@ -34,23 +37,27 @@ class Display(AbstractContextManager["Display"], Protocol):
 
 
 def shown_runs(
-    configs: list[RunConfig], launcher: Launcher, job: Job | Mapping[RunConfig, Job], console: Console
+    configs: list[RunConfig],
+    launcher: Launcher,
+    job: Job | Mapping[RunConfig, Job],
+    console: Console,
+    name_of: NameOf = attrgetter("name"),
 ) -> Generator[Event, None, None]:
     """As `plainres.running.train_runs.train_runs`, each event shown; nothing is begun for no runs."""
     if configs:
-        with make_display(console, configs) as display, closing(train_runs(configs, launcher, job)) as events:
+        with make_display(console, configs, name_of) as display, closing(train_runs(configs, launcher, job)) as events:
             for event in events:
                 display.show(event)
                 yield event
 
 
-def make_display(console: Console, configs: list[RunConfig]) -> Display:
+def make_display(console: Console, configs: list[RunConfig], name_of: NameOf = attrgetter("name")) -> Display:
     """The display that suits the console, for the runs that are yet to be trained."""
     if console.is_jupyter:
         from plainres.running.notebook_display import NotebookDisplay
 
-        return NotebookDisplay(configs)
-    return LiveDisplay(console, configs) if can_redraw(console) else PlainDisplay(console, configs)
+        return NotebookDisplay(configs, name_of)
+    return (LiveDisplay if can_redraw(console) else PlainDisplay)(console, configs, name_of)
 
 
 def can_redraw(console: Console) -> bool:
@@ -108,8 +115,9 @@ class WorkLeft:
 class PlainDisplay(Display):
     """One line for every run that ends, and now and then one for a run that goes on."""
 
-    def __init__(self, console: Console, configs: list[RunConfig]) -> None:
+    def __init__(self, console: Console, configs: list[RunConfig], name_of: NameOf = attrgetter("name")) -> None:
         self.console = console
+        self.name_of = name_of
         self.work = WorkLeft(configs)
         self.runs = len(configs)
         self.ended = 0
@@ -120,7 +128,7 @@ class PlainDisplay(Display):
 
     def show(self, event: Event) -> None:
         """Print a line, or none."""
-        name = event.config.name
+        name = self.name_of(event.config)
         if isinstance(event, Notice):
             self.console.print(f"{name}: {event.text}", highlight=False, markup=False, soft_wrap=True)
             return
@@ -144,7 +152,8 @@ class PlainDisplay(Display):
 class LiveDisplay(Display):
     """A bar for the whole sweep and one for each running net."""
 
-    def __init__(self, console: Console, configs: list[RunConfig]) -> None:
+    def __init__(self, console: Console, configs: list[RunConfig], name_of: NameOf = attrgetter("name")) -> None:
+        self.name_of = name_of
         self.work = WorkLeft(configs)
         self.runs = len(configs)
         self.ended = 0
@@ -168,7 +177,7 @@ class LiveDisplay(Display):
 
     def show(self, event: Event) -> None:
         """Move the bars; a run that ended leaves one line above them."""
-        name, epochs = event.config.name, event.config.epochs
+        name, epochs = self.name_of(event.config), event.config.epochs
         if isinstance(event, Notice):
             self.live.console.print(f"{name}: {event.text}", highlight=False, markup=False)
             return

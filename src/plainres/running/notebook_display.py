@@ -1,7 +1,7 @@
 """What a person sees in a notebook while a sweep trains: bars, and at the end only what failed."""
 
 from plainres.notebook_bars import Bar, NotebookBars
-from plainres.running.display import Display, WorkLeft, outcome_text
+from plainres.running.display import Display, NameOf, WorkLeft, outcome_text
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
 from plainres.settings import RunConfig
 
@@ -9,7 +9,8 @@ from plainres.settings import RunConfig
 class NotebookDisplay(Display):
     """A bar for the whole sweep and one for each running net."""
 
-    def __init__(self, configs: list[RunConfig]) -> None:
+    def __init__(self, configs: list[RunConfig], name_of: NameOf) -> None:
+        self.name_of = name_of
         self.work = WorkLeft(configs)
         self.runs = len(configs)
         self.ended = 0
@@ -23,7 +24,7 @@ class NotebookDisplay(Display):
 
     def show(self, event: Event) -> None:
         """Move the bars."""
-        name, epochs = event.config.name, event.config.epochs
+        name, epochs = self.name_of(event.config), event.config.epochs
         if isinstance(event, Notice):
             self.notice = f"{name}: {event.text}"
         else:

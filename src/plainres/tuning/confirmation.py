@@ -57,7 +57,7 @@ def confirm(
     }
     todo = [config for config, job in job_of.items() if _finished(job.experiment, config) is None]
     failures: dict[RunConfig, str] = {}
-    with closing(shown_runs(todo, launcher, job_of, console)) as events:
+    with closing(shown_runs(todo, launcher, job_of, console, names.__getitem__)) as events:
         for event in events:
             if isinstance(event, Failed):
                 failures[event.config] = event.reason
