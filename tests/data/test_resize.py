@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
-from plainres.data.resize import resize
+from plainres.data.resize import pad_to, resize
 
 
 def test_images_of_a_square_are_scaled_as_pillow_scales_them() -> None:
@@ -24,3 +25,11 @@ def test_the_aspect_ratio_is_kept_and_the_rest_is_black() -> None:
     assert torch.equal(image[4:12], torch.full((8, 16), 255, dtype=torch.uint8))
     assert not image[:4].any()
     assert not image[12:].any()
+
+
+@pytest.mark.parametrize("shape", [(1200, 5), (5, 1200), (2000, 1)])
+def test_a_sliver_keeps_a_row_or_a_column(shape: tuple[int, int]) -> None:
+    padded = np.asarray(pad_to(Image.new("L", shape, 255), 64))
+    across = padded.any(axis=0).sum(), padded.any(axis=1).sum()
+    assert across == ((64, 1) if shape[0] > shape[1] else (1, 64))
+    assert padded.max() == 255

@@ -8,6 +8,9 @@ from plainres.tracking.shown import first_line, without_credentials
 def test_credentials_are_not_shown() -> None:
     assert without_credentials("http://me:secret@host:5000/path") == "http://host:5000/path"
     assert without_credentials("request to http://me:p@ss/secret@host/ failed") == "request to http://host/ failed"
+    assert without_credentials("--storage sqlite:////home/me@work/studies.db") == (
+        "--storage sqlite:////home/me@work/studies.db"
+    )
     assert without_credentials("at postgresql://host/db?user=me&password=secret now") == "at postgresql://host/db now"
 
 

@@ -1,9 +1,16 @@
+import ssl
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from mlflow import MlflowClient
 
 from plainres.errors import BadInput
@@ -76,8 +83,8 @@ class AsksForAPassword(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_server_is_asked_with_the_credentials_of_its_uri_or_of_mlflows_variables(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_server_is_asked_with_the_credentials_of_its_uri_or_of_mlflows_variables_or_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), AsksForAPassword) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -85,10 +92,61 @@ def test_a_server_is_asked_with_the_credentials_of_its_uri_or_of_mlflows_variabl
         check_store(f"http://me:sec%40ret@{host}")
         with pytest.raises(BadInput, match=f"tracking server http://{host} can't be reached: HTTP Error 401"):
             check_store(f"http://me:wrong@{host}")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / ".mlflow").mkdir()
+        (tmp_path / ".mlflow" / "credentials").write_text(
+            "[mlflow]\nmlflow_tracking_username = me\nmlflow_tracking_password = sec@ret\n"
+        )
+        check_store(f"http://{host}")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "sec%40ret")  # as it is, and in place of the file's
+        with pytest.raises(BadInput, match="HTTP Error 401"):
+            check_store(f"http://{host}")
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "sec@ret")
         check_store(f"http://{host}")
         server.shutdown()
+
+
+def test_a_servers_certificate_is_trusted_as_mlflows_variables_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    write_certificate(key, certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), AsksForAPassword) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"https://me:sec%40ret@localhost:{server.server_port}"
+        with pytest.raises(BadInput, match="CERTIFICATE_VERIFY_FAILED"):
+            check_store(uri)
+        monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(certificate))
+        check_store(uri)
+        monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
+        monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
+        check_store(uri)
+        server.shutdown()
+
+
+def write_certificate(key: Path, certificate: Path) -> None:
+    """Of localhost, signed by itself."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
 
 
 def test_a_folder_for_artifacts_that_cannot_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

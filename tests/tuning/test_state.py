@@ -7,7 +7,7 @@ from optuna.trial import TrialState, create_trial
 
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import ORIGINAL
-from plainres.tuning.state import study_state
+from plainres.tuning.state import study_state, whole_state
 from plainres.tuning.study_display import WorkDone
 
 
@@ -34,3 +34,18 @@ def test_the_time_left_goes_by_the_epochs_that_were_trained(tiny_plans: Callable
     assert state.work_left == pytest.approx((2 * 7 - 6) * 8)
     # The four epochs of the pruned one took 60 s.
     assert work.remaining([state]) == "2:00 left"
+
+
+def test_trials_of_a_larger_budget_count_where_a_study_is_told_of(
+    tiny_plans: Callable[..., tuple[StudyPlan, ...]],
+) -> None:
+    (plan,) = tiny_plans()
+    study = optuna.create_study()
+    for value in (3.0, 2.0, 1.0):
+        study.add_trial(create_trial(state=TrialState.COMPLETE, value=value))
+    assert study_state(plan, 2, study.trials).left == 0
+    whole = whole_state(plan, 2, study.trials)
+    assert (len(whole.done), whole.budget) == (3, 3)
+    assert whole.best is not None
+    assert whole.best.value == 1.0
+    assert whole_state(plan, 5, study.trials).left == 2

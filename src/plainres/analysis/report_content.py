@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from plainres.analysis import results_table
 from plainres.analysis.results import SweepResults
-from plainres.analysis.statistics import CONFIDENCE
+from plainres.analysis.statistics import CONFIDENCE, EXACT_UP_TO
 from plainres.analysis.tuned_table import tuned_tables
 from plainres.analysis.verdict import Verdict
 from plainres.sweeps.tuned import PARAM as TUNED_PARAM
@@ -109,8 +109,8 @@ def _gaps_explained(verdict: Verdict) -> str:
     return (
         f"Change of the final training error with depth in percentage points, paired by seed: mean and "
         f"{CONFIDENCE * 100:.0f} % t interval over seeds. An arm degrades when the interval lies above "
-        f"{verdict.margin * 100:g}, and does not degrade when it lies below; p is that of the exact one-sided "
-        "sign-flip test against no change."
+        f"{verdict.margin * 100:g}, and does not degrade when it lies below; p is that of the one-sided "
+        f"sign-flip test against no change, exact up to {EXACT_UP_TO} seeds."
     )
 
 

@@ -27,7 +27,7 @@ class Gap:
     """How the final training error of an arm changes from the shallowest depth to a deeper one.
 
     Attributes:
-        p: exact, one-sided, of the sign-flip test against no change.
+        p: one-sided, of the sign-flip test against no change; exact up to 40 seeds.
         seeds_needed: how many would probably decide where they are undecided; None where over 1,000 would be needed.
     """
 

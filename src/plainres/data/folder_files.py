@@ -110,7 +110,7 @@ def _check_classes(folder: Path) -> list[str]:
 
 
 def _class_folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in _entries(folder) if _is_folder(entry)) if _is_there(folder) else []
+    return sorted(entry.name for entry in _entries(folder) if entry.is_dir()) if _is_there(folder) else []
 
 
 def _is_there(folder: Path) -> bool:
@@ -123,12 +123,18 @@ def _is_there(folder: Path) -> bool:
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """What a person put into a folder."""
+    """What a person put into a folder; a link that leads nowhere is refused, for nobody knows what it stands for."""
+    at = folder
     try:
         with os.scandir(folder) as entries:
-            yield from (entry for entry in entries if not entry.name.startswith(".") and entry.name not in LITTER)
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name not in LITTER:
+                    at = Path(entry.path)
+                    if entry.is_symlink():
+                        entry.stat()
+                    yield entry
     except OSError as error:
-        raise BadInput(f"{shown(folder)} can't be read: {error.strerror}") from error
+        raise BadInput(f"{shown(at)} can't be read: {error.strerror}") from error
 
 
 @dataclass
@@ -139,7 +145,7 @@ class _Walk:
 
     def split(self, folder: Path, classes: list[str]) -> SplitFiles:
         """The images of a split."""
-        self.passed_over.update(Path(entry.path) for entry in _entries(folder) if not _is_folder(entry))
+        self.passed_over.update(Path(entry.path) for entry in _entries(folder) if not entry.is_dir())
         return SplitFiles(folder, {name: self.images(folder / name) for name in classes})
 
     def images(self, top: Path) -> list[Path]:
@@ -152,9 +158,9 @@ class _Walk:
             entry = next(waiting[-1], None)
             if entry is None:
                 waiting.pop()
-            elif _is_folder(entry):
+            elif entry.is_dir():
                 waiting.append(_new_entries(Path(entry.path), seen))
-            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and _holds_image(entry):
+            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and entry.is_file():
                 found.append(Path(entry.path))
             else:
                 self.passed_over.add(Path(entry.path))
@@ -170,18 +176,6 @@ def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> Iterator[os.DirEnt
         return iter(())
     seen.add(identity)
     return iter(sorted(_entries(folder), key=lambda entry: entry.name))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _holds_image(entry: os.DirEntry[str]) -> bool:
-    """A file and no pipe; a link that leads nowhere as well, which is refused when it's read."""
-    return os.path.isfile(entry) or not os.path.exists(entry) if entry.is_symlink() else entry.is_file()
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What the reading of images says to the person: names as they can be shown, and lines that are said once."""
 
 import multiprocessing
+import os
 import sys
 import unicodedata
 from functools import cache
@@ -19,6 +20,9 @@ def shown(name: str | Path) -> str:
 
 @cache
 def notice(line: str) -> None:
-    """Say a line on stderr, once, and not in a worker process: the command that started it reads the same files."""
-    if multiprocessing.parent_process() is None:
+    """Say a line on stderr, once, and not in a worker process: the command that started it reads the same files.
+
+    Nor in another of torchrun's processes than the first.
+    """
+    if multiprocessing.parent_process() is None and os.environ.get("RANK", "0") == "0":
         print(line, file=sys.stderr)

@@ -10,7 +10,13 @@ if TYPE_CHECKING:  # one file is decoded without torch
 
 
 def pad_to(image: Image.Image, size: int) -> Image.Image:
-    """The image scaled until it just fits into `size` x `size` pixels (bilinear, antialiased), black around it."""
+    """The image scaled until it just fits into `size` x `size` pixels (bilinear, antialiased), black around it.
+
+    Each side keeps one pixel at least.
+    """
+    if 2 * min(image.size) * size <= max(image.size):
+        width, height = (size if side == max(image.size) else 1 for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
     return ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR)
 
 

@@ -108,7 +108,7 @@ def join() -> Share:
     if processes() == 1:
         return Share()
     if not distributed.is_initialized():
-        if cuda.is_available():
+        if int(os.environ["LOCAL_RANK"]) < cuda.device_count():  # fewer may be there where runs are trained on CPUs
             cuda.set_device(int(os.environ["LOCAL_RANK"]))
         distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo", timeout=PATIENCE)
     return Share(distributed.get_rank(), distributed.get_world_size())

@@ -86,7 +86,8 @@ def train_run(
             lease = Lease(job.experiment, config, job.generation, [folder.attempt])
             run = _Run(config, job, folder.path, tell, stop, hooks or Hooks(), lease)
             while run.may_begin(wait=patient):
-                outcome = run.stored() or run.train(PATIENCE if patient else 0)
+                # Where processes train it together nobody would try it again.
+                outcome = run.stored() or run.train(PATIENCE if patient or processes() > 1 else 0)
                 if isinstance(outcome, Finished | Pruned):
                     folder.clear(outcome.run_id, job.generation)
                 if not (patient and isinstance(outcome, Elsewhere)):

@@ -6,8 +6,12 @@ TRACEBACK = "Traceback (most recent call last):\n"
 
 
 def without_credentials(text: str) -> str:
-    """The text as it may be shown: user name, password and query, which can hold them too, left out of its URLs."""
-    return re.sub(r"(://[^\s?]*)\?\S*", r"\1", re.sub(r"://\S*@", "://", text))
+    """The text as it may be shown: user name, password and query, which can hold them too, left out of its URLs.
+
+    A file's URL has neither, and its path may hold an `@`.
+    """
+    servers = re.sub(r"(?<!sqlite)(?<!file)://\S*@", "://", text)
+    return re.sub(r"(://[^\s?]*)\?\S*", r"\1", servers)
 
 
 def first_line(error: BaseException) -> str:

@@ -2,7 +2,11 @@
 
 import os
 import shlex
+import ssl
 from base64 import b64encode
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
@@ -136,17 +140,18 @@ def _get(uri: str, path: str) -> bool:
     """Whether the server has the resource; asked as MLflow's client does, with a name and password or a token."""
     try:
         parts = urlsplit(uri)
-        user = parts.username or os.environ.get("MLFLOW_TRACKING_USERNAME")
-        password = parts.password or os.environ.get("MLFLOW_TRACKING_PASSWORD")
+        known = _credentials() | ({"user": unquote(parts.username)} if parts.username else {})
+        known |= {"password": unquote(parts.password)} if parts.password else {}
+        user, password = known.get("user"), known.get("password")
         token = os.environ.get("MLFLOW_TRACKING_TOKEN")
         address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         request = Request(address.rstrip("/") + path)
         if user and password:
-            named = f"{unquote(user)}:{unquote(password)}".encode()
+            named = f"{user}:{password}".encode()
             request.add_header("Authorization", f"Basic {b64encode(named).decode()}")
         elif token:
             request.add_header("Authorization", f"Bearer {token}")
-        with urlopen(request, timeout=SECONDS_TO_ANSWER):
+        with urlopen(request, timeout=SECONDS_TO_ANSWER, context=_trust(parts.scheme)):
             return True
     except HTTPError as error:
         error.close()
@@ -156,3 +161,27 @@ def _get(uri: str, path: str) -> bool:
     except (OSError, ValueError, HTTPException) as error:
         reason = str(error)
     raise BadInput(without_credentials(f"tracking server {uri} can't be reached: {reason}"))
+
+
+def _credentials() -> dict[str, str]:
+    """User and password as MLflow's client finds them beside the URL: in the environment, or in the user's file."""
+    file = ConfigParser(interpolation=None)
+    with suppress(RuntimeError, OSError, ConfigParserError):  # no home, or no such file
+        file.read(Path.home() / ".mlflow" / "credentials", encoding="utf-8")
+    found = {
+        name: os.environ.get(f"MLFLOW_TRACKING_{variable}")
+        or file.get("mlflow", f"mlflow_tracking_{variable.lower()}", fallback="")
+        for name, variable in (("user", "USERNAME"), ("password", "PASSWORD"))
+    }
+    return {name: str(value) for name, value in found.items() if value}
+
+
+def _trust(scheme: str) -> ssl.SSLContext | None:
+    """Whose certificates are trusted, by the variables that MLflow's client goes by."""
+    if scheme != "https":
+        return None
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
+        return ssl._create_unverified_context()
+    trusted = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None
+    is_folder = trusted is not None and os.path.isdir(trusted)
+    return ssl.create_default_context(cafile=None if is_folder else trusted, capath=trusted if is_folder else None)

@@ -19,6 +19,7 @@ from plainres.running.launcher import Launcher
 from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying
 from plainres.tracking.runs import Experiment, finished_run
+from plainres.tracking.store import LONGEST_NAME
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.objective import final_value, is_known
 from plainres.tuning.state import Confirmation, value_of, whole_trials
@@ -51,7 +52,7 @@ def confirm(
     }
     names = {config: f"{config.name}-trial{number}" for (_, number), configs in runs.items() for config in configs}
     job_of = {
-        config: replace(order.jobs[plan.name], tags={MLFLOW_RUN_NAME: names[config]})
+        config: replace(order.jobs[plan.name], tags={MLFLOW_RUN_NAME: names[config][:LONGEST_NAME]})
         for (plan, _), configs in runs.items()
         for config in configs
     }

@@ -16,7 +16,7 @@ from plainres.tracking.runs import set_status
 from plainres.tuning.confirmation import confirm, confirmed
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import queue_failed_again
-from plainres.tuning.state import StudyState, study_state
+from plainres.tuning.state import StudyState, study_state, whole_state
 from plainres.tuning.storage import KEY, close, load_study, open_storage, open_studies
 from plainres.tuning.study_display import make_study_display
 from plainres.tuning.study_runs import open_study_run
@@ -55,12 +55,15 @@ def run_studies(
         studies = {plan: load_study(storage, plan) for plan in plans}
         for study in studies.values():
             queue_failed_again(study, budget)
-        states = _share(storage, studies, order, launcher, console)
+        _share(storage, studies, order, launcher, console)
         failures = confirm(studies, to_confirm, order, launcher, console) if to_confirm else {}
         states = [
-            replace(state, confirmed=confirmed(studies[state.plan]), unconfirmed=failures.get(state.plan, ()))
-            for state in states
-        ]
+            replace(
+                whole_state(plan, budget, study.get_trials(deepcopy=False)),
+                confirmed=confirmed(study), unconfirmed=failures.get(plan, ()),
+            )
+            for plan, study in studies.items()
+        ]  # fmt: skip
         from plainres.tuning.study_report import store_reports  # pandas takes a second to import
 
         keep_trying(lambda: store_reports(studies, states, order), PATIENCE)
@@ -108,8 +111,8 @@ def look(studies: dict[StudyPlan, Study], budget: int) -> list[StudyState]:
 
 def _share(
     storage: RDBStorage, studies: dict[StudyPlan, Study], order: Order, launcher: Launcher, console: Console
-) -> list[StudyState]:
-    """Let workers train until nothing is left; how far the studies are then."""
+) -> None:
+    """Let workers train until nothing is left."""
     states = look(studies, order.budget)
     with make_study_display(console, states) as display:
         # Workers may have gone home just before a lost trial was queued again.
@@ -124,4 +127,3 @@ def _share(
                         display.show(look(studies, order.budget))
             states = look(studies, order.budget)
             display.show(states)
-    return states

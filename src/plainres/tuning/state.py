@@ -114,6 +114,12 @@ class StudyState:
         return (self.left - self.running) * self.plan.config.depth
 
 
+def whole_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> StudyState:
+    """As `study_state`, with the trials that have ended beyond the budget, of a command that was given more."""
+    ended = sum(slot.done is not None or slot.failed for slot in slots_of(trials, len(trials)))
+    return study_state(plan, max(budget, ended), trials)
+
+
 def study_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> StudyState:
     """What the trials of a study, ordered by number, come to."""
     slots = slots_of(trials, budget)

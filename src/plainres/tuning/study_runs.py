@@ -12,6 +12,7 @@ from plainres.tracking.params import log_params
 from plainres.tracking.runs import Experiment, set_status
 from plainres.tracking.shown import without_credentials
 from plainres.tracking.source import Source
+from plainres.tracking.store import LONGEST_NAME
 from plainres.tuning.definition import StudyPlan
 
 
@@ -56,7 +57,9 @@ def _make(experiment: Experiment, plan: StudyPlan, key: str, storage_url: str, s
         "dataset": config.dataset,
         **source.tags,
     }
-    run_id: str = client.create_run(experiment.experiment_id, run_name=f"study-{plan.label}", tags=tags).info.run_id
+    run_id: str = client.create_run(
+        experiment.experiment_id, run_name=f"study-{plan.label}"[:LONGEST_NAME], tags=tags
+    ).info.run_id
     params = {"storage": without_credentials(storage_url), **plan.definition}
     # MLflow's names hold no apostrophe.
     named = {name.replace("'s", "").replace(" ", "_"): str(value) for name, value in params.items()}

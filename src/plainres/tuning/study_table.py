@@ -18,6 +18,7 @@ def study_table(states: Sequence[StudyState]) -> TerminalTable:
     words = f"Objective: {objective}, lowest of the trials that trained to the end."
     is_confirmed = any(state.confirmed for state in states)
     if is_confirmed:
+        words = f"Objective: {objective} of the winner as a trial."
         seeds = len(states[0].plan.fresh_seeds)
         words += (
             f" Confirmed: its mean over {seeds} fresh seeds, from {states[0].plan.fresh_seeds[0]} on; the best mean "

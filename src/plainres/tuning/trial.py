@@ -16,6 +16,7 @@ from plainres.running.stopping import Interrupted, StopSignal
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying
+from plainres.tracking.store import LONGEST_NAME
 from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.objective import chance_value, epoch_metric, epoch_value, final_value, is_known, worst_value
@@ -44,7 +45,7 @@ def run_trial(
         config = plan.trial_config({each.name: each.suggested(trial) for each in plan.search.space})
         reports = _Reports(trial, plan.search.objective, Fraction(plan.config.epochs, config.epochs))
         hooks = Hooks(
-            tags={MLFLOW_RUN_NAME: name, TRIAL_TAG: str(trial.number)},
+            tags={MLFLOW_RUN_NAME: name[:LONGEST_NAME], TRIAL_TAG: str(trial.number)},
             on_known=reports.add,
             on_record=lambda _, record: reports.prunes(record, config.epochs),
         )
