@@ -169,11 +169,11 @@ def _credentials() -> dict[str, str]:
     with suppress(RuntimeError, OSError, ConfigParserError):  # no home, or no such file
         file.read(Path.home() / ".mlflow" / "credentials", encoding="utf-8")
     found = {
-        name: os.environ.get(f"MLFLOW_TRACKING_{variable}")
-        or file.get("mlflow", f"mlflow_tracking_{variable.lower()}", fallback="")
+        name: os.environ.get(f"MLFLOW_TRACKING_{variable}", "")
+        or str(file.get("mlflow", f"mlflow_tracking_{variable.lower()}", fallback=""))
         for name, variable in (("user", "USERNAME"), ("password", "PASSWORD"))
     }
-    return {name: str(value) for name, value in found.items() if value}
+    return {name: value for name, value in found.items() if value}
 
 
 def _trust(scheme: str) -> ssl.SSLContext | None:
