@@ -9,6 +9,7 @@ from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import ORIGINAL
 from plainres.tuning.state import study_state, whole_state
 from plainres.tuning.study_display import WorkDone
+from plainres.tuning.trials_table import trials_table
 
 
 def test_the_time_left_goes_by_the_epochs_that_were_trained(tiny_plans: Callable[..., tuple[StudyPlan, ...]]) -> None:
@@ -41,11 +42,13 @@ def test_trials_of_a_larger_budget_count_where_a_study_is_told_of(
 ) -> None:
     (plan,) = tiny_plans()
     study = optuna.create_study()
-    for value in (3.0, 2.0, 1.0):
-        study.add_trial(create_trial(state=TrialState.COMPLETE, value=value))
+    for value in (3.0, 2.0, None, None, 1.0):  # the third is in training, the fourth has failed
+        state = TrialState.COMPLETE if value else TrialState.RUNNING if len(study.trials) == 2 else TrialState.FAIL
+        study.add_trial(create_trial(state=state, value=value))
     assert study_state(plan, 2, study.trials).left == 0
     whole = whole_state(plan, 2, study.trials)
-    assert (len(whole.done), whole.budget) == (3, 3)
+    assert (len(whole.done), whole.budget, whole.left, whole.failures) == (3, 3, 0, ())
+    assert list(trials_table(study.trials, 2)["trial"]) == [0, 1, 4]
     assert whole.best is not None
     assert whole.best.value == 1.0
-    assert whole_state(plan, 5, study.trials).left == 2
+    assert whole_state(plan, 6, study.trials).left == 2

@@ -21,7 +21,7 @@ from plainres.data import dataset_of
 from plainres.errors import BadInput
 from plainres.figure_style import COLOURS, draw_legend, panels_in_rows, plain_style
 from plainres.names import CONSTRUCTED, FINAL_TRAIN_ERROR, TRAIN_ACCURACY
-from plainres.networks.construction import CHECKED, construct
+from plainres.networks.construction import CHECKED, NotFinite, construct
 from plainres.networks.network import Network
 from plainres.settings import RunConfig
 from plainres.sweeps.arms import Arm, parse_arm
@@ -96,7 +96,10 @@ def construct_all(results: SweepResults) -> pd.DataFrame:
             continue
         if depths.prefix + END not in stored[arm, depth, seed].metrics:
             trained = load_run(shallow["run_id"], results.tracking_uri)
-            _train_on(client, trained, configs[arm, depth, seed], deep["run_id"], depths)
+            try:
+                _train_on(client, trained, configs[arm, depth, seed], deep["run_id"], depths)
+            except NotFinite:
+                continue
         known = client.get_run(deep["run_id"]).data.metrics
         rows.append(
             {
@@ -107,7 +110,7 @@ def construct_all(results: SweepResults) -> pd.DataFrame:
             }
         )  # fmt: skip
     if not rows:
-        raise BadInput("no arm and seed has a finished run of both depths")
+        raise BadInput("no arm and seed has a finished run of both depths, the shallow one not diverged")
     return pd.DataFrame(rows)
 
 

@@ -57,16 +57,16 @@ def list_files(data_dir: Path) -> tuple[SplitFiles, SplitFiles]:
     """
     train, candidates = data_dir / "train", (data_dir / "test", data_dir / "val")
     classes = _check_classes(train)
-    fitting = [folder for folder in candidates if _class_folders(folder) == classes]
-    if not fitting:
+    fitting = next((folder for folder in candidates if _class_folders(folder) == classes), None)
+    if fitting is None:
         test = next((folder for folder in candidates if _is_there(folder)), candidates[-1])
         others = ", ".join(shown(name) for name in sorted({*classes} ^ {*_check_classes(test)}))
         raise BadInput(f"{shown(train)} and {shown(test)} don't have the same classes: {others}")
     for folder in candidates:
-        if _is_there(folder) and folder != fitting[0]:
-            notice(f"{shown(folder)} isn't read: {shown(fitting[0])} has the test images")
+        if _is_there(folder) and folder != fitting:
+            notice(f"{shown(folder)} isn't read: {shown(fitting)} has the test images")
     walk = _Walk()
-    splits = walk.split(train, classes), walk.split(fitting[0], classes)
+    splits = walk.split(train, classes), walk.split(fitting, classes)
     if count := len(walk.passed_over):
         names = ", ".join(shown(path.relative_to(data_dir)) for path in sorted(walk.passed_over)[:MOST_NAMED])
         what = "1 file that is no image" if count == 1 else f"{count} files that are no images"

@@ -7,6 +7,8 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+from plainres.hardware import processes
+
 UNSHOWABLE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories of control characters, surrogates and ends of line
 
 
@@ -24,5 +26,5 @@ def notice(line: str) -> None:
 
     Nor in another of torchrun's processes than the first.
     """
-    if multiprocessing.parent_process() is None and os.environ.get("RANK", "0") == "0":
+    if multiprocessing.parent_process() is None and (processes() == 1 or os.environ["RANK"] == "0"):
         print(line, file=sys.stderr)

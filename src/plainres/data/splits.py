@@ -106,8 +106,8 @@ def carve(labels: np.ndarray, count: int, split: str) -> tuple[np.ndarray, np.nd
     if of_class.min() < 2:
         raise BadInput(f"a class has one image alone, which can't be both held out and kept ({len(labels)} images)")
     stay, taken = stratified(labels, count, SPLIT_SEED)
-    trained_on = stay if split == "validation" else taken
-    if len(np.unique(labels[trained_on])) < len(of_class):
+    trained_on = {"training": taken, "validation": stay}.get(split)
+    if trained_on is not None and len(np.unique(labels[trained_on])) < len(of_class):
         raise BadInput(f"{count} of {len(labels)} images leave a class without any, which has few: see {FLAGS[split]}")
     return stay, taken
 

@@ -11,6 +11,10 @@ CHECKED = 16  # images on which it is looked whether a block is the identity
 TOLERANCE = 1e-3  # to which a block's output is its input: whether networks are alike to the bit, their logits tell
 
 
+class NotFinite(BadInput):
+    """The shallow network computes what is no number."""
+
+
 @torch.no_grad()
 def construct(deep: Network, shallow: Network, images: Tensor) -> None:
     """Give a deep network the weights of a shallow one, and make the blocks that it has more the identity.
@@ -26,7 +30,8 @@ def construct(deep: Network, shallow: Network, images: Tensor) -> None:
         images: normalised, (N, C, H, W), of which the added batch norms get their statistics.
 
     Raises:
-        BadInput: the deep network has other layers, or blocks that can't be the identity; or the shallow one diverged.
+        BadInput: the deep network has other layers, or blocks that can't be the identity; NotFinite where the shallow
+            one diverged.
     """
     weights, own = shallow.state_dict(), deep.state_dict()
     known, blocks = dict(shallow.blocks()), dict(deep.blocks())
@@ -40,7 +45,7 @@ def construct(deep: Network, shallow: Network, images: Tensor) -> None:
         block = blocks[name]
         x = _input_of(block, deep, images[:CHECKED] if block.has_shortcut else images)
         if not x.isfinite().all():
-            raise BadInput("a network that has diverged can't be constructed from")
+            raise NotFinite("a network that has diverged can't be constructed from")
         if block.has_shortcut and block.downsample is None:
             _silence(block)
         elif not block.has_shortcut and isinstance(block, BasicBlock):

@@ -30,8 +30,14 @@ from plainres.tracking.database import (
 from plainres.tracking.lock import opening_store
 from plainres.tracking.shown import without_credentials
 
+TRUSTED = ("MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # the first that is set
 LONGEST_NAME = 250  # characters that every database of MLflow's keeps of a run's or an experiment's name
 DEFAULT_URI = "sqlite:///mlflow.db"
+
+
+def with_ending(name: str, ending: str) -> str:
+    """A run's name, cut where it would be too long with its ending."""
+    return name[: LONGEST_NAME - len(ending)] + ending
 
 
 def tracking_uri() -> str:
@@ -158,14 +164,14 @@ def _get(uri: str, path: str) -> bool:
         if error.code == 404:
             return False
         reason = str(error)
-    except (OSError, ValueError, HTTPException) as error:
+    except (OSError, ValueError, HTTPException, ConfigParserError) as error:
         reason = str(error)
     raise BadInput(without_credentials(f"tracking server {uri} can't be reached: {reason}"))
 
 
 def _credentials() -> dict[str, str]:
     """User and password as MLflow's client finds them beside the URL: in the environment, or in the user's file."""
-    file = ConfigParser(interpolation=None)
+    file = ConfigParser()
     with suppress(RuntimeError, OSError, ConfigParserError):  # no home, or no such file
         file.read(Path.home() / ".mlflow" / "credentials", encoding="utf-8")
     found = {
@@ -181,7 +187,13 @@ def _trust(scheme: str) -> ssl.SSLContext | None:
     if scheme != "https":
         return None
     if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
-        return ssl._create_unverified_context()
-    trusted = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None
-    is_folder = trusted is not None and os.path.isdir(trusted)
-    return ssl.create_default_context(cafile=None if is_folder else trusted, capath=trusted if is_folder else None)
+        context = ssl._create_unverified_context()
+    else:
+        trusted = next(filter(None, map(os.environ.get, TRUSTED)), None)
+        is_folder = trusted is not None and os.path.isdir(trusted)
+        context = ssl.create_default_context(
+            cafile=None if is_folder else trusted, capath=trusted if is_folder else None
+        )
+    if own := os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"):
+        context.load_cert_chain(own)
+    return context

@@ -19,7 +19,7 @@ from plainres.running.launcher import Launcher
 from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying
 from plainres.tracking.runs import Experiment, finished_run
-from plainres.tracking.store import LONGEST_NAME
+from plainres.tracking.store import with_ending
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.objective import final_value, is_known
 from plainres.tuning.state import Confirmation, value_of, whole_trials
@@ -50,9 +50,13 @@ def confirm(
         for plan, trials in chosen.items()
         for trial in trials
     }
-    names = {config: f"{config.name}-trial{number}" for (_, number), configs in runs.items() for config in configs}
+    names = {
+        config: with_ending(config.name, f"-trial{number}")
+        for (_, number), configs in runs.items()
+        for config in configs
+    }
     job_of = {
-        config: replace(order.jobs[plan.name], tags={MLFLOW_RUN_NAME: names[config][:LONGEST_NAME]})
+        config: replace(order.jobs[plan.name], tags={MLFLOW_RUN_NAME: names[config]})
         for (plan, _), configs in runs.items()
         for config in configs
     }

@@ -69,6 +69,11 @@ def slots_of(trials: Sequence[FrozenTrial], budget: int) -> list[Slot]:
     return [Slot(number, tuple(of_slot)) for number, of_slot in enumerate(list(attempts.values())[:budget])]
 
 
+def counted_slots(trials: Sequence[FrozenTrial], budget: int) -> list[Slot]:
+    """The slots of the budget, and those beyond it that have ended well, of a command that was given more."""
+    return [slot for slot in slots_of(trials, len(trials)) if slot.number < budget or slot.done]
+
+
 def claim(
     study: Study, storage: RDBStorage, budget: int, fixed: Callable[[int], dict[str, Any] | None]
 ) -> tuple[int, FrozenTrial] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial, TrialState
 
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.slots import slots_of
+from plainres.tuning.slots import Slot, counted_slots, slots_of
 from plainres.tuning.space import Values
 
 # Attributes of a trial in its study.
@@ -115,14 +115,17 @@ class StudyState:
 
 
 def whole_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> StudyState:
-    """As `study_state`, with the trials that have ended beyond the budget, of a command that was given more."""
-    ended = sum(slot.done is not None or slot.failed for slot in slots_of(trials, len(trials)))
-    return study_state(plan, max(budget, ended), trials)
+    """As `study_state`, with the trials that have ended well beyond the budget, of a command that was given more."""
+    slots = counted_slots(trials, budget)
+    return _state(plan, max(budget, len(slots)), slots)
 
 
 def study_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> StudyState:
     """What the trials of a study, ordered by number, come to."""
-    slots = slots_of(trials, budget)
+    return _state(plan, budget, slots_of(trials, budget))
+
+
+def _state(plan: StudyPlan, budget: int, slots: Sequence[Slot]) -> StudyState:
     return StudyState(
         plan=plan,
         budget=budget,

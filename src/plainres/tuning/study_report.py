@@ -33,9 +33,7 @@ FEWEST_FOR_IMPORTANCES = 4
 
 def store_reports(studies: Mapping[StudyPlan, Study], states: Sequence[StudyState], order: Order) -> None:
     """Store each study's values, table and figures with its run, and with each the report that compares them all."""
-    tables = {
-        state.plan: trials_table(studies[state.plan].get_trials(deepcopy=False), state.budget) for state in states
-    }
+    tables = {plan: trials_table(study.get_trials(deepcopy=False), order.budget) for plan, study in studies.items()}
     with TemporaryDirectory() as shared:
         _write_shared(Path(shared), states, tables)
         for state in states:

@@ -16,7 +16,7 @@ from plainres.running.stopping import Interrupted, StopSignal
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying
-from plainres.tracking.store import LONGEST_NAME
+from plainres.tracking.store import with_ending
 from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.objective import chance_value, epoch_metric, epoch_value, final_value, is_known, worst_value
@@ -35,7 +35,7 @@ def run_trial(
     Returns:
         How the run ended; None if the trial was given to another process, because this one showed no sign of life.
     """
-    name = f"{plan.label}-trial{trial.number}"
+    name = with_ending(plan.label, f"-trial{trial.number}")
 
     def notice(event: Started | Progress | Notice) -> None:
         if isinstance(event, Notice):
@@ -45,7 +45,7 @@ def run_trial(
         config = plan.trial_config({each.name: each.suggested(trial) for each in plan.search.space})
         reports = _Reports(trial, plan.search.objective, Fraction(plan.config.epochs, config.epochs))
         hooks = Hooks(
-            tags={MLFLOW_RUN_NAME: name[:LONGEST_NAME], TRIAL_TAG: str(trial.number)},
+            tags={MLFLOW_RUN_NAME: name, TRIAL_TAG: str(trial.number)},
             on_known=reports.add,
             on_record=lambda _, record: reports.prunes(record, config.epochs),
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from plainres.tuning.slots import slots_of
+from plainres.tuning.slots import counted_slots
 from plainres.tuning.space import SEARCHABLE
 from plainres.tuning.state import DIVERGED, FAILURE, PRUNED_EPOCH, RUN_ID
 
@@ -18,9 +18,10 @@ COLUMNS = (
 def trials_table(trials: Sequence[FrozenTrial], budget: int) -> pd.DataFrame:
     """A row for each attempt at a trial.
 
-    Columns: slot (place in the budget, from 0), trial (Optuna's number), state (complete, pruned, fail, running or
-    waiting), lr, batch_size and weight_decay where they are searched, objective (of a pruned trial the last epoch's
-    value), diverged, epochs (reported), pruned_epoch, seconds, run_id (in MLflow), failure (why, in one line).
+    Columns: slot (place in the study, from 0; beyond the budget those that ended well), trial (Optuna's number), state
+    (complete, pruned, fail, running or waiting), lr, batch_size and weight_decay where they are searched, objective (of
+    a pruned trial the last epoch's value), diverged, epochs (reported), pruned_epoch, seconds, run_id (in MLflow),
+    failure (why, in one line).
     """
     rows = [
         {
@@ -36,7 +37,7 @@ def trials_table(trials: Sequence[FrozenTrial], budget: int) -> pd.DataFrame:
             "run_id": trial.user_attrs.get(RUN_ID, ""),
             "failure": trial.user_attrs.get(FAILURE, ""),
         }
-        for slot in slots_of(trials, budget)
+        for slot in counted_slots(trials, budget)
         for trial in slot.attempts
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
