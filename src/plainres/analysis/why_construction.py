@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,8 +70,10 @@ def check_constructible(configs: Sequence[RunConfig]) -> None:
     for arm in dict.fromkeys(config.arm for config in configs):
         deep, shallow = (network_at_start(networks[arm, depth]) for depth in (depths.deep, depths.shallow))
         image_shape = dataset_of(networks[arm, depths.deep]).train.image_shape
+        images = torch.rand(CHECKED, *image_shape, generator=torch.Generator().manual_seed(0))
         try:
-            construct(deep, shallow, torch.rand(CHECKED, *image_shape, generator=torch.Generator().manual_seed(0)))
+            with suppress(NotFinite):  # before training, very deep ones may compute what is no number
+                construct(deep, shallow, images)
         except BadInput as error:
             raise BadInput(f"arm {arm}: {error}") from error
 

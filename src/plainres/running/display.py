@@ -22,9 +22,10 @@ from plainres.running.launcher import Launcher
 from plainres.running.train_runs import train_runs
 from plainres.settings import RunConfig
 
-SECONDS_BETWEEN_LINES = 30
 NameOf = Callable[[RunConfig], str]
+OWN_NAME: NameOf = attrgetter("name")
 
+SECONDS_BETWEEN_LINES = 30
 GAP = 2  # columns between a bar and what stands beside it
 SHORTEST_BAR, LONGEST_BAR = 5, 20  # columns
 
@@ -41,7 +42,7 @@ def shown_runs(
     launcher: Launcher,
     job: Job | Mapping[RunConfig, Job],
     console: Console,
-    name_of: NameOf = attrgetter("name"),
+    name_of: NameOf = OWN_NAME,
 ) -> Generator[Event, None, None]:
     """As `plainres.running.train_runs.train_runs`, each event shown; nothing is begun for no runs."""
     if configs:
@@ -51,7 +52,7 @@ def shown_runs(
                 yield event
 
 
-def make_display(console: Console, configs: list[RunConfig], name_of: NameOf = attrgetter("name")) -> Display:
+def make_display(console: Console, configs: list[RunConfig], name_of: NameOf = OWN_NAME) -> Display:
     """The display that suits the console, for the runs that are yet to be trained."""
     if console.is_jupyter:
         from plainres.running.notebook_display import NotebookDisplay
@@ -115,7 +116,7 @@ class WorkLeft:
 class PlainDisplay(Display):
     """One line for every run that ends, and now and then one for a run that goes on."""
 
-    def __init__(self, console: Console, configs: list[RunConfig], name_of: NameOf = attrgetter("name")) -> None:
+    def __init__(self, console: Console, configs: list[RunConfig], name_of: NameOf = OWN_NAME) -> None:
         self.console = console
         self.name_of = name_of
         self.work = WorkLeft(configs)
@@ -152,7 +153,7 @@ class PlainDisplay(Display):
 class LiveDisplay(Display):
     """A bar for the whole sweep and one for each running net."""
 
-    def __init__(self, console: Console, configs: list[RunConfig], name_of: NameOf = attrgetter("name")) -> None:
+    def __init__(self, console: Console, configs: list[RunConfig], name_of: NameOf = OWN_NAME) -> None:
         self.name_of = name_of
         self.work = WorkLeft(configs)
         self.runs = len(configs)
