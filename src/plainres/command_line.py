@@ -18,9 +18,9 @@ import tyro
 from plainres.data.catalogue import facts_of
 from plainres.declaration import Setting
 from plainres.errors import BadInput, ProcessesFail, StoreAway, StoreRefuses, Terminated
-from plainres.hardware import processes
+from plainres.hardware import is_first, processes
 from plainres.recipes import recipe_of
-from plainres.running.torchrun import as_started, follow, is_first, release
+from plainres.running.torchrun import as_started, follow, release
 from plainres.settings import ABOUT, DECLARED, LaunchSettings, Settings, names_of
 from plainres.tracking.shown import without_credentials
 from plainres.uncollected import end_uncollected

@@ -7,7 +7,7 @@ from typing import Any
 
 from plainres.data.catalogue import content_of, facts_of
 from plainres.data.places import resolved_data_dir
-from plainres.data.split_sizes import FLAGS, check_batch_size, check_part, check_shares, draw_size, validation_size
+from plainres.data.split_sizes import check_batch_size, check_part, check_shares, draw_size, validation_size
 from plainres.declaration import check_choice
 from plainres.errors import BadInput
 from plainres.hardware import processes, resolve_device
@@ -86,13 +86,13 @@ def _checked(config: RunConfig) -> RunConfig:
     images = of.training_images + of.validation_images
     drawn = draw_size("training", config.train_images, images)
     held_out = validation_size(drawn, config.validation_share, of.validation_images, images)
-    for what, whole, part in (
+    for split, whole, part in (
         ("training", images, drawn),
         ("test", of.test_images, draw_size("test", config.test_images, of.test_images)),
         ("validation", drawn, held_out),
     ):
         if part < whole:
-            check_part(whole, part, of.num_classes, FLAGS[what])
+            check_part(whole, part, of.num_classes, split)
     check_batch_size(config, drawn - held_out)
     check_shares(config, processes(), drawn - held_out)
     return config

@@ -81,6 +81,23 @@ def depth_colours(depths: Iterable[int]) -> dict[Any, Any]:
     return dict(zip(found, shades, strict=False))
 
 
+def ragged_panels(figure: Figure, rows: Sequence[int], **labelled: bool) -> list[Axes]:
+    """So many panels in each row, the longest of which fills the figure, all with the same axes.
+
+    Args:
+        figure: that they are drawn on.
+        rows: how many panels each has.
+        labelled: which sides of every panel have labels, as of `tick_params`; else only those at the edge.
+    """
+    grid = figure.subplots(len(rows), max(rows), sharex=True, sharey=True, squeeze=False)
+    for count, line in zip(rows, grid, strict=True):
+        for axes in line[count:]:
+            axes.remove()
+    for axes in grid.flat:
+        axes.tick_params(**labelled)
+    return [axes for count, line in zip(rows, grid, strict=True) for axes in line[:count]]
+
+
 def panels_in_rows(count: int, height: float) -> tuple[Figure, list[Axes]]:
     """A figure of a page's width, or less for one or two, with so many panels: at most three in a row, of this height.
 
@@ -90,12 +107,8 @@ def panels_in_rows(count: int, height: float) -> tuple[Figure, list[Axes]]:
     columns = math.ceil(count / rows)
     width = {1: COLUMN, 2: PAGE * 0.83}.get(columns, PAGE)
     figure = Figure(figsize=(width, height * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for axes in panels.flat[count:]:
-        axes.remove()
-    for axes in panels.flat:
-        axes.tick_params(labelbottom=True)
-    return figure, list(panels.flat[:count])
+    in_rows = [min(columns, count - row * columns) for row in range(rows)]
+    return figure, ragged_panels(figure, in_rows, labelbottom=True)
 
 
 def arm_style(index: int) -> dict[str, Any]:

@@ -79,6 +79,11 @@ def processes() -> int:
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
+def is_first() -> bool:
+    """Whether this process is the one that the command runs in."""
+    return processes() == 1 or os.environ["RANK"] == "0"
+
+
 def gpu_count() -> int:
     """How many GPUs the CUDA driver reports; unlike torch it answers in milliseconds where there is none."""
     try:

@@ -6,7 +6,8 @@ import pytest
 
 from plainres.data.share import Share
 from plainres.errors import BadInput
-from plainres.running.torchrun import as_started, check_together, is_first, join
+from plainres.hardware import is_first
+from plainres.running.torchrun import as_started, check_together, join
 from tests.bad_input import check_bad_input
 
 BAD_INPUT = {

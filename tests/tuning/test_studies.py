@@ -19,7 +19,7 @@ from plainres.running.job import Job
 from plainres.running.stopping import StopSignal
 from plainres.tracking.runs import finished_run
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.run_studies import look, prepare
+from plainres.tuning.run_studies import look, prepared
 from plainres.tuning.slots import claim, deaths_of, queue_again, queue_failed_again, slots_of
 from plainres.tuning.state import StudyState
 from plainres.tuning.storage import check_studies, load_study, open_storage, open_studies
@@ -32,10 +32,10 @@ Plans = Callable[..., tuple[StudyPlan, ...]]
 
 def work(plans: tuple[StudyPlan, ...], budget: int, url: str, job: Job) -> list[StudyState]:
     """Bring the studies to the budget, as a worker alone does, and the ones that take its place after a failure."""
-    storage, order = prepare(plans, budget, url, job)
-    while run_worker(order, "worker", tell=print, stop=StopSignal()):
-        pass
-    return look({plan: load_study(storage, plan) for plan in plans}, budget)
+    with prepared(plans, budget, url, job) as (storage, order):
+        while run_worker(order, "worker", tell=print, stop=StopSignal()):
+            pass
+        return look({plan: load_study(storage, plan) for plan in plans}, budget)
 
 
 def draws(state: StudyState) -> list[dict[str, object]]:

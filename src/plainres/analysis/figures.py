@@ -27,6 +27,7 @@ from plainres.figure_style import (
     depth_colours,
     draw_legend,
     plain_style,
+    ragged_panels,
 )
 from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
 from plainres.thresholds import TARGET_ERROR, is_learnt
@@ -328,13 +329,7 @@ def _panels(arms: int, columns: int, rows_each: int) -> tuple[Figure, list[Axes]
     figure = ShownFigure(
         figsize=(width, 0.6 + len(rows) * (0.6 + 0.45 * width / max(rows))), layout=ConstrainedLayoutEngine(h_pad=0.08)
     )
-    grid = figure.subplots(len(rows), max(rows), sharex=True, sharey=True, squeeze=False)
-    for count, line in zip(rows, grid, strict=True):
-        for axes in line[count:]:
-            axes.remove()
-    for axes in grid.flat:
-        axes.tick_params(labelbottom=True, labelleft=True)
-    return figure, [axes for count, line in zip(rows, grid, strict=True) for axes in line[:count]]
+    return figure, ragged_panels(figure, rows, labelbottom=True, labelleft=True)
 
 
 def _title(axes: Axes, *lines: str) -> None:

@@ -1,13 +1,12 @@
 """What the reading of images says to the person: names as they can be shown, and lines that are said once."""
 
 import multiprocessing
-import os
 import sys
 import unicodedata
 from functools import cache
 from pathlib import Path
 
-from plainres.hardware import processes
+from plainres.hardware import is_first
 
 UNSHOWABLE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories of control characters, surrogates and ends of line
 
@@ -26,5 +25,5 @@ def notice(line: str) -> None:
 
     Nor in another of torchrun's processes than the first.
     """
-    if multiprocessing.parent_process() is None and (processes() == 1 or os.environ["RANK"] == "0"):
+    if multiprocessing.parent_process() is None and is_first():
         print(line, file=sys.stderr)

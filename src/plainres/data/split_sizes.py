@@ -20,16 +20,17 @@ def draw_size(what: str, wanted: int, images: int) -> int:
     return wanted or images
 
 
-def check_part(images: int, count: int, classes: int, flag: str) -> None:
+def check_part(images: int, count: int, classes: int, split: str) -> None:
     """Raise BadInput if `count` of the images can't be taken so that each class is among them and among the rest.
 
     Args:
         images, count, classes: how many there are.
-        flag: what says how many are taken.
+        split: that they are taken for, one of `FLAGS`.
     """
     if not classes <= count <= images - classes:
         raise BadInput(
-            f"{count} of {images} images can't have all {classes} classes among them and among the rest: see {flag}"
+            f"{count} of {images} images can't have all {classes} classes among them and among the rest: see "
+            f"{FLAGS[split]}"
         )
 
 

@@ -102,7 +102,7 @@ def carve(labels: np.ndarray, count: int, split: str) -> tuple[np.ndarray, np.nd
     They are always the same.
     """
     of_class = np.unique(labels, return_counts=True)[1]
-    check_part(len(labels), count, len(of_class), FLAGS[split])
+    check_part(len(labels), count, len(of_class), split)
     if of_class.min() < 2:
         raise BadInput(f"a class has one image alone, which can't be both held out and kept ({len(labels)} images)")
     stay, taken = stratified(labels, count, SPLIT_SEED)

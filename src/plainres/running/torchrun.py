@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from plainres.data.share import Share
 from plainres.errors import BadInput, ProcessesFail
-from plainres.hardware import gpu_count, processes
+from plainres.hardware import gpu_count, is_first, processes
 from plainres.running.events import Failed, Stopped
 from plainres.running.launcher import Died, Happening, Launcher, Returned, Task, Told
 from plainres.running.stopping import StopSignal
@@ -36,11 +36,6 @@ SECONDS_TO_WAIT = 1.0  # for something to happen
 SECONDS_TO_STOP = 20  # torchrun kills what it has told to end after 30
 PATIENCE = timedelta(days=1)  # of those who wait for the first, which stores a run and judges a sweep meanwhile
 LOST = ("gloo", "NCCL", "Connection closed", "Connection reset")  # what torch says of it; it has no exception for that
-
-
-def is_first() -> bool:
-    """Whether this process is the one that the command runs in."""
-    return processes() == 1 or os.environ["RANK"] == "0"
 
 
 def as_started(program: str) -> str:

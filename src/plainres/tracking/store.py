@@ -146,9 +146,8 @@ def _get(uri: str, path: str) -> bool:
     """Whether the server has the resource; asked as MLflow's client does, with a name and password or a token."""
     try:
         parts = urlsplit(uri)
-        known = _credentials() | ({"user": unquote(parts.username)} if parts.username else {})
-        known |= {"password": unquote(parts.password)} if parts.password else {}
-        user, password = known.get("user"), known.get("password")
+        user = unquote(parts.username or "") or _credential("username")
+        password = unquote(parts.password or "") or _credential("password")
         token = os.environ.get("MLFLOW_TRACKING_TOKEN")
         address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         request = Request(address.rstrip("/") + path)
@@ -169,17 +168,15 @@ def _get(uri: str, path: str) -> bool:
     raise BadInput(without_credentials(f"tracking server {uri} can't be reached: {reason}"))
 
 
-def _credentials() -> dict[str, str]:
-    """User and password as MLflow's client finds them beside the URL: in the environment, or in the user's file."""
+def _credential(what: str) -> str:
+    """The username or the password as MLflow's client finds it beside the URL: in the environment, or in its file."""
+    name = f"mlflow_tracking_{what}"
+    if given := os.environ.get(name.upper()):
+        return given
     file = ConfigParser()
     with suppress(RuntimeError, OSError, ConfigParserError):  # no home, or no such file
         file.read(Path.home() / ".mlflow" / "credentials", encoding="utf-8")
-    found = {
-        name: os.environ.get(f"MLFLOW_TRACKING_{variable}", "")
-        or str(file.get("mlflow", f"mlflow_tracking_{variable.lower()}", fallback=""))
-        for name, variable in (("user", "USERNAME"), ("password", "PASSWORD"))
-    }
-    return {name: value for name, value in found.items() if value}
+    return str(file.get("mlflow", name, fallback=""))
 
 
 def _trust(scheme: str) -> ssl.SSLContext | None:

@@ -1,7 +1,8 @@
 """Run studies to their end: open them, let workers share them, show how far they are, store what came of them."""
 
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
 from optuna import Study
@@ -17,7 +18,7 @@ from plainres.tuning.confirmation import confirm, confirmed
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import queue_failed_again
 from plainres.tuning.state import StudyState, study_state, whole_state
-from plainres.tuning.storage import KEY, close, load_study, open_storage, open_studies
+from plainres.tuning.storage import KEY, load_study, open_studies, opened_storage
 from plainres.tuning.study_display import make_study_display
 from plainres.tuning.study_runs import open_study_run
 from plainres.tuning.trial_workers import Order, employ
@@ -44,64 +45,61 @@ def run_studies(
     Raises:
         StoreAway: the tracking store went away and isn't back; the studies have what was found.
     """
-    storage, order = prepare(plans, budget, storage_url, job)
-    run_ids = [order.jobs[plan.name].parent_run_id or "" for plan in plans]
+    with prepared(plans, budget, storage_url, job) as (storage, order):
+        run_ids = [order.jobs[plan.name].parent_run_id or "" for plan in plans]
 
-    def set_statuses(statuses: list[str]) -> None:
-        for run_id, status in zip(run_ids, statuses, strict=True):
-            set_status(job.experiment, run_id, status)
+        def set_statuses(statuses: list[str]) -> None:
+            for run_id, status in zip(run_ids, statuses, strict=True):
+                set_status(job.experiment, run_id, status)
 
-    try:
-        studies = {plan: load_study(storage, plan) for plan in plans}
-        for study in studies.values():
-            queue_failed_again(study, budget)
-        _share(storage, studies, order, launcher, console)
-        failures = confirm(studies, to_confirm, order, launcher, console) if to_confirm else {}
-        states = [
-            replace(
-                whole_state(plan, budget, study.get_trials(deepcopy=False)),
-                confirmed=confirmed(study), unconfirmed=failures.get(plan, ()),
-            )
-            for plan, study in studies.items()
-        ]  # fmt: skip
-        from plainres.tuning.study_report import store_reports  # pandas takes a second to import
+        try:
+            studies = {plan: load_study(storage, plan) for plan in plans}
+            for study in studies.values():
+                queue_failed_again(study, budget)
+            _share(storage, studies, order, launcher, console)
+            failures = confirm(studies, to_confirm, order, launcher, console) if to_confirm else {}
+            states = [
+                replace(
+                    whole_state(plan, budget, study.get_trials(deepcopy=False)),
+                    confirmed=confirmed(study), unconfirmed=failures.get(plan, ()),
+                )
+                for plan, study in studies.items()
+            ]  # fmt: skip
+            from plainres.tuning.study_report import store_reports  # pandas takes a second to import
 
-        keep_trying(lambda: store_reports(studies, states, order), PATIENCE)
-    except AtOnce:
-        raise
-    except BaseException:
-        if launcher.outlives:
+            keep_trying(lambda: store_reports(studies, states, order), PATIENCE)
+        except AtOnce:
             raise
-        with suppress(StoreAway, StoreRefuses), reaching_store():
-            set_statuses(["KILLED"] * len(plans))
-        raise
-    finally:
-        close(storage)
-    ends = ["FAILED" if state.failures or state.unconfirmed else "FINISHED" for state in states]
-    keep_trying(lambda: set_statuses(ends), PATIENCE)
-    return states
+        except BaseException:
+            if launcher.outlives:
+                raise
+            with suppress(StoreAway, StoreRefuses), reaching_store():
+                set_statuses(["KILLED"] * len(plans))
+            raise
+        ends = ["FAILED" if state.failures or state.unconfirmed else "FINISHED" for state in states]
+        keep_trying(lambda: set_statuses(ends), PATIENCE)
+        return states
 
 
-def prepare(plans: tuple[StudyPlan, ...], budget: int, storage_url: str, job: Job) -> tuple[RDBStorage, Order]:
-    """Open or make the studies and their MLflow runs; the storage and the workers' order.
+@contextmanager
+def prepared(
+    plans: tuple[StudyPlan, ...], budget: int, storage_url: str, job: Job
+) -> Iterator[tuple[RDBStorage, Order]]:
+    """The studies and their MLflow runs opened, or made: the storage meanwhile, and the workers' order.
 
     Raises:
         BadInput: a study exists with another definition, or the storage can't hold studies.
         StoreAway: the tracking store doesn't answer.
     """
-    storage = open_storage(storage_url)
-    jobs = {}
-    try:
+    with opened_storage(storage_url) as storage:
         open_studies(storage, plans)
+        jobs = {}
         with reaching_store():
             for plan in plans:
                 key = load_study(storage, plan).user_attrs[KEY]
                 run_id = open_study_run(job.experiment, plan, key, storage_url, job.source)
                 jobs[plan.name] = replace(job, parent_run_id=run_id)
-    except BaseException:
-        close(storage)
-        raise
-    return storage, Order(storage_url, plans, budget, jobs)
+        yield storage, Order(storage_url, plans, budget, jobs)
 
 
 def look(studies: dict[StudyPlan, Study], budget: int) -> list[StudyState]:

@@ -132,13 +132,8 @@ def opened_storage(url: str) -> "Iterator[RDBStorage]":
     try:
         yield storage
     finally:
-        close(storage)
-
-
-def close(storage: "RDBStorage") -> None:
-    """Give back the connections of a storage, which gets others when it's asked again."""
-    storage.remove_session()
-    storage.engine.dispose()
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def stored_attributes(storage: "RDBStorage | None") -> dict[str, dict[str, Any]]:

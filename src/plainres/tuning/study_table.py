@@ -15,14 +15,13 @@ from plainres.tuning.state import StudyState, value_of
 def study_table(states: Sequence[StudyState]) -> TerminalTable:
     """A row for each study, by arm and depth."""
     objective = objective_words(states[0].plan.search.objective)
-    words = f"Objective: {objective}, lowest of the trials that trained to the end."
     is_confirmed = any(state.confirmed for state in states)
+    words = f"Objective: {objective}, lowest of the trials that trained to the end."
     if is_confirmed:
-        words = f"Objective: {objective} of the winner as a trial."
         seeds = len(states[0].plan.fresh_seeds)
-        words += (
-            f" Confirmed: its mean over {seeds} fresh seeds, from {states[0].plan.fresh_seeds[0]} on; the best mean "
-            "wins, and its values are shown."
+        words = (
+            f"Objective: {objective} of the winner as a trial. Confirmed: its mean over {seeds} fresh seeds, from "
+            f"{states[0].plan.fresh_seeds[0]} on; the best mean wins, and its values are shown."
         )
     searched = [each.name for each in states[0].plan.search.space]
     columns = ["network", "trials", "pruned", "diverged", "failed", *(f"best {_short(name)}" for name in searched)]
