@@ -21,6 +21,7 @@ SECONDS_TO_ANSWER = 1.5
 SECONDS_TO_LOCK = 60.0  # others may write a file of SQLite's without a pause, and none of them queues
 MLFLOWS_TABLE = "experiments"
 OPTUNAS_TABLE = "studies"
+FILLED_TABLES = (MLFLOWS_TABLE, "runs")  # by MLflow as soon as its tables are made, and by what is stored
 VERSION_TABLE = "alembic_version"  # both name the version of their tables in it
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
@@ -105,6 +106,23 @@ def tables_and_version(url: str) -> tuple[frozenset[str], str]:
     with _connected(url) as connection:
         tables = frozenset(inspect(connection).get_table_names())
         return tables, _version(connection) if VERSION_TABLE in tables else ""
+
+
+def is_unmade(url: str) -> bool:
+    """Whether a database lacks MLflow's tables, or somebody was killed while making them: then nothing is in them yet.
+
+    MLflow notes the version after each of some seventy steps.
+    """
+    tables, version = tables_and_version(url)
+    if not tables:
+        return True
+    known, needed = mlflows_versions()
+    if MLFLOWS_TABLE not in tables or version == needed or version not in ("", *known):
+        return False
+    with _connected(url) as connection:
+        return not any(
+            connection.exec_driver_sql(f"SELECT 1 FROM {name}").first() for name in FILLED_TABLES if name in tables
+        )
 
 
 def mlflows_versions() -> tuple[frozenset[str], str]:

@@ -27,8 +27,10 @@ from plainres.names import (
 )
 from plainres.settings import RunConfig
 from plainres.tracking.artifacts import log_text, new_artifact_root
+from plainres.tracking.database import is_sqlite
 from plainres.tracking.dataset_input import log_dataset
 from plainres.tracking.lock import opening_store
+from plainres.tracking.new_database import make_database
 from plainres.tracking.outages import making_once, reaching_store
 from plainres.tracking.params import log_params
 from plainres.tracking.shown import without_credentials
@@ -67,6 +69,8 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         with opening_store(tracking_uri), reaching_store():
+            if is_sqlite(tracking_uri):
+                make_database(tracking_uri)
             client = MlflowClient(tracking_uri=tracking_uri)
             found = client.get_experiment_by_name(name)
             experiment_id = found.experiment_id if found else _make_experiment(client, tracking_uri, name)

@@ -21,6 +21,7 @@ from plainres.tracking.database import (
     check_database,
     check_folder,
     is_sqlite,
+    is_unmade,
     mlflows_versions,
     query_database,
     resolved,
@@ -132,7 +133,7 @@ def _tables_problem(uri: str) -> str:
         whose = "Optuna's studies" if OPTUNAS_TABLE in tables else "another program's tables"
         return f"holds {whose}: name a database of its own in MLFLOW_TRACKING_URI"
     known, needed = mlflows_versions()
-    if version == needed:
+    if version == needed or is_unmade(uri):
         return ""
     if version in known:
         return (
