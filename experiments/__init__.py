@@ -1,5 +1,5 @@
 """One file a question, each run as `python -m experiments.NAME`."""
 
-from plainres import interrupts
+from plainres.system import interrupts
 
 interrupts.begin()

@@ -6,9 +6,9 @@ The argument of section 1 of He et al. 2015: a deeper network can be made of a s
 import sys
 from dataclasses import dataclass
 
-from plainres.command_line import run_command
+from plainres.cli.command_line import run_command
+from plainres.cli.sweep_flags import SweepFlags, check, exit_code, planned, sweep_of
 from plainres.errors import BadInput
-from plainres.sweep_flags import SweepFlags, check, exit_code, planned, sweep_of
 
 PROGRAM = "uv run python -m experiments.construction"
 
@@ -34,8 +34,8 @@ def main(flags: Flags) -> int:
     if not flags.finished and len(flags.depths) != 2:
         raise BadInput("construction takes two depths: of the shallow network, and of the one constructed from it")
 
-    from plainres.analysis import why_construction
-    from plainres.analysis.inspection import present
+    from plainres.explain import why_construction
+    from plainres.explain.inspection import present
 
     if not flags.finished:
         sweep = planned(flags, arms)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from plainres.checkpoint_flags import CheckpointFlags
-from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
-from plainres.comparing import Request, carry_out
+from plainres.cli.checkpoint_flags import CheckpointFlags
+from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.errors import BadInput
+from plainres.screen.console import console
 from plainres.settings import LaunchSettings, Settings
 from plainres.sweeps.doses import dose_arms
 from plainres.sweeps.plan import plan_sweep
-from plainres.terminal import console
+from plainres.workflows.compare import Request, carry_out
 
 if TYPE_CHECKING:
     from plainres.analysis.judged_sweep import JudgedSweep
@@ -92,9 +92,9 @@ def show_fates(request: Request) -> int:
     """Train the arms side by side; print what becomes of each."""
     sweep = carry_out(request, console())
 
-    from plainres.analysis.fates import fates_sentence  # what is refused is refused before this is imported
     from plainres.analysis.print_report import print_report
     from plainres.analysis.results_table import terminal_table
+    from plainres.explain.fates import fates_sentence  # what is refused is refused before this is imported
 
     print_report(sweep, [terminal_table(sweep, sweep.verdict)], [fates_sentence(sweep, sweep.verdict)])
     return RUN_FAILED if sweep.missing else FINISHED
@@ -104,8 +104,8 @@ def show_doses(setting: str, request: Request) -> int:
     """Train an arm at each dose; print and store the dose-response curve."""
     sweep = carry_out(request, console())
 
-    from plainres.analysis.dose_response import FIGURE, dose_sentence, dose_table, write_dose_response
     from plainres.analysis.print_report import print_report
+    from plainres.explain.dose_response import FIGURE, dose_sentence, dose_table, write_dose_response
 
     store_beside(sweep, lambda folder: write_dose_response(setting, sweep, folder))
     table, sentence = dose_table(setting, sweep, sweep.verdict), dose_sentence(setting, sweep, sweep.verdict)
@@ -121,8 +121,8 @@ def find_frontier(request: Request) -> int:
 
     import pandas as pd
 
-    from plainres.analysis.frontier import FIGURE, frontier_sentence, frontier_table, trained_arms, write_frontier
     from plainres.analysis.print_report import print_report
+    from plainres.explain.frontier import FIGURE, frontier_sentence, frontier_table, trained_arms, write_frontier
 
     arms = whole.arms
     climb: list[JudgedSweep] = []

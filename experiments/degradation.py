@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
-from plainres import comparing
-from plainres.checkpoint_flags import CheckpointFlags
-from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
-from plainres.comparing import Request, Studies
+from plainres.cli.checkpoint_flags import CheckpointFlags
+from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.errors import BadInput
 from plainres.running.folders import writable_above
 from plainres.settings import LaunchSettings, Settings
 from plainres.sweeps.tuned import from_params
 from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
+from plainres.workflows import compare
+from plainres.workflows.compare import Request, Studies
 
 if TYPE_CHECKING:
     from plainres.analysis.judged_sweep import JudgedSweep
@@ -69,7 +69,7 @@ class Flags:
 
 def main(flags: Flags) -> int:
     """Train what the store lacks, or take what it has, and report."""
-    from plainres.terminal import console
+    from plainres.screen.console import console
 
     if flags.prune_artifacts:
         return prune(flags)
@@ -79,7 +79,7 @@ def main(flags: Flags) -> int:
         except OSError as error:
             raise BadInput(f"the report can't be written to {flags.export}: {error.strerror}") from error
     if flags.report is not None:
-        return report(comparing.read_back(flags.report, margin=flags.margin, rebuild=True), flags)
+        return report(compare.read_back(flags.report, margin=flags.margin, rebuild=True), flags)
     if not flags.tuned and (flags.storage is not None or flags.study_name is not None):
         raise BadInput("--storage and --study-name are for --tuned")
     prefix = DEFAULT_PREFIX if flags.study_name is None else flags.study_name
@@ -97,7 +97,7 @@ def main(flags: Flags) -> int:
         checkpoint_every=flags.checkpoints.checkpoint_every,
         checkpoint_dir=flags.checkpoints.checkpoint_dir,
     )
-    return report(comparing.carry_out(request, console()), flags)
+    return report(compare.carry_out(request, console()), flags)
 
 
 def prune(flags: Flags) -> int:

@@ -6,8 +6,8 @@ Balduzzi et al. 2017 ("shattered gradients") and Yang et al. 2019 (mean field th
 import sys
 from dataclasses import dataclass
 
-from plainres.command_line import run_command
-from plainres.sweep_flags import MeasuredFlags, check, exit_code, planned, sweep_of
+from plainres.cli.command_line import run_command
+from plainres.cli.sweep_flags import MeasuredFlags, check, exit_code, planned, sweep_of
 
 PROGRAM = "uv run python -m experiments.gradients"
 
@@ -26,8 +26,8 @@ def main(flags: Flags) -> int:
     """Train what is lacking, measure, store and print."""
     check(flags, flags.arms)
 
-    from plainres.analysis import why_gradients
-    from plainres.analysis.inspection import inspect, present
+    from plainres.explain import why_gradients
+    from plainres.explain.inspection import inspect, present
 
     arms = list(flags.arms)
     if not flags.finished:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from plainres.command_line import FINISHED, run_command
-from plainres.declaration import check_choice
+from plainres.cli.command_line import FINISHED, run_command
 from plainres.errors import BadInput
 from plainres.settings import VARIANTS
+from plainres.settings.declaration import check_choice
 
 PROGRAM = "uv run python -m experiments.identity"
 SHOWN = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
-from plainres.checkpoint_flags import CheckpointFlags
-from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command
-from plainres.config import configure, identified
+from plainres.cli.checkpoint_flags import CheckpointFlags
+from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command
 from plainres.data.catalogue import facts_of
 from plainres.errors import Terminated
 from plainres.settings import RunConfig, Settings
+from plainres.sweeps.configure import configure, identified
 from plainres.tracking.store import browse_hint, check_experiment_name, check_store, tracking_uri
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> in
     from plainres.names import FINAL_TEST_ERROR, FINAL_TEST_LOSS
     from plainres.running.events import Failed, Finished
     from plainres.running.job import Job
-    from plainres.terminal import console
+    from plainres.screen.console import console
     from plainres.tracking.artifacts import artifact_location
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.runs import open_experiment
@@ -145,8 +145,8 @@ def train(config: RunConfig, job: "Job", console: "Console") -> "Outcome":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from plainres.running.events import Notice, Stopped
-    from plainres.running.stopping import StopSignal
     from plainres.running.tracked_run import Hooks, train_run
+    from plainres.system.stopping import StopSignal
 
     columns = (
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
@@ -183,7 +183,7 @@ def train(config: RunConfig, job: "Job", console: "Console") -> "Outcome":
 def draw(trainer: "Trainer", folder: Path) -> None:
     """Write what the trained network takes each test image for, as a table and as pictures."""
     from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
-    from plainres.figure_style import save_figure
+    from plainres.screen.figure_style import save_figure
 
     dataset = trainer.dataset
     table = prediction_table(dataset.test.labels, trainer.predict(trainer.test_split), dataset.class_names)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from plainres.command_line import run_command
+from plainres.cli.command_line import run_command
+from plainres.cli.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
 from plainres.errors import BadInput
-from plainres.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
 
 PROGRAM = "uv run python -m experiments.landscape"
 
@@ -43,8 +43,8 @@ def main(flags: Flags) -> int:
     check(flags, flags.arms)
     results = sweep_of(flags, flags.arms, "landscape")
 
-    from plainres.analysis import why_landscape
-    from plainres.analysis.inspection import inspect, present
+    from plainres.explain import why_landscape
+    from plainres.explain.inspection import inspect, present
 
     around = why_landscape.Around(results, flags.images, flags.directions)
     measured = inspect(results, around.measure)

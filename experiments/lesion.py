@@ -3,8 +3,8 @@
 import sys
 from dataclasses import dataclass
 
-from plainres.command_line import run_command
-from plainres.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
+from plainres.cli.command_line import run_command
+from plainres.cli.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
 
 PROGRAM = "uv run python -m experiments.lesion"
 
@@ -23,8 +23,8 @@ def main(flags: Flags) -> int:
     check(flags, flags.arms)
     results = sweep_of(flags, flags.arms, "lesion")
 
-    from plainres.analysis import why_lesion
-    from plainres.analysis.inspection import inspect, present
+    from plainres.explain import why_lesion
+    from plainres.explain.inspection import inspect, present
 
     measured = inspect(results, lambda _, run: why_lesion.measures(run, flags.images))
     present(results, why_lesion.findings(measured, flags.images))

@@ -11,10 +11,10 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from plainres.command_line import FINISHED, run_command
-from plainres.config import configure
+from plainres.cli.command_line import FINISHED, run_command
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
+from plainres.sweeps.configure import configure
 
 PROGRAM = "uv run python -m experiments.overhead"
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
-from plainres.durable import write_whole
+from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.errors import BadInput
 from plainres.settings import RunConfig, Settings
 from plainres.sweeps.plan import plan_sweep
+from plainres.system.whole_files import write_whole
 
 if TYPE_CHECKING:
     from plainres.throughput.comparison import Comparison

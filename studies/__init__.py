@@ -1,5 +1,5 @@
 """Optuna studies, each run as `python -m studies.NAME`."""
 
-from plainres import interrupts
+from plainres.system import interrupts
 
 interrupts.begin()

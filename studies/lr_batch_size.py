@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from plainres.checkpoint_flags import CheckpointFlags
-from plainres.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
+from plainres.cli.checkpoint_flags import CheckpointFlags
+from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
 from plainres.errors import StudiesFail
 from plainres.settings import LaunchSettings, Settings
-from plainres.studying import StudyRequest, StudyResults, carry_out_studies
 from plainres.tracking.shown import without_credentials
+from plainres.workflows.tune import StudyRequest, StudyResults, carry_out_studies
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +75,7 @@ class Flags:
 
 def main(flags: Flags) -> int:
     """Tune, then print what the studies came to."""
-    from plainres.terminal import console
+    from plainres.screen.console import console
 
     request = StudyRequest(
         depths=flags.depths,

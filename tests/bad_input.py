@@ -10,7 +10,7 @@ from tests.environment import environment
 
 ONE_BY_ONE = """
 import contextlib, importlib, io, json, sys
-from plainres.command_line import run_command
+from plainres.cli.command_line import run_command
 module = importlib.import_module(sys.argv[1])
 answers = []
 for arguments in json.loads(sys.argv[2]):

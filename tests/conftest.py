@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plainres.config import configure
 from plainres.settings import RunConfig
+from plainres.sweeps.configure import configure
 from tests.faults.commands import Commands
 from tests.servers import free_port
 

@@ -13,10 +13,10 @@ warnings.filterwarnings("ignore", "IProgress not found")
 _HOMES = {
     "BadInput": "plainres.errors",
     "build_network": "plainres.networks.factory",
-    "compare": "plainres.interactive",
+    "compare": "plainres.workflows.python_calls",
     "load_run": "plainres.analysis.trained",
-    "load_sweep": "plainres.interactive",
-    "tune": "plainres.interactive",
+    "load_sweep": "plainres.workflows.python_calls",
+    "tune": "plainres.workflows.python_calls",
 }
 __all__ = [*_HOMES]
 

@@ -1,16 +1,16 @@
 """Plain and residual networks of equal depth, trained alike and compared with evidence (He et al. 2015)."""
 
-# Written by tests.python.write_stub from what is declared of each setting; a test holds it.
+# Written by tests.workflows.write_stub from what is declared of each setting; a test holds it.
 
 from collections.abc import Sequence
 
 from plainres.analysis.judged_sweep import JudgedSweep
 from plainres.analysis.trained import load_run as load_run
-from plainres.comparing import Studies
 from plainres.errors import BadInput as BadInput
-from plainres.interactive import load_sweep as load_sweep
 from plainres.networks.factory import build_network as build_network
-from plainres.studying import StudyResults
+from plainres.workflows.compare import Studies
+from plainres.workflows.python_calls import load_sweep as load_sweep
+from plainres.workflows.tune import StudyResults
 
 __version__: str
 

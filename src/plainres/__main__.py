@@ -2,7 +2,7 @@
 
 import sys
 
-from plainres.commands import main
+from plainres.cli.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

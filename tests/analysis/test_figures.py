@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from plainres.analysis.figures import draw_curves, draw_degradation, draw_gradients
-from plainres.figure_style import save_figure
+from plainres.screen.figure_style import save_figure
 from tests.analysis.synthetic import curves_of, gradients_of, sweep_of
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -7,7 +7,7 @@ from matplotlib.image import AxesImage
 
 from plainres.analysis.predictions import draw_confusion, draw_predictions, prediction_table
 from plainres.data import Split
-from plainres.figure_style import save_figure
+from plainres.screen.figure_style import save_figure
 
 NAMES = ("cat", "dog", "eel")
 LABELS = torch.tensor([0, 0, 1, 1, 2])

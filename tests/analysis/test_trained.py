@@ -10,15 +10,15 @@ from PIL import Image
 from torch.nn.functional import cross_entropy
 
 from plainres.analysis.trained import TrainedRun, load_run
-from plainres.config import configure, identified
 from plainres.data import dataset_of
 from plainres.errors import BadInput
 from plainres.networks.configured import network_for
 from plainres.running.events import Finished
 from plainres.running.job import Job
-from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import train_run
 from plainres.settings import RunConfig
+from plainres.sweeps.configure import configure, identified
+from plainres.system.stopping import StopSignal
 
 
 def test_a_run_on_images_that_have_changed_since_has_no_data_set(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from plainres.data import load_dataset
 from plainres.data.catalogue import CATALOGUE, facts_of, loader_of
 from plainres.errors import BadInput
-from plainres.recipes import RECIPES
+from plainres.settings.recipes import RECIPES
 
 
 def test_what_the_catalogue_says_of_digits_is_so() -> None:

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from plainres.config import configure
 from plainres.data import Split
 from plainres.data.batches import Normalise, shuffled_batches
 from plainres.data.share import WHOLE, Share
 from plainres.data.split_sizes import check_shares
 from plainres.errors import BadInput
+from plainres.sweeps.configure import configure
 
 
 @pytest.mark.parametrize("augment", ["none", "crop-flip"])

@@ -5,8 +5,8 @@ from importlib import import_module
 
 import pytest
 
-from plainres.command_line import run_command
-from plainres.config import configure
+from plainres.cli.command_line import run_command
+from plainres.sweeps.configure import configure
 from plainres.sweeps.plan import plan_sweep
 from tests.docs.pages import COMMANDS, PAGES, extras_and_groups, program_of
 from tests.docs.short import flags_of

@@ -15,23 +15,23 @@ import torch
 from mlflow import MlflowClient
 
 from plainres.errors import BadInput
+from plainres.launchers.launcher import Died, Launcher, Returned, Task, Told
+from plainres.launchers.train_runs import train_runs
 from plainres.running.events import Event, Failed, Finished, Notice, Progress
 from plainres.running.job import Job
-from plainres.running.launcher import Died, Launcher, Returned, Task, Told
-from plainres.running.train_runs import train_runs
 from plainres.settings import RunConfig
 from plainres.training import Trainer
 from tests.engines.two_runs import FLAGS, RUNS, begun, check_equal, finish, start, statuses
 from tests.faults.stored import TIMES, processes_at, weights
 from tests.faults.waiting import eventually
-from tests.running.test_local_launcher import double
+from tests.launchers.test_local_launcher import double
 
 pytest.importorskip("ray", reason="`uv sync --extra ray` installs it")
 pytestmark = pytest.mark.engine
 
 
 def launcher(cpus: int = 1, gpus: float = 0, address: str = "") -> Launcher:
-    from plainres.running.ray_launcher import RayLauncher
+    from plainres.launchers.ray_launcher import RayLauncher
 
     return RayLauncher(cpus, gpus, address)
 

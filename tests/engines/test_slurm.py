@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from plainres.running.slurm_commands import states
+from plainres.launchers.slurm_commands import states
 from tests.engines.two_runs import EPOCHS, FLAGS, RUNS, begun, check_equal, finish, start, statuses
 from tests.faults.stored import histories, processes_at
 from tests.faults.waiting import eventually

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import distributed
 
-from plainres.config import configure
 from plainres.data.share import Share
 from plainres.settings import RunConfig
+from plainres.sweeps.configure import configure
 from plainres.training import Trainer
 
 # Of 1,293 training images.

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from experiments import degradation
 from experiments.cures import PROGRAM, Flags, main
-from plainres.command_line import run_command
+from plainres.cli.command_line import run_command
 from tests.bad_input import check_bad_input
 
 Here = Callable[..., tuple[int, str]]

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from experiments.degradation import PROGRAM, Flags, main
-from plainres.command_line import run_command
+from plainres.cli.command_line import run_command
 from plainres.tracking.parents import members_of
 from tests.bad_input import check_bad_input
 from tests.environment import environment

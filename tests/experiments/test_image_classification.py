@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from mlflow import MlflowClient
 
 from experiments.image_classification import PROGRAM, Flags, main
-from plainres.command_line import run_command
+from plainres.cli.command_line import run_command
 from plainres.data import load_dataset
 from plainres.settings import RunConfig
 

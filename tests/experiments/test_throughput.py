@@ -6,7 +6,7 @@ from statistics import median
 import pytest
 
 from experiments.throughput import Flags, main
-from plainres.command_line import recipe_settings
+from plainres.cli.command_line import recipe_settings
 from plainres.errors import BadInput
 
 RUN = recipe_settings({"width": 8, "batch_size": 256, "device": "cpu"})

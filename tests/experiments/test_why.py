@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from plainres.command_line import run_command
+from plainres.cli.command_line import run_command
 from tests.bad_input import check_bad_input
 
 TINY = ["--width", "8", "--train-images", "300", "--epochs", "2", "--seeds", "0", "1", "--device", "cpu", "--jobs", "1"]

@@ -15,7 +15,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from experiments import image_classification
-from plainres.command_line import run_command
+from plainres.cli.command_line import run_command
 from plainres.running import tracked_run
 from tests.faults.commands import Commands
 from tests.faults.stored import histories

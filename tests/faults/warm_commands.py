@@ -12,8 +12,8 @@ import os
 import signal
 import sys
 
-from plainres.command_line import run_command
-from plainres.running.processes import PRELOADED, worker_context
+from plainres.cli.command_line import run_command
+from plainres.system.processes import PRELOADED, worker_context
 
 
 def start(module: str, folder: str, arguments: list[str], uri: str) -> int:

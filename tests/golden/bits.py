@@ -2,7 +2,7 @@
 
 import json
 
-from plainres.config import configure
+from plainres.sweeps.configure import configure
 from plainres.training import train
 
 # Measured times, which no two trainings share.

@@ -10,14 +10,16 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
+BITS = "tests/golden/bits.py"  # each commit's own, which knows where its code lies
 
 
 def main() -> int:
     (commit,) = sys.argv[1:]
     with TemporaryDirectory() as folder:
-        archive = subprocess.run(["git", "-C", ROOT, "archive", commit, "src"], check=True, stdout=subprocess.PIPE)
+        archive = subprocess.run(
+            ["git", "-C", ROOT, "archive", commit, "src", BITS], check=True, stdout=subprocess.PIPE
+        )
         subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
         before, after = bits(Path(folder)), bits(ROOT)
     differing = [
@@ -34,7 +36,7 @@ def main() -> int:
 
 def bits(root: Path) -> dict[str, list[dict[str, str]]]:
     """By run, the metrics of each epoch in hexadecimal, trained by the code below this folder."""
-    command = [sys.executable, HERE / "bits.py"]
+    command = [sys.executable, root / BITS]
     environment = {**os.environ, "PYTHONPATH": str(root / "src")}
     return json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)  # type: ignore[no-any-return]
 

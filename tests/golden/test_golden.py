@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from plainres.config import configure
 from plainres.names import INITIAL
+from plainres.sweeps.configure import configure
 from plainres.training import train
 
 HERE = Path(__file__).parent

@@ -4,9 +4,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from plainres.running.clock import clock_time
 from plainres.running.display import LiveDisplay, WorkLeft, make_display
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
+from plainres.screen.clock import clock_time
 from plainres.settings import RunConfig
 
 

@@ -20,9 +20,9 @@ from plainres.running import tracked_run as run_training
 from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
 from plainres.running.folders import check_root, run_folder
 from plainres.running.job import Job
-from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
+from plainres.system.stopping import StopSignal
 from plainres.tracking import lease
 from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.runs import finished_run

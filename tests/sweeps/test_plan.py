@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from plainres.command_line import recipe_settings
+from plainres.cli.command_line import recipe_settings
 from plainres.errors import BadInput
 from plainres.sweeps.plan import plan_sweep
 

@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from plainres.command_line import recipe_settings
-from plainres.config import identified
-from plainres.running.local_launcher import LocalLauncher
+from plainres.cli.command_line import recipe_settings
+from plainres.launchers.local_launcher import LocalLauncher
+from plainres.sweeps.configure import identified
 from plainres.sweeps.plan import plan_sweep
 from plainres.sweeps.run_sweep import run_sweep
 from plainres.tracking.parents import members_of

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from plainres.running.processes import without_main, worker_context
 from plainres.settings import RunConfig
+from plainres.system.processes import without_main, worker_context
 from plainres.tracking import lease
 from plainres.tracking.lease import GivesWay, Lease, Watch, sign
 from plainres.tracking.runs import Experiment, open_experiment

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from plainres.launchers.launcher import Happening, Launcher, Returned, Task, Told
 from plainres.running.events import Finished
 from plainres.running.job import Job
-from plainres.running.launcher import Happening, Launcher, Returned, Task, Told
-from plainres.running.stopping import StopSignal
 from plainres.running.tracked_run import Hooks
 from plainres.settings import RunConfig
+from plainres.system.stopping import StopSignal
 from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan, plan_studies
 from plainres.tuning.run_studies import run_studies

@@ -1,7 +1,7 @@
 import pytest
 
-from plainres.config import configure
 from plainres.errors import BadInput
+from plainres.sweeps.configure import configure
 from plainres.tuning.definition import StudyPlan, differences, plan_studies
 from plainres.tuning.search import Search, trial_settings
 

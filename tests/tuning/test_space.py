@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from plainres.config import configure
+from plainres.sweeps.configure import configure
 from plainres.tuning.space import Choices, LogRange, borders, described, quasi_random, space_of
 
 LR, SIZES = LogRange("lr", 1e-3, 1.0), Choices("batch_size", (16, 64, 1024))

@@ -16,7 +16,7 @@ from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
 from plainres.running.folders import run_folder
 from plainres.running.job import Job
-from plainres.running.stopping import StopSignal
+from plainres.system.stopping import StopSignal
 from plainres.tracking.runs import finished_run
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.run_studies import look, prepared

@@ -9,7 +9,7 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from plainres.figure_style import save_figure
+from plainres.screen.figure_style import save_figure
 from plainres.tuning import study_figures
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.expected_best import expected_best

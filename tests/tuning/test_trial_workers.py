@@ -10,8 +10,8 @@ import pytest
 from optuna.trial import TrialState
 
 from plainres.running.job import Job
-from plainres.running.processes import follow_parent
-from plainres.running.stopping import StopSignal
+from plainres.system.processes import follow_parent
+from plainres.system.stopping import StopSignal
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.run_studies import prepared
 from plainres.tuning.slots import slots_of

@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from plainres.errors import BadInput
-from plainres.figure_style import (
+from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
+from plainres.screen.figure_style import (
     CHARACTER,
     COLOURS,
     COLUMN,
@@ -29,8 +30,7 @@ from plainres.figure_style import (
     plain_style,
     ragged_panels,
 )
-from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
-from plainres.thresholds import TARGET_ERROR, is_learnt
+from plainres.settings.thresholds import TARGET_ERROR, is_learnt
 
 TIMES = {"initialisation": "at initialisation", "end": "mean of the last epoch"}
 # Norms that are drawn: float32 has none beyond. Larger and smaller ones are marked at the edge.

@@ -12,14 +12,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plainres import table
 from plainres.analysis import figures
 from plainres.analysis.results import SweepResults, load_curves, load_sweep
 from plainres.analysis.results_table import COLUMNS, caption, network_table, summary_rows
 from plainres.analysis.verdict import Verdict, judge
-from plainres.declaration import check_choice
-from plainres.figure_style import save_figure
-from plainres.thresholds import MARGIN
+from plainres.screen import table
+from plainres.screen.figure_style import save_figure
+from plainres.settings.declaration import check_choice
+from plainres.settings.thresholds import MARGIN
 
 FIGURES = ("degradation", "curves", "gradients")
 SHOWN_WIDTH = 640  # pixels of the figure in a notebook, half of what it's saved with

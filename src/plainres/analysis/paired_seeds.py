@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from plainres.analysis.statistics import Interval, t_interval
-from plainres.thresholds import MARGIN
+from plainres.settings.thresholds import MARGIN
 
 
 def spread(values: pd.Series, digits: int = 1, scale: float = 1.0) -> str:

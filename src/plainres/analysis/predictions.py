@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from plainres.data import AnySplit
-from plainres.figure_style import CHARACTER, COLOURS, plain_style
+from plainres.screen.figure_style import CHARACTER, COLOURS, plain_style
 
 RIGHT, WRONG = COLOURS[:2]
 ROWS, COLUMNS = 3, 8  # of the picture

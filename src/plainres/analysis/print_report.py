@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from plainres.analysis.report import PAGE_FILE, report_location
 from plainres.analysis.results import SweepResults
-from plainres.table import TerminalTable
-from plainres.terminal import console
+from plainres.screen.console import console
+from plainres.screen.table import TerminalTable
 from plainres.tracking.store import browse_hint
 
 

@@ -17,8 +17,8 @@ from plainres.analysis.results import SweepResults, load_curves
 from plainres.analysis.results_table import latex_table
 from plainres.analysis.verdict import Verdict
 from plainres.errors import BadInput
-from plainres.figure_style import MOST_COLUMNS, save_figure
 from plainres.names import MARGIN_TAG, REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
+from plainres.screen.figure_style import MOST_COLUMNS, save_figure
 from plainres.tracking.artifacts import artifact_location, log_artifact
 from plainres.tracking.dataset_input import copy_dataset
 from plainres.tracking.depth_metrics import Errors, log_by_depth

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from plainres.analysis.report_content import TITLE, Block, Bullets, DataTable, Heading, Paragraph
 from plainres.analysis.verdict import Verdict
-from plainres.table import escaped, markdown
+from plainres.screen.table import escaped, markdown
 
 
 def markdown_page(verdict: Verdict, blocks: Sequence[Block]) -> str:

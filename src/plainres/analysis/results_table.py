@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from plainres import table
 from plainres.analysis.results import SweepResults
 from plainres.analysis.verdict import Verdict
+from plainres.screen import table
 
 COLUMNS = (
     "arm", "depth", "seeds", "training error", "test error", "epochs to 10 %", "grad. growth", "time (s)", "with depth",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from plainres.thresholds import is_learnt
+from plainres.settings.thresholds import is_learnt
 
 
 def epochs_to_target(accuracies: Mapping[int, float]) -> float:

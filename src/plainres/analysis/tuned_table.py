@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from plainres.screen.table import TerminalTable, terminal
 from plainres.settings import ABOUT
 from plainres.sweeps.tuned import Tuned, border_remarks, objective_words, study_of_seed
-from plainres.table import TerminalTable, terminal
 
 SPREAD_COLUMNS = ("network", "mean of each study (%)", "between studies", "over seeds")
 SPREAD_EXPLANATION = (

@@ -14,7 +14,7 @@ import pandas as pd
 
 from plainres.analysis.results import SweepResults, variant_of
 from plainres.analysis.statistics import CONFIDENCE, MOST_SEEDS, Interval, seeds_to_decide, sign_flip_p, t_interval
-from plainres.thresholds import MARGIN, check_margin
+from plainres.settings.thresholds import MARGIN, check_margin
 
 MOST_LISTED = 5  # names in a sentence
 

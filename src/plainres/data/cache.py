@@ -10,8 +10,8 @@ import numpy as np
 
 from plainres.data.notices import notice, shown
 from plainres.data.progress import with_bar
-from plainres.durable import writing_whole
 from plainres.errors import BadInput
+from plainres.system.whole_files import writing_whole
 
 
 def cached(cache_dir: Path, key: tuple[object, ...], make: Callable[[], np.ndarray]) -> np.ndarray:

@@ -6,7 +6,7 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
-from plainres.hardware import is_first
+from plainres.system.hardware import is_first
 
 UNSHOWABLE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories of control characters, surrogates and ends of line
 

@@ -3,8 +3,8 @@
 import os
 
 from plainres.errors import BadInput
-from plainres.machine_folders import cache_folder
 from plainres.settings import DEFAULT_DATA_DIR
+from plainres.system.machine_folders import cache_folder
 
 
 def resolved_data_dir(data_dir: str | None) -> str:

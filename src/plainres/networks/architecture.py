@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from plainres.declaration import check_choice
 from plainres.errors import BadInput
 from plainres.settings import ABOUT, DECLARED, NetworkSettings, check_name, names_of
+from plainres.settings.declaration import check_choice
 
 BOTTLENECK_FROM = 50  # layers of a four-stage network
 

@@ -1,1 +1,1 @@
-"""One tracked run, whole; the processes that train runs side by side; and what a person sees meanwhile."""
+"""One tracked run, whole; what it tells, and what a person sees meanwhile."""

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
@@ -15,11 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from plainres.running.clock import WorkersClock, clock_time
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
-from plainres.running.job import Job
-from plainres.running.launcher import Launcher
-from plainres.running.train_runs import train_runs
+from plainres.screen.clock import WorkersClock, clock_time
 from plainres.settings import RunConfig
 
 NameOf = Callable[[RunConfig], str]
@@ -35,21 +32,6 @@ class Display(AbstractContextManager["Display"], Protocol):
 
     def show(self, event: Event) -> None:
         """Take in one event."""
-
-
-def shown_runs(
-    configs: list[RunConfig],
-    launcher: Launcher,
-    job: Job | Mapping[RunConfig, Job],
-    console: Console,
-    name_of: NameOf = OWN_NAME,
-) -> Generator[Event, None, None]:
-    """As `plainres.running.train_runs.train_runs`, each event shown; nothing is begun for no runs."""
-    if configs:
-        with make_display(console, configs, name_of) as display, closing(train_runs(configs, launcher, job)) as events:
-            for event in events:
-                display.show(event)
-                yield event
 
 
 def make_display(console: Console, configs: list[RunConfig], name_of: NameOf = OWN_NAME) -> Display:

@@ -12,8 +12,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from plainres.errors import BadInput
-from plainres.machine_folders import cache_folder
 from plainres.settings import RunConfig
+from plainres.system.machine_folders import cache_folder
 from plainres.tracking.database import is_sqlite, sqlite_path
 from plainres.tracking.journal import beginning_of, run_id_of
 from plainres.tracking.shown import without_credentials

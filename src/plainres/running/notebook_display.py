@@ -1,8 +1,8 @@
 """What a person sees in a notebook while a sweep trains: bars, and at the end only what failed."""
 
-from plainres.notebook_bars import Bar, NotebookBars
 from plainres.running.display import Display, NameOf, WorkLeft, outcome_text
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
+from plainres.screen.notebook_bars import Bar, NotebookBars
 from plainres.settings import RunConfig
 
 

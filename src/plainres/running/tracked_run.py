@@ -12,7 +12,6 @@ import torch
 
 from plainres.data import dataset_of
 from plainres.errors import BadInput, StoreAway
-from plainres.hardware import give_back_memory, processes
 from plainres.names import DIVERGED_TAG, EXPORTED_FILE, MODEL_FILE, TRAIN_ACCURACY, TRAIN_LOSS
 from plainres.running.events import (
     Elsewhere,
@@ -28,9 +27,10 @@ from plainres.running.events import (
 )
 from plainres.running.folders import run_folder
 from plainres.running.job import Job
-from plainres.running.stopping import Interrupted, StopSignal
-from plainres.running.torchrun import join, lead
+from plainres.running.together import join, lead
 from plainres.settings import RunConfig
+from plainres.system.hardware import give_back_memory, processes
+from plainres.system.stopping import Interrupted, StopSignal
 from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.lease import SECONDS_BETWEEN_LOOKS, GivesWay, Lease, Watch
 from plainres.tracking.outages import PATIENCE, reaching_store

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plainres.declaration import Role, check_choice
 from plainres.errors import BadInput
 from plainres.settings import ABOUT, VARIANTS, DataSettings, Settings, as_text, check_name, names_of, parse
+from plainres.settings.declaration import Role, check_choice
 
 # The settings that an arm may have of its own: all that results depend on, but for the images, which all arms share.
 OWN = tuple(

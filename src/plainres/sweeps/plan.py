@@ -8,11 +8,11 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from plainres.config import changed, configure, filled
-from plainres.declaration import Role
 from plainres.errors import BadInput
 from plainres.settings import ABOUT, RunConfig, Settings, as_text, names_of, typed
+from plainres.settings.declaration import Role
 from plainres.sweeps.arms import Arm, parse_arm
+from plainres.sweeps.configure import changed, configure, filled
 
 RunKey = tuple[str, int, int]
 """An arm's name, a depth and a seed."""
@@ -88,7 +88,7 @@ def plan_sweep(
     elsewhere: bool = False,
     **settings: Any,
 ) -> Sweep:
-    """The sweep over arms x depths x seeds; `settings` are those of `plainres.config.configure`.
+    """The sweep over arms x depths x seeds; `settings` are those of `plainres.sweeps.configure.configure`.
 
     Args:
         arms, depths, seeds: what is combined; arms as `plainres.sweeps.arms.parse_arm` reads them.

@@ -6,12 +6,12 @@ from pathlib import Path
 from rich.console import Console
 
 from plainres.errors import StoreAway, StoreRefuses
+from plainres.launchers.launcher import AtOnce, Launcher
+from plainres.launchers.shown_runs import shown_runs
 from plainres.names import SETTINGS_TAG
-from plainres.running.display import shown_runs
 from plainres.running.events import Failed, Finished
 from plainres.running.folders import RunFolder, run_folder
 from plainres.running.job import Job
-from plainres.running.launcher import AtOnce, Launcher
 from plainres.settings import RunConfig
 from plainres.sweeps.plan import Sweep
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store

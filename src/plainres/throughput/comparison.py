@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
-from plainres import table
+from plainres.screen import table
 from plainres.throughput.rounds import Measurement
 
 COLUMNS = ("loop", "images/s", "quartiles", "GFLOP/s", "of peak", "memory")

@@ -15,8 +15,8 @@ from mlflow.entities import Run
 
 from plainres.errors import StoreAway, StoreRefuses
 from plainres.names import ATTEMPT_TAG, CONFIG_HASH_TAG, LEASE_TAG
-from plainres.repeated import repeated
 from plainres.settings import RunConfig
+from plainres.system.periodic import repeated
 from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import Experiment, end_if_open, finished_run
 

@@ -12,8 +12,8 @@ from mlflow.store.db.utils import _initialize_tables
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from plainres.durable import write_whole
 from plainres.errors import BadInput
+from plainres.system.whole_files import write_whole
 from plainres.tracking.database import is_unmade, sqlite_path
 from plainres.tracking.shown import first_line
 

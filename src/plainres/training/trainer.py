@@ -37,7 +37,7 @@ from plainres.networks.configured import network_for
 from plainres.probes.gradients import GradientNorms
 from plainres.probes.probe import Batch, probe_called
 from plainres.settings import RunConfig
-from plainres.thresholds import is_learnt
+from plainres.settings.thresholds import is_learnt
 from plainres.training.convolution import Conv2d
 from plainres.training.data_parallel import average_statistics, data_parallel, total
 from plainres.training.process import initial_draws, settings_of

@@ -12,10 +12,10 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from plainres.errors import BadInput
+from plainres.launchers.launcher import Launcher
+from plainres.launchers.shown_runs import shown_runs
 from plainres.names import DIVERGED_TAG
-from plainres.running.display import shown_runs
 from plainres.running.events import Failed
-from plainres.running.launcher import Launcher
 from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying
 from plainres.tracking.runs import Experiment, finished_run

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any
 
-from plainres.config import changed
 from plainres.errors import BadInput
 from plainres.settings import DECLARED, RunConfig, identity_of
+from plainres.sweeps.configure import changed
 from plainres.sweeps.plan import plan_sweep
 from plainres.sweeps.tuned import numbered
 from plainres.tuning.search import Search, budget_words, trial_settings
@@ -167,7 +167,7 @@ def plan_studies(
             differ in what is searched; later studies have others of their own.
         prefix: what the studies' names begin with.
         search: how each is tuned.
-        settings: those of `plainres.config.configure`; what is searched is the first trial's there.
+        settings: those of `plainres.sweeps.configure.configure`; what is searched is the first trial's there.
         studies: how many for each network, independent of each other.
         elsewhere: whether other machines train the trials.
 

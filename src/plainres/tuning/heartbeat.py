@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 
-from plainres.repeated import repeated
+from plainres.system.periodic import repeated
 from plainres.tuning.storage import HEARTBEAT_SECONDS
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from plainres.notebook_bars import Bar, NotebookBars
+from plainres.screen.notebook_bars import Bar, NotebookBars
 from plainres.tuning.state import StudyState
 from plainres.tuning.study_display import StudyDisplay, WorkDone, best_text
 from plainres.tuning.study_table import in_order

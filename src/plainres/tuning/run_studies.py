@@ -10,8 +10,8 @@ from optuna.storages import RDBStorage
 from rich.console import Console
 
 from plainres.errors import StoreAway, StoreRefuses
+from plainres.launchers.launcher import AtOnce, Launcher
 from plainres.running.job import Job
-from plainres.running.launcher import AtOnce, Launcher
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.runs import set_status
 from plainres.tuning.confirmation import confirm, confirmed

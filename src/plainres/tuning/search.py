@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from plainres.declaration import check_choice
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
+from plainres.settings.declaration import check_choice
 from plainres.sweeps.plan import check_distinct
 from plainres.tuning.space import SEARCHABLE, Choices, Dimension, LogRange
 

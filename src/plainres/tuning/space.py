@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from plainres.config import changed
 from plainres.errors import BadInput
 from plainres.settings import ABOUT, RunConfig
+from plainres.sweeps.configure import changed
 
 if TYPE_CHECKING:
     from optuna import Trial

@@ -9,8 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from plainres.running.clock import Clock
 from plainres.running.display import can_redraw
+from plainres.screen.clock import Clock
 from plainres.sweeps.tuned import objective_words
 from plainres.tuning.state import DIVERGED, PRUNED_EPOCH, StudyState, value_of
 from plainres.tuning.study_table import study_table, values_text

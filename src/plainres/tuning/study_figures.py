@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from plainres.figure_style import COLOURS, COLUMN, PAGE, depth_colours, plain_style
+from plainres.screen.figure_style import COLOURS, COLUMN, PAGE, depth_colours, plain_style
 from plainres.settings import ABOUT
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.expected_best import expected_best

@@ -14,9 +14,9 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
-from plainres.figure_style import save_figure
+from plainres.screen.figure_style import save_figure
+from plainres.screen.table import markdown
 from plainres.sweeps.tuned import objective_words
-from plainres.table import markdown
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.runs import Experiment, log_metrics
 from plainres.tuning.definition import StudyPlan

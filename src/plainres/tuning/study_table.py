@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plainres.screen.table import TerminalTable, terminal
 from plainres.settings import ABOUT
 from plainres.sweeps.tuned import border_remarks, objective_words
-from plainres.table import TerminalTable, terminal
 from plainres.tuning.expected_best import expected_best
 from plainres.tuning.slots import FIXED
 from plainres.tuning.space import borders

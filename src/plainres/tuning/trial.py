@@ -12,9 +12,9 @@ from plainres.data import dataset_of
 from plainres.names import TRIAL_TAG
 from plainres.running.events import Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
 from plainres.running.job import Job
-from plainres.running.stopping import Interrupted, StopSignal
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
+from plainres.system.stopping import Interrupted, StopSignal
 from plainres.tracking.outages import PATIENCE, keep_trying
 from plainres.tracking.store import with_ending
 from plainres.training import EpochRecord

@@ -16,10 +16,10 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from plainres.launchers.launcher import Died, Launcher, Returned, Task, Told
 from plainres.running.events import Failed, Outcome, Stopped
 from plainres.running.job import Job
-from plainres.running.launcher import Died, Launcher, Returned, Task, Told
-from plainres.running.stopping import Interrupted, StopSignal
+from plainres.system.stopping import Interrupted, StopSignal
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.heartbeat import heartbeat
 from plainres.tuning.slots import claim, deaths_of, queue_after_death, queue_again

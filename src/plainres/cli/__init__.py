@@ -1,0 +1,1 @@
+"""The command line: flags from the settings, exit codes, and the command `plainres`."""

@@ -1,0 +1,70 @@
+"""The command `plainres`: each experiment and study by its name, from the files that `python -m` runs."""
+
+import ast
+import re
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from textwrap import fill
+
+from plainres.cli.command_line import BAD_INPUT, FINISHED, run_command
+from plainres.system import interrupts
+
+LIBRARY = Path(__file__).parents[1]
+PACKAGED = LIBRARY / "_commands"  # where a wheel has them; in a clone they stand beside src
+ROOMS = ("experiments", "studies")
+SUMMARY = "Plain and residual networks of equal depth, trained alike and compared with evidence (He et al. 2015)."
+
+
+def main() -> int:
+    """Run the command that the first argument names."""
+    interrupts.begin()
+    name, arguments = (sys.argv[1] if len(sys.argv) > 1 else "--help"), sys.argv[2:]
+    if name in ("--help", "-h"):
+        print(help_text())
+        return FINISHED
+    if name == "--version":
+        print(version("plainres"))
+        return FINISHED
+    found = commands()
+    if name not in found:
+        near = get_close_matches(name, found, n=1)
+        hint = f"is {near[0]} meant?" if near else "--help lists them"
+        print(f"error: no command is called {name!r}; {hint}", file=sys.stderr)
+        return BAD_INPUT
+    program = f"plainres {name}"
+    sys.argv = [program, *arguments]
+    if not PACKAGED.exists():
+        sys.path.insert(0, str(LIBRARY.parents[1]))
+    path = found[name]
+    prefix = "plainres._commands." if PACKAGED.exists() else ""
+    module = import_module(f"{prefix}{path.parent.name}.{path.stem}")
+    return run_command(module.Flags, module.main, program)
+
+
+def commands() -> dict[str, Path]:
+    """The file of each command by its name, as `lr-batch-size`."""
+    root = PACKAGED if PACKAGED.exists() else LIBRARY.parents[1]
+    return {path.stem.replace("_", "-"): path for room in ROOMS for path in sorted((root / room).glob("[!_]*.py"))}
+
+
+def help_text() -> str:
+    """What there is, a paragraph each: the first line of each file."""
+    found = commands()
+    width = max(map(len, found)) + 4
+    lines = [
+        fill(question(path), 100, initial_indent=f"  {name}".ljust(width), subsequent_indent=" " * width)
+        for name, path in found.items()
+    ]
+    return "\n".join(
+        ["usage: plainres [--help | --version] COMMAND [--help] ...", "", SUMMARY, "", *lines, "",
+         "Runs are kept in mlflow.db and mlruns/ in the folder where you are, or where MLFLOW_TRACKING_URI points."]
+    )  # fmt: skip
+
+
+def question(path: Path) -> str:
+    """What a command's file says first, without how it's run."""
+    first = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+    return re.sub(r"\s*`python -m[^`]*`\.?$", "", first)

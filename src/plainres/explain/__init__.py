@@ -1,0 +1,1 @@
+"""What becomes of networks with depth, and why: measured, drawn and said, beyond the report."""

@@ -1,0 +1,122 @@
+"""Trained networks looked into: on which images, where the numbers go, and how findings are stored and shown."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+
+from plainres.analysis.results import IDENTITY, SweepResults
+from plainres.analysis.trained import TrainedRun, load_run
+from plainres.data import dataset_of
+from plainres.errors import BadInput
+from plainres.networks.configured import network_for
+from plainres.networks.network import Network
+from plainres.probes.probe import Batch
+from plainres.screen.console import console
+from plainres.screen.figure_style import save_figure
+from plainres.screen.table import TerminalTable
+from plainres.settings import RunConfig
+from plainres.tracking.artifacts import artifact_location, log_artifact
+from plainres.tracking.outages import reaching_store
+from plainres.tracking.runs import log_metrics
+from plainres.tracking.store import browse_hint
+from plainres.training.process import initial_draws, settings_of
+
+Measures = Callable[[str, TrainedRun], Mapping[str, float]]  # of a run's id and the run
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an experiment found.
+
+    Attributes:
+        question: what the stored table is called.
+        data: all numbers.
+        table: those that are printed.
+        sentences: what they say.
+        figures: by name.
+    """
+
+    question: str
+    data: pd.DataFrame
+    table: TerminalTable
+    sentences: Sequence[str]
+    figures: Mapping[str, Figure]
+
+
+def training_batch(run: TrainedRun, images: int) -> Batch:
+    """Normalised training images and their labels, the same for all runs on these data; as many as asked for, or all.
+
+    The first of them are those that probes see in training.
+    """
+    split = run.dataset.train
+    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:images]
+    ((pixels, labels),) = split.batches(order, len(order))
+    return run.normalisation(pixels), labels
+
+
+def network_at_start(config: RunConfig) -> Network:
+    """The network as it is before a run's first step, on the CPU."""
+    dataset = dataset_of(config)
+    with initial_draws(config.seed):
+        return network_for(config, in_channels=dataset.train.image_shape[0], num_classes=dataset.num_classes)
+
+
+@reaching_store()
+def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
+    """What is measured of each finished run, logged with it at its last epoch: a column a metric.
+
+    Beside them stand arm, variant, depth, seed, run_id and train_error, as in `results.runs`.
+
+    Raises:
+        StoreAway: the store went away meanwhile.
+    """
+    client = MlflowClient(results.tracking_uri)
+    rows: list[dict[str, Any]] = []
+    for known in results.runs[[*IDENTITY, "run_id", "train_error"]].to_dict("records"):
+        end = client.get_run(known["run_id"]).info.end_time
+        run = load_run(known["run_id"], results.tracking_uri)
+        with settings_of(run.config):
+            values = dict(measures(known["run_id"], run))
+        # What is measured again is logged with the same time, and so has no effect.
+        log_metrics(client, known["run_id"], values, run.config.epochs, end)
+        rows.append({**{str(name): value for name, value in known.items()}, **values})
+    if not rows:
+        raise BadInput("no run has finished, so there is nothing to look into")
+    return pd.DataFrame(rows)
+
+
+def columns(table: pd.DataFrame, prefix: str) -> list[str]:
+    """The columns whose names begin with a prefix and go on with a block's, the first block first."""
+    found = [name for name in map(str, table) if name.startswith(prefix)]
+    return sorted(found, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+
+
+@reaching_store()
+def present(results: SweepResults, findings: Findings) -> None:
+    """Store the table as CSV and the figures as PNG with the parent run, and print what is to be read.
+
+    Raises:
+        StoreAway: the store went away meanwhile.
+    """
+    screen = console()
+    with TemporaryDirectory() as folder:
+        findings.data.to_csv(Path(folder) / f"{findings.question}.csv", index=False)
+        for name, figure in findings.figures.items():
+            save_figure(figure, Path(folder) / f"{name}.png")
+        log_artifact(results.tracking_uri, results.parent_run_id, Path(folder))
+    note = "\n\n".join(findings.sentences)
+    MlflowClient(results.tracking_uri).set_tag(results.parent_run_id, "mlflow.note.content", note)
+    screen.print(findings.table)
+    for sentence in findings.sentences:
+        screen.print(sentence, soft_wrap=not screen.is_terminal)
+    place = artifact_location(results.tracking_uri, results.parent_run_id)
+    screen.print(f"\nTable and figures: {place}", soft_wrap=True)
+    screen.print(f"Browse: {browse_hint(results.tracking_uri, results.experiment_id)}", soft_wrap=True)

@@ -1,0 +1,227 @@
+"""A deeper network that is a shallower one, trained on from there, beside the same depth from scratch."""
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from mlflow import MlflowClient
+
+from plainres.analysis.paired_seeds import answer, interval_of, percent
+from plainres.analysis.results import SweepResults
+from plainres.analysis.stored_runs import histories
+from plainres.analysis.trained import BATCH, TrainedRun, load_run
+from plainres.data import dataset_of
+from plainres.errors import BadInput
+from plainres.explain.inspection import Findings, network_at_start, training_batch
+from plainres.names import CONSTRUCTED, FINAL_TRAIN_ERROR, TRAIN_ACCURACY
+from plainres.networks.construction import CHECKED, NotFinite, construct
+from plainres.networks.network import Network
+from plainres.screen.figure_style import COLOURS, draw_legend, panels_in_rows, plain_style
+from plainres.screen.table import TerminalTable, terminal
+from plainres.settings import RunConfig
+from plainres.sweeps.arms import Arm, parse_arm
+from plainres.tracking.outages import reaching_store
+from plainres.tracking.runs import log_metrics
+from plainres.training import Trainer
+from plainres.training.process import settings_of
+
+COLUMNS = ("arm", "seeds", "shallow", "constructed", "same logits", "trained on", "from scratch", "as long as both")
+STATISTICS = 512  # images of which the added batch norms get theirs
+START, SAME, END, CURVE = "start_error", "same_logits", "train_error", "train_accuracy"
+
+
+@dataclass(frozen=True)
+class Depths:
+    """Of the network that is trained first, and of the one that is constructed from it."""
+
+    shallow: int
+    deep: int
+
+    @property
+    def prefix(self) -> str:
+        """What the names of metrics begin with that the deep run gets."""
+        return f"{CONSTRUCTED}{self.shallow}/"
+
+
+def longer(arms: Sequence[str], epochs: int) -> list[str]:
+    """The arms trained from scratch for as long as the shallow and the constructed network together."""
+    parsed = [parse_arm(arm) for arm in arms]
+    return [Arm(arm.variant, {**arm.settings, "epochs": 2 * arm.settings.get("epochs", epochs)}).name for arm in parsed]
+
+
+def depths_of(depths: Sequence[int]) -> Depths:
+    """The two depths; raises BadInput if there aren't two."""
+    if len(set(depths)) != 2:
+        raise BadInput("construction takes two depths: of the shallow network, and of the one constructed from it")
+    return Depths(min(depths), max(depths))
+
+
+def check_constructible(configs: Sequence[RunConfig]) -> None:
+    """Raise BadInput for an arm whose deep network can't be made of its shallow one; found out before any training."""
+    depths = depths_of([config.depth for config in configs])
+    networks = {(config.arm, config.depth): config for config in configs}
+    for arm in dict.fromkeys(config.arm for config in configs):
+        deep, shallow = (network_at_start(networks[arm, depth]) for depth in (depths.deep, depths.shallow))
+        image_shape = dataset_of(networks[arm, depths.deep]).train.image_shape
+        images = torch.rand(CHECKED, *image_shape, generator=torch.Generator().manual_seed(0))
+        try:
+            with suppress(NotFinite):  # before training, very deep ones may compute what is no number
+                construct(deep, shallow, images)
+        except BadInput as error:
+            raise BadInput(f"arm {arm}: {error}") from error
+
+
+@reaching_store()
+def construct_all(results: SweepResults) -> pd.DataFrame:
+    """A row for each arm and seed of which both depths are there, the shallow one not diverged.
+
+    It holds errors, and whether the logits are the same.
+
+    What is measured is logged with the deep run from scratch; where that was done before, nothing is trained again.
+    """
+    depths = depths_of(results.depths)
+    client = MlflowClient(results.tracking_uri)
+    runs = {(row["arm"], row["depth"], row["seed"]): row for row in results.runs.to_dict("records")}
+    stored = {key: client.get_run(run["run_id"]).data for key, run in runs.items()}
+    configs = {key: RunConfig.from_params(data.params) for key, data in stored.items()}
+    twice = {arm: longer([arm], config.epochs)[0] for (arm, _, _), config in configs.items()}
+    rows = []
+    for (arm, depth, seed), deep in runs.items():
+        shallow, as_long = runs.get((arm, depths.shallow, seed)), runs.get((twice[arm], depth, seed))
+        if depth != depths.deep or shallow is None or shallow["diverged"] or arm in twice.values():
+            continue
+        if depths.prefix + END not in stored[arm, depth, seed].metrics:
+            trained = load_run(shallow["run_id"], results.tracking_uri)
+            try:
+                _train_on(client, trained, configs[arm, depth, seed], deep["run_id"], depths)
+            except NotFinite:
+                continue
+        known = client.get_run(deep["run_id"]).data.metrics
+        rows.append(
+            {
+                "arm": arm, "seed": seed, "shallow": shallow["train_error"], "scratch": deep["train_error"],
+                **{name: known[depths.prefix + name] for name in (START, SAME, END)},
+                "longer": as_long["train_error"] if as_long else math.nan, "shallow_run": shallow["run_id"],
+                "deep_run": deep["run_id"], "longer_run": as_long["run_id"] if as_long else "",
+            }
+        )  # fmt: skip
+    if not rows:
+        raise BadInput("no arm and seed has a finished run of both depths, the shallow one not diverged")
+    return pd.DataFrame(rows)
+
+
+@reaching_store()
+def findings(made: pd.DataFrame, results: SweepResults) -> Findings:
+    """Table, sentences and figure."""
+    depths = depths_of(results.depths)
+    figure = draw_construction(made, MlflowClient(results.tracking_uri), depths)
+    return Findings("construction", made, table(made, depths), sentences(made, depths), {"construction": figure})
+
+
+def table(data: pd.DataFrame, depths: Depths) -> TerminalTable:
+    """A row an arm."""
+    rows = [
+        (
+            str(arm),
+            str(len(of)),
+            percent(of["shallow"]),
+            percent(of[START]),
+            f"{int(of[SAME].sum())} of {len(of)}",
+            *(percent(of[name]) for name in (END, "scratch", "longer")),
+        )
+        for arm, of in data.groupby("arm", sort=False)
+    ]
+    caption = (
+        f"Training error in %, mean ± standard deviation over seeds. Shallow: depth {depths.shallow}; constructed: "
+        f"depth {depths.deep} with the added blocks at the identity; trained on, from scratch: the same depth, trained "
+        "by the same recipe; as long as both: from scratch for twice the epochs."
+    )
+    return terminal(COLUMNS, rows, caption)
+
+
+def sentences(made: pd.DataFrame, depths: Depths) -> list[str]:
+    """For each arm: whether a solution as good exists, and whether training from scratch finds one."""
+    found = []
+    for arm, of in made.groupby("arm", sort=False):
+        exact = (of[SAME] == 1) & (of[START] == of["shallow"])
+        scratch, words = ("longer", " for twice the epochs") if of["longer"].notna().all() else ("scratch", "")
+        gap = interval_of(of[scratch] - of[START])
+        said = answer(gap, "training from scratch does not find it", "training from scratch finds one as good")
+        found.append(
+            f"{arm} {depths.deep}: a solution exactly as good as depth {depths.shallow}'s exists for {exact.sum()} of "
+            f"{len(of)} seeds (training error {percent(of[START])} %); from scratch{words} the network ends "
+            f"{percent(of[scratch] - of[START])} points above it, {gap or 'of one seed'}: {said}."
+        )
+    return found
+
+
+def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) -> Figure:
+    """Training error by epoch, a panel for each arm: shallow, trained on from its construction, and from scratch."""
+    arms = list(dict.fromkeys(made["arm"]))
+    labels = {
+        "shallow_run": f"depth {depths.shallow}",
+        "constructed": f"depth {depths.deep} constructed from it",
+        "deep_run": f"depth {depths.deep} from scratch",
+        "longer_run": f"depth {depths.deep} from scratch, twice the epochs",
+    }
+    with plain_style():
+        figure, panels = panels_in_rows(len(arms), 3.0)
+        for arm, axes in zip(arms, panels, strict=True):
+            of = made[made["arm"] == arm]
+            for index, what in enumerate(labels):
+                run_ids = [run_id for run_id in of["deep_run" if what == "constructed" else what] if run_id]
+                metric = depths.prefix + CURVE if what == "constructed" else TRAIN_ACCURACY
+                errors = 100 - 100 * pd.DataFrame(list(histories(client, run_ids, metric).values()))
+                if errors.empty:
+                    continue
+                errors = errors.sort_index(axis=1)
+                epochs = np.array(errors.columns) + (_epochs(client, of) if what == "constructed" else 0)
+                colour = COLOURS[index % len(COLOURS)]
+                axes.plot(epochs, errors.mean(), color=colour, marker="o", markersize=2.5, linewidth=1.4)
+                axes.fill_between(epochs, errors.min(), errors.max(), color=colour, alpha=0.15, linewidth=0)
+            axes.set_title(arm.replace(":", ":\n"), parse_math=False)
+            axes.set(ylim=(-3, 100))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.supxlabel("epoch")
+        figure.supylabel("training error (%)")
+        handles = [Line2D([], [], color=COLOURS[index], label=label) for index, label in enumerate(labels.values())]
+        draw_legend(figure, handles)
+    return figure
+
+
+def _epochs(client: MlflowClient, made: pd.DataFrame) -> int:
+    """For how long the shallow network was trained."""
+    return int(client.get_run(made["shallow_run"].iloc[0]).data.params["epochs"])
+
+
+def _train_on(client: MlflowClient, shallow: TrainedRun, config: RunConfig, deep_run_id: str, depths: Depths) -> None:
+    """Construct the deep network, compare it with the shallow one, train it on, and log all that with the deep run."""
+    trainer = Trainer(config)
+    deep = network_at_start(config)
+    construct(deep, shallow.network, training_batch(shallow, STATISTICS)[0])
+    with settings_of(config):
+        same = _same_logits(deep, shallow)
+    trainer.network.load_state_dict(deep.state_dict())
+    start = 1 - trainer.evaluate(trainer.train_split)[1]
+    for record in trainer:
+        if record.epoch:
+            accuracy = record.metrics[TRAIN_ACCURACY]
+            log_metrics(client, deep_run_id, {depths.prefix + CURVE: accuracy}, record.epoch)
+    values = {START: start, SAME: float(same), END: record.metrics[FINAL_TRAIN_ERROR]}
+    log_metrics(client, deep_run_id, {depths.prefix + name: value for name, value in values.items()}, config.epochs)
+
+
+@torch.no_grad()
+def _same_logits(deep: Network, shallow: TrainedRun) -> bool:
+    """Whether both networks give all training images the same logits, to the bit."""
+    split = shallow.dataset.train
+    batches = split.batches(torch.arange(len(split)), BATCH)
+    normalised = (shallow.normalisation(pixels) for pixels, _ in batches)
+    return all(torch.equal(deep(images), shallow.network(images)) for images in normalised)

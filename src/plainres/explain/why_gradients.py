@@ -1,0 +1,246 @@
+"""Which goes with the failure of deep networks, the size of gradients or that nearby inputs' don't agree?"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullFormatter
+from mlflow import MlflowClient
+
+from plainres.analysis.paired_seeds import answer, difference, percent, spread
+from plainres.analysis.results import SweepResults
+from plainres.analysis.stored_runs import histories
+from plainres.analysis.trained import TrainedRun
+from plainres.explain.inspection import Findings, columns, network_at_start, training_batch
+from plainres.names import COHERENCE, GRADIENT, GROWTH, INITIAL, UPDATE
+from plainres.probes import gradient_coherence, gradients
+from plainres.probes.growth_rate import MEAN_FIELD, growth_rate
+from plainres.screen.figure_style import PAGE, arm_style, draw_legend, panels_in_rows, plain_style
+from plainres.screen.table import TerminalTable, terminal
+from plainres.settings import RunConfig
+from plainres.sweeps.arms import Arm, parse_arm
+from plainres.tracking.outages import reaching_store
+from plainres.training.trainer import PROBE_IMAGES
+
+COLUMNS = ("network", "seeds", "training error", "growth", "update", "cosine", "cosine trained")
+FIRST = "first_cosine"
+ALIKE = 2.0  # the factor between two updates up to which their sizes are about the same
+
+
+def controls(configs: Sequence[RunConfig]) -> list[str]:
+    """Two arms that exchange the size of their first updates: plain with the residual's, and residual with the plain's.
+
+    An arm that has the other's already is left out, and one whose rate would be no number.
+
+    Args:
+        configs: of the networks that are compared; the first plain and the first residual arm count, at their deepest.
+            They are looked at on the CPU, wherever they will be trained.
+    """
+    deepest = max(config.depth for config in configs)
+    norms: dict[str, list[float]] = {}
+    config_of: dict[str, RunConfig] = {}
+    for config in configs:
+        if config.depth == deepest:
+            config_of.setdefault(config.variant, config)
+            if config.arm == config_of[config.variant].arm:
+                start = TrainedRun(network_at_start(config), config)
+                norm = gradients.measure(start.network, training_batch(start, PROBE_IMAGES))[f"{GRADIENT}total"]
+                norms.setdefault(config.variant, []).append(norm)
+    if len(norms) < 2:
+        return []
+    updates = {variant: config_of[variant].lr * float(np.median(of)) for variant, of in norms.items()}
+    rates = {
+        variant: float(f"{updates[other] / float(np.median(norms[variant])):.2g}")
+        for variant, other in (("plain", "residual"), ("residual", "plain"))
+    }
+    return [
+        _at_rate(config_of[variant], rate)
+        for variant, rate in rates.items()
+        if 0 < rate < math.inf and rate != config_of[variant].lr
+    ]
+
+
+def measures(run: TrainedRun, images: int) -> dict[str, float]:
+    """Cosines by block and growth a layer, of the network at its start and as it was trained."""
+    batch = training_batch(run, images)
+    found: dict[str, float] = {}
+    for prefix, network in ((INITIAL, network_at_start(run.config)), ("", run.network)):
+        norms = gradients.measure(network, batch)
+        by_layer = {name.removeprefix(GRADIENT): norm for name, norm in norms.items()}
+        values = {**gradient_coherence.measure(network, batch), GROWTH: growth_rate(network, by_layer)}
+        found |= {prefix + name: value for name, value in values.items()}
+        if prefix:
+            found[UPDATE] = run.config.lr * norms[f"{GRADIENT}total"]
+    return found
+
+
+@reaching_store()
+def findings(measured: pd.DataFrame, results: SweepResults) -> Findings:
+    """Table, sentences and figures of what was measured."""
+    first = columns(measured, INITIAL + COHERENCE)[0]
+    data = measured.assign(**{FIRST: measured[first]})
+    figures = {"gradients": draw_size_and_coherence(data), "gradients-training": draw_training(results)}
+    return Findings("gradients", data, table(data), sentences(data), figures)
+
+
+def table(data: pd.DataFrame) -> TerminalTable:
+    """A row a network."""
+    last = columns(data, COHERENCE)[0]
+    rows = [
+        (
+            f"{arm} {depth}",
+            str(len(runs)),
+            percent(runs["train_error"]),
+            spread(runs[INITIAL + GROWTH], 3),
+            spread(runs[UPDATE], 3),
+            spread(runs[FIRST], 3),
+            spread(runs[last], 3),
+        )
+        for (arm, depth), runs in data.groupby(["arm", "depth"], sort=False)
+    ]
+    caption = (
+        "Mean ± standard deviation over seeds, at the start unless it says trained. Error in %; growth: factor of the "
+        f"gradient's norm a layer, towards the input (mean field: {MEAN_FIELD:.3f}); update: norm of all "
+        "gradients times learning rate; cosine: of the gradients of nearby images, at the first block."
+    )
+    return terminal(COLUMNS, rows, caption)
+
+
+def sentences(data: pd.DataFrame) -> list[str]:
+    """What growth, cosine and the exchange of update sizes say, at the deepest depth."""
+    runs = data[data["depth"] == data["depth"].max()]
+    of_arm = dict(list(runs.groupby("arm", sort=False)))
+    first = {variant: next(a for a in of_arm if parse_arm(a).variant == variant) for variant in set(runs["variant"])}
+    if len(first) < 2:
+        return ["A plain and a residual arm are needed to compare."]
+    plain, residual = of_arm[first["plain"]], of_arm[first["residual"]]
+    said = [
+        f"At the start of depth {plain['depth'].iloc[0]} the gradient grows by {spread(plain[INITIAL + GROWTH], 3)} a "
+        f"layer in {first['plain']} and by {spread(residual[INITIAL + GROWTH], 3)} in {first['residual']} (mean field "
+        f"without shortcuts {MEAN_FIELD:.3f}); at the first block the cosine is {spread(plain[FIRST], 3)} and "
+        f"{spread(residual[FIRST], 3)}."
+    ]
+    slowed = _rescaled(of_arm, first["plain"], residual[UPDATE].median())
+    hurried = _rescaled(of_arm, first["residual"], plain[UPDATE].median())
+    if slowed and hurried:
+        small, large = of_arm[slowed], of_arm[hurried]
+        still = difference(small, residual, "train_error")
+        worse = difference(large, residual, "train_error")
+        said.append(
+            f"With the residual's update size plain ({slowed}) ends {still or '?'} points above it: "
+            f"{answer(still, 'size alone does not explain the failure', 'size explains the failure')}."
+        )
+        said.append(
+            f"With the plain's update size residual ({hurried}) ends {worse or '?'} points above itself: "
+            f"{answer(worse, 'size alone makes a residual network fail, too', 'it bears that size')}."
+        )
+    return said
+
+
+def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
+    """At the start: cosine at each block against the layers above it, with the laws; and errors against both causes."""
+    arms = list(dict.fromkeys(data["arm"]))
+    with plain_style():
+        figure = Figure(figsize=(PAGE, 3.1), layout="constrained")
+        laws, size, coherence = figure.subplots(1, 3)
+        own = [arm for arm in arms if not _is_control(arm, arms)]
+        deepest, most = data["depth"].max(), 2
+        for index, arm in enumerate(own):
+            runs = data[(data["arm"] == arm) & (data["depth"] == deepest)].dropna(axis=1, how="all")
+            cosines = runs[columns(runs, INITIAL + COHERENCE)]
+            blocks = cosines.shape[1]
+            if not blocks:
+                continue
+            a_block = round((deepest - 2) / blocks)  # layers, the stem's and the classifier's left out
+            above = a_block * np.arange(blocks, 0, -1)  # rectifiers above the input of each block
+            most = max(most, int(above[0]))
+            laws.plot(
+                above, cosines.mean().where(lambda mean: mean > 0), markersize=3, linewidth=1.3, **arm_style(index)
+            )
+            laws.fill_between(
+                above, cosines.min().clip(1e-9), cosines.max(), color=arm_style(index)["color"], alpha=0.15, lw=0
+            )
+        layers = np.arange(1, most + 1)
+        laws.plot(layers, 2.0**-layers, color=".3", linestyle=":", linewidth=1.2)
+        laws.plot(layers, layers**-0.5, color=".3", linestyle="--", linewidth=1.2)
+        laws.set(yscale="log", ylim=(1e-3, 1.3), xlabel="layers above", ylabel="cosine of nearby gradients")
+        for index, arm in enumerate(arms):
+            runs = data[data["arm"] == arm]
+            for axes, column in ((size, UPDATE), (coherence, FIRST)):
+                style = {**arm_style(index), "linestyle": "none", "markersize": 4.5, "alpha": 0.8}
+                axes.plot(runs[column], 100 * runs["train_error"], **style)
+        size.set(xscale="log", xlabel="size of the first update", ylabel="final training error (%)", ylim=(-3, 100))
+        size.xaxis.set_minor_formatter(NullFormatter())
+        coherence.set(xlabel="cosine at the first block", ylim=(-3, 100))
+        handles = [Line2D([], [], linestyle="none", label=arm, **arm_style(index)) for index, arm in enumerate(arms)]
+        handles += [
+            Line2D([], [], color=".3", linestyle=":", label=r"$2^{-L}$"),
+            Line2D([], [], color=".3", linestyle="--", label=r"$1/\sqrt{L}$"),
+        ]
+        draw_legend(figure, handles)
+    return figure
+
+
+def draw_training(results: SweepResults) -> Figure:
+    """The gradient norm of each layer through training, a panel for each arm at the deepest depth: mean over seeds."""
+    client = MlflowClient(results.tracking_uri)
+    runs = results.runs[results.runs["depth"] == results.runs["depth"].max()]
+    layers = list(dict.fromkeys(results.gradients[results.gradients["depth"] == runs["depth"].max()]["layer"]))
+    values = {layer: histories(client, list(runs["run_id"]), GRADIENT + layer) for layer in layers}
+    arms = list(dict.fromkeys(runs["arm"]))
+    with plain_style():
+        figure, panels = panels_in_rows(len(arms), 2.6)
+        shown = [_mean_log(values, list(runs[runs["arm"] == arm]["run_id"])) for arm in arms]
+        finite = np.concatenate([norms[np.isfinite(norms)] for norms in shown])
+        low, high = np.percentile(finite, [1, 100]) if len(finite) else (-1.0, 1.0)
+        for arm, axes, norms in zip(arms, panels, shown, strict=True):
+            mesh = axes.pcolormesh(
+                np.arange(norms.shape[1] + 1) - 0.5, np.arange(len(layers) + 1) + 0.5, norms,
+                cmap="viridis", vmin=low, vmax=high, rasterized=True,
+            )  # fmt: skip
+            axes.grid(visible=False)
+            axes.set_title(arm.replace(":", ":\n"), parse_math=False)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.supxlabel("epoch")
+        figure.supylabel("layer, from the input")
+        figure.colorbar(mesh, ax=panels, label="log10 of gradient norm", pad=0.01)
+    return figure
+
+
+def _mean_log(values: Mapping[str, Mapping[str, Mapping[int, float]]], run_ids: Sequence[str]) -> np.ndarray:
+    """Logarithms of norms, (layers, epochs), the mean over runs."""
+    epochs = sorted({epoch for of_runs in values.values() for run_id in run_ids for epoch in of_runs[run_id]})
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log10(
+            [
+                [[of_runs[run_id].get(epoch, np.nan) for epoch in epochs] for of_runs in values.values()]
+                for run_id in run_ids
+            ]
+        )
+    mean: np.ndarray = np.where(np.isfinite(logs), logs, np.nan).mean(axis=0)
+    return mean
+
+
+def _at_rate(config: RunConfig, rate: float) -> str:
+    """The arm at another learning rate."""
+    return Arm(config.variant, {**parse_arm(config.arm).settings, "lr": rate}).name
+
+
+def _rescaled(arms: Mapping[str, pd.DataFrame], arm: str, update: float) -> str | None:
+    """The arm that differs from this one in the learning rate alone and has about this first update, if any."""
+    others = [other for other in arms if other != arm and _but_rate(other) == _but_rate(arm)]
+    apart = {other: abs(math.log(arms[other][UPDATE].median() / update)) for other in others}
+    nearest = min(apart, key=lambda other: apart[other], default=None)
+    return nearest if nearest and apart[nearest] < math.log(ALIKE) else None
+
+
+def _is_control(arm: str, arms: Sequence[str]) -> bool:
+    return any(_but_rate(other) == _but_rate(arm) for other in arms[: arms.index(arm)])
+
+
+def _but_rate(arm: str) -> Arm:
+    parsed = parse_arm(arm)
+    return Arm(parsed.variant, {name: value for name, value in parsed.settings.items() if name != "lr"})

@@ -1,0 +1,187 @@
+"""How the loss lies around trained networks, and how sharply it curves through their training."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from mlflow import MlflowClient
+
+from plainres.analysis.paired_seeds import answer, difference, spread, spread_of_any_size
+from plainres.analysis.results import SweepResults
+from plainres.analysis.stored_runs import histories
+from plainres.analysis.trained import TrainedRun
+from plainres.explain.inspection import Findings, network_at_start, training_batch
+from plainres.names import LANDSCAPE, SHARPNESS
+from plainres.probes import landscape, sharpness
+from plainres.screen.figure_style import MOST_COLUMNS, PAGE, arm_style, draw_legend, panels_in_rows, plain_style
+from plainres.screen.table import TerminalTable, terminal
+from plainres.tracking.runs import log_metrics
+
+COLUMNS = ("network", "seeds", "loss", "rise 0.3", "rise 0.5", "at start", "highest", "at end")
+DISTANCES = tuple(np.linspace(-1, 1, 21).round(2).tolist())
+SIDE = tuple(np.linspace(-1, 1, 13).round(3).tolist())  # of the plane
+HERE = LANDSCAPE + "here"  # the loss at the network itself
+PROBED = 128  # images that the curvature is measured on, as in training
+TICKS = (-1, -0.5, 0, 0.5, 1)
+LOWEST, HIGHEST = 1e-4, 1e3  # losses that are drawn
+
+
+class Around:
+    """The loss around each run of a sweep, as it's measured, by run id.
+
+    Attributes:
+        lines: losses along random directions, (directions, distances).
+        planes: losses over two random directions, (distances, distances), for the first seed at the deepest depth.
+        curvature: the largest eigenvalue of the Hessian by epoch.
+    """
+
+    def __init__(self, results: SweepResults, images: int, directions: int) -> None:
+        self.results, self.images, self.directions = results, images, directions
+        self.lines: dict[str, np.ndarray] = {}
+        self.planes: dict[str, np.ndarray] = {}
+        self.curvature: dict[str, dict[int, float]] = {}
+        deepest = results.runs[results.runs["depth"] == results.runs["depth"].max()]
+        self.in_planes = set(deepest.groupby("arm")["run_id"].first())
+
+    def measure(self, run_id: str, run: TrainedRun) -> dict[str, float]:
+        """By distance, how far the loss rises above that of the network, the mean over directions."""
+        batch = training_batch(run, self.images)
+        drawn = [landscape.random_direction(run.network, seed) for seed in range(max(2, self.directions))]
+        lines = np.array(
+            [landscape.losses_along(run.network, batch, one, DISTANCES) for one in drawn[: self.directions]]
+        )
+        self.lines[run_id] = lines
+        if run_id in self.in_planes:
+            self.planes[run_id] = landscape.losses_over(run.network, batch, (drawn[0], drawn[1]), SIDE)
+        self.curvature[run_id] = self._curvatures(run_id, run)
+        here = float(lines[0, DISTANCES.index(0.0)])
+        rises = dict(zip(DISTANCES, lines.mean(axis=0) - here, strict=True))
+        return {HERE: here, **{f"{LANDSCAPE}{at:g}": float(rise) for at, rise in rises.items() if at}}
+
+    def _curvatures(self, run_id: str, run: TrainedRun) -> dict[int, float]:
+        """As the probe measured them in training, else at start and end, logged with the run."""
+        client = MlflowClient(self.results.tracking_uri)
+        known = histories(client, [run_id], SHARPNESS)[run_id]
+        if known:
+            return dict(sorted(known.items()))
+        batch = training_batch(run, PROBED)
+        found = {
+            epoch: sharpness.measure(network, batch)[SHARPNESS]
+            for epoch, network in ((0, network_at_start(run.config)), (run.config.epochs, run.network))
+        }
+        for epoch, value in found.items():
+            log_metrics(client, run_id, {SHARPNESS: value}, epoch)
+        return found
+
+
+def findings(measured: pd.DataFrame, around: Around) -> Findings:
+    """Table, sentences and figures of what was measured."""
+    by_epoch = [list(around.curvature[run_id].values()) for run_id in measured["run_id"]]
+    data = measured.assign(
+        curvature_start=[values[0] for values in by_epoch],
+        curvature_highest=[max(values) for values in by_epoch],
+        curvature_end=[values[-1] for values in by_epoch],
+    )
+    figures = {
+        "landscape": draw_lines(data, around.lines, around.curvature),
+        "landscape-plane": draw_planes(data, around.planes),
+    }
+    return Findings("landscape", data, table(data), sentences(data), figures)
+
+
+def table(data: pd.DataFrame) -> TerminalTable:
+    """A row a network."""
+    rows = [
+        (
+            f"{arm} {depth}",
+            str(len(runs)),
+            spread(runs[HERE], 3),
+            *(spread_of_any_size(runs[f"{LANDSCAPE}{distance}"]) for distance in ("0.3", "0.5")),
+            *(spread_of_any_size(runs[f"curvature_{when}"]) for when in ("start", "highest", "end")),
+        )
+        for (arm, depth), runs in data.groupby(["arm", "depth"], sort=False)
+    ]
+    caption = (
+        "Mean ± standard deviation over seeds. Rise of the loss (nats) at a distance along random directions whose "
+        "filters have the network's norms, the mean over directions; at start, highest, at end: largest eigenvalue of "
+        "the Hessian."
+    )
+    return terminal(COLUMNS, rows, caption)
+
+
+def sentences(data: pd.DataFrame) -> list[str]:
+    """For each depth, how rises and curvatures of the first plain and the first residual arm compare."""
+    found = []
+    for depth, runs in data.groupby("depth"):
+        first = {variant: of.iloc[0]["arm"] for variant, of in runs.groupby("variant")}
+        if len(first) < 2:
+            continue
+        plain, residual = (
+            of.assign(log=np.log10(of["curvature_start"]))
+            for of in (runs[runs["arm"] == first[variant]] for variant in ("plain", "residual"))
+        )
+        gap = difference(plain, residual, "log")
+        said = answer(gap, "plain starts at a sharper place", "plain starts at no sharper place", 0)
+        powers = [] if gap is None else [10**power for power in (gap.mean, gap.low, gap.high)]
+        factors = " (curvature by a factor of {:.3g}, 95 % interval {:.3g} to {:.3g})".format(*powers) if powers else ""
+        rise = f"{LANDSCAPE}0.5"
+        found.append(
+            f"Depth {depth}: {said}{factors}; at distance 0.5 from the trained network the loss rises by "
+            f"{spread_of_any_size(plain[rise])} in {first['plain']} and by {spread_of_any_size(residual[rise])} in "
+            f"{first['residual']}."
+        )
+    return found
+
+
+def draw_lines(
+    data: pd.DataFrame, lines: Mapping[str, np.ndarray], curvature: Mapping[str, Mapping[int, float]]
+) -> Figure:
+    """For the deepest networks: the loss along directions, one thin line each; and the curvature by epoch."""
+    chosen = data[data["depth"] == data["depth"].max()]
+    arms = list(dict.fromkeys(chosen["arm"]))
+    with plain_style():
+        figure = Figure(figsize=(PAGE, 2.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for index, arm in enumerate(arms):
+            colour = arm_style(index)["color"]
+            run_ids = list(chosen[chosen["arm"] == arm]["run_id"])
+            every = np.concatenate([lines[run_id] for run_id in run_ids]).clip(LOWEST, HIGHEST)
+            left.plot(DISTANCES, every.T, color=colour, linewidth=0.5, alpha=0.35)
+            left.plot(DISTANCES, np.exp(np.log(every).mean(axis=0)), color=colour, linewidth=1.8)
+            values = pd.DataFrame([curvature[run_id] for run_id in run_ids])
+            values = values.where(values > 0).sort_index(axis=1)
+            right.plot(values.columns, np.exp(np.log(values).mean()), markersize=4, linewidth=1.4, **arm_style(index))
+            right.fill_between(values.columns, values.min(), values.max(), color=colour, alpha=0.15, linewidth=0)
+        left.set(yscale="log", xlabel="distance along a filter-normalised direction", ylabel="training loss (nats)")
+        right.set(yscale="log", xlabel="epoch", ylabel="largest eigenvalue of the Hessian")
+        right.xaxis.set_major_locator(MaxNLocator(integer=True))
+        labels = [f"{arm} {chosen['depth'].iloc[0]}" for arm in arms]
+        handles = [Line2D([], [], label=label, **arm_style(index)) for index, label in enumerate(labels)]
+        draw_legend(figure, handles)
+    return figure
+
+
+def draw_planes(data: pd.DataFrame, planes: Mapping[str, np.ndarray]) -> Figure:
+    """Contours of the loss around one network of each arm at the deepest depth, the first seed's."""
+    chosen = data[data["run_id"].isin(list(planes))]
+    with plain_style():
+        figure, panels = panels_in_rows(len(chosen), 3.0 if len(chosen) < MOST_COLUMNS else 2.5)
+        levels = np.logspace(np.log10(LOWEST), np.log10(HIGHEST), 15)
+        for (_, run), axes in zip(chosen.iterrows(), panels, strict=True):
+            shown = np.nan_to_num(planes[run["run_id"]], nan=HIGHEST, posinf=HIGHEST).clip(LOWEST, HIGHEST).T
+            filled = axes.contourf(SIDE, SIDE, shown, levels=levels, norm="log", cmap="viridis")
+            axes.contour(SIDE, SIDE, shown, levels=levels, colors="white", linewidths=0.4)
+            axes.plot(0, 0, "x", color="white", markersize=5)
+            axes.set(aspect="equal", xticks=TICKS, yticks=TICKS)
+            axes.grid(visible=False)
+            name = f"{run['arm']} {run['depth']}".replace(":", ":\n")
+            axes.set_title(f"{name}\nseed {run['seed']}", parse_math=False)
+        figure.supxlabel("first direction")
+        figure.supylabel("second direction")
+        figure.colorbar(
+            filled, ax=panels, label="training loss (nats)", shrink=0.8, ticks=[10.0**p for p in range(-4, 4)]
+        )
+    return figure

@@ -1,0 +1,120 @@
+"""Which launcher trains the runs of a command, and whether it can."""
+
+import shutil
+import socket
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plainres.errors import BadInput
+from plainres.launchers.job_count import check_jobs, default_jobs
+from plainres.launchers.launcher import Launcher
+from plainres.launchers.slurm_commands import check_job
+from plainres.launchers.together_launcher import TogetherLauncher, check_together
+from plainres.settings import LaunchSettings, RunConfig
+from plainres.system.hardware import processes
+from plainres.system.processes import begin_imports
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PACKAGES = {"ray": "ray", "slurm": "submitit"}  # what each extra installs
+LAUNCHERS_OF = {
+    "gpus": ("ray", "slurm"),
+    "ray_address": ("ray",),
+    "slurm_partition": ("slurm",),
+    "slurm_time": ("slurm",),
+}
+SECONDS_TO_ANSWER = 5.0
+
+
+def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) -> None:
+    """Return if the runs can be launched as asked; nothing is started to find out.
+
+    Args:
+        launch: what is asked for.
+        jobs: runs at a time; None for the default.
+        config: one of the runs, which are alike in what they need.
+
+    Raises:
+        BadInput: they can't.
+    """
+    check_jobs(jobs)
+    check_together(config.device, jobs)
+    launcher = launch.launcher
+    if launch.elsewhere and processes() > 1:
+        raise BadInput(f"torchrun's {processes()} processes train each run together: leave out --launcher {launcher}")
+    if jobs is not None and launch.elsewhere:
+        raise BadInput(f"--jobs is for --launcher local: {launcher} trains as many runs at a time as it has room for")
+    for name, launchers in LAUNCHERS_OF.items():
+        if launcher not in launchers and getattr(launch, name) != getattr(LaunchSettings, name):
+            raise BadInput(f"--{name.replace('_', '-')} is for --launcher {' or '.join(launchers)}")
+    if launch.gpus and config.device != "cuda":
+        raise BadInput(f"--gpus is for --device cuda, and the runs' device is {config.device}")
+    if launcher == "slurm" and shutil.which("sbatch") is None:
+        raise BadInput("--launcher slurm: no Slurm is on the PATH (sbatch); start the command where it is")
+    if launch.elsewhere and find_spec(PACKAGES[launcher]) is None:
+        package = PACKAGES[launcher]
+        raise BadInput(f"--launcher {launcher} needs {package}: `uv sync --extra {launcher}` installs it")
+    if launch.ray_address:
+        _check_answers(launch.ray_address)
+    if launcher == "slurm":
+        if launch.gpus != int(launch.gpus):
+            raise BadInput(f"gpus {launch.gpus:g}: Slurm gives whole ones")
+        check_job(cpus_of(config), int(gpus_of(launch, config)), launch.slurm_partition, launch.slurm_time)
+
+
+def make_launcher(
+    launch: LaunchSettings, jobs: int | None, config: RunConfig, checkpoints: Path, console: "Console"
+) -> Launcher:
+    """The launcher of runs that need what this one needs; `check_launch` has found that it's there.
+
+    Raises:
+        BadInput: a cluster refuses.
+    """
+    if launch.launcher == "ray":
+        from plainres.launchers.ray_launcher import RayLauncher
+
+        return RayLauncher(cpus_of(config), gpus_of(launch, config), launch.ray_address)
+    if launch.launcher == "slurm":
+        from plainres.launchers.slurm_launcher import SlurmLauncher
+
+        gpus, folder = int(gpus_of(launch, config)), checkpoints / "slurm"
+        return SlurmLauncher(
+            cpus_of(config), gpus, launch.slurm_partition, launch.slurm_time, folder,
+            partial(console.print, highlight=False, markup=False, soft_wrap=True),
+        )  # fmt: skip
+    if processes() > 1:
+        return TogetherLauncher()
+    from plainres.launchers.local_launcher import LocalLauncher
+
+    return LocalLauncher(jobs or default_jobs(config.device, config.threads))
+
+
+def begin_imports_of(launch: LaunchSettings) -> None:
+    """Let the imports of this machine's workers begin, if there are to be any."""
+    if not launch.elsewhere and processes() == 1:
+        begin_imports()
+
+
+def cpus_of(config: RunConfig) -> int:
+    """The cores that a run keeps busy: its threads, and the processes that decode its images."""
+    return config.threads + config.data_workers
+
+
+def gpus_of(launch: LaunchSettings, config: RunConfig) -> float:
+    """The GPUs that a run is given."""
+    return (launch.gpus or 1) if config.device == "cuda" else 0
+
+
+def _check_answers(address: str) -> None:
+    """Raise BadInput if nothing listens there."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise BadInput(f"Ray address {address!r} is no HOST:PORT")
+    try:
+        with socket.create_connection((host, int(port)), SECONDS_TO_ANSWER):
+            return
+    except (OSError, OverflowError, ValueError) as error:
+        raise BadInput(f"no Ray answers at {address}: {error}; `ray start --head` starts one") from None

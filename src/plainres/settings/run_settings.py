@@ -1,0 +1,381 @@
+"""Every setting of a run, once: type, default, help, bounds and role. Flags, parameters, hash and refusals follow.
+
+A new setting is one line in one of the classes below, and the code that uses it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, replace
+from difflib import get_close_matches
+from numbers import Real
+from operator import index
+from typing import Any, get_args, get_origin
+
+from plainres.errors import BadInput
+from plainres.settings.declaration import RECIPE, Role, Setting, setting
+
+VARIANTS = ("plain", "residual")
+DEFAULT_DATA_DIR = "~/.cache/plainres"
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which images; all arms of a sweep share these."""
+
+    dataset: str = setting(
+        "digits",
+        "digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 or imagefolder (train/CLASS/FILE "
+        "and test/CLASS/FILE or val/CLASS/FILE).",
+        words="data set",
+        always_hashed=True,
+    )
+    recipe: str = setting(
+        "",
+        "Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128, "
+        "learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding, "
+        "random crop and flip, 45k images for training and 5k for validation.",
+        role=Role.LAUNCH,
+        shown="the data set's own",
+    )
+    data_dir: str = setting(
+        DEFAULT_DATA_DIR,
+        "Folder that holds the data set's files, or is to hold them after a download; digits need none.",
+        role=Role.PLACE,
+        words="the data folder's name",
+    )
+    data_content: str = setting(
+        "", "Stands for the content of images whose files are one's own.", on_command_line=False
+    )
+    image_size: int = setting(
+        0, "Side in pixels that images are resized to, aspect ratio kept and the rest black.",
+        least=0, most=4096, shown="their own size", always_hashed=True,
+    )  # fmt: skip
+    train_images: int = setting(
+        0, "Training images, validation included, drawn from all, each class in its share; every run gets the same.",
+        words="training images", least=0, shown="all",
+    )  # fmt: skip
+    test_images: int = setting(0, "Test images, drawn likewise.", least=0, shown="all")
+    validation_share: float = setting(
+        0.0, "Share of the training images that is held out for validation.",
+        least=0, below=1, shown="the data set's own",
+    )  # fmt: skip
+    stream: str = setting(
+        "auto", "Decode a folder of images while training: auto (if they don't fit into memory), always or never.",
+        role=Role.LAUNCH, words="streaming", choices=("auto", "always", "never"),
+    )  # fmt: skip
+    data_workers: int = setting(
+        0, "Processes of each run that decode streamed images.",
+        role=Role.LAUNCH, least=0, most=256, shown="one for the CPU, up to 8 for a GPU",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """What a network is, beside its variant and depth; see `plainres.networks`."""
+
+    width: int = setting(
+        RECIPE, "Channels of the first stage.",
+        least=0, most=4096, shown="the paper's, 64 for four-stage and 16 for three-stage networks",
+    )  # fmt: skip
+    stem: str = setting(
+        RECIPE, "imagenet (7x7/2 convolution and max-pool) or small (3x3 convolution).", choices=("imagenet", "small")
+    )
+    family: str = setting(
+        "auto", "four-stage or three-stage; depths 50 and 152 exist in both.",
+        choices=("auto", "four-stage", "three-stage"), shown="the one that has the depth, four-stage first",
+        always_hashed=True,
+    )  # fmt: skip
+    shortcut: str = setting(
+        "auto",
+        "Of residual networks: A (zero padding), B (projection where the shape changes) or C (projection everywhere).",
+        choices=("auto", "A", "B", "C", "none"), shown="B for four-stage, A for three-stage", always_hashed=True,
+    )  # fmt: skip
+    conv_bias: bool = setting(False, "Give convolutions a bias, as many tutorials do; batch norm makes it redundant.")
+    projection_norm: bool = setting(True, "Let batch norm follow the projections of shortcuts B and C.")
+    init: str = setting(
+        "he",
+        "How convolutions start: he (He et al. 2015b), dirac (the identity plus a share of He's draw), orthogonal "
+        "(Saxe et al. 2014) or delta-orthogonal (Xiao et al. 2018, algorithm 1).",
+        words="initialisation",
+        choices=("he", "dirac", "orthogonal", "delta-orthogonal"),
+    )
+    init_share: float = setting(0.1, "The share of He's draw with --init dirac.", least=0)
+    weights: str = setting(
+        "plain",
+        "plain, or dirac: blocks learn diag(a) I + diag(b) W / |W| in place of W (Zagoruyko & Komodakis 2017, sec. 3).",
+        choices=("plain", "dirac"),
+    )
+    shortcut_scale: float = setting(
+        1.0, "By what shortcuts are multiplied (He et al. 2016, section 3.1, constant scaling).", least=0
+    )
+    block: str = setting(
+        "post",
+        "post, or pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e).",
+        choices=("post", "pre"),
+    )
+    zero_gamma: bool = setting(
+        False, "Start the last batch norm of each residual block at zero (Goyal et al. 2017, section 5.1)."
+    )
+    residual_gate: bool = setting(
+        False,
+        "Multiply F(x) by a learnt scalar that starts at zero (De & Smith 2020; Bachlechner et al. 2020).",
+    )
+    norm: str = setting(
+        "batch",
+        "batch, or none: residual blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).",
+        choices=("batch", "none"),
+    )
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is trained."""
+
+    augment: str = setting(
+        RECIPE, "none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).",
+        words="augmentation", choices=("none", "crop-flip"),
+    )  # fmt: skip
+    epochs: int = setting(RECIPE, "Passes over the training images.", least=1)
+    batch_size: int = setting(RECIPE, "Images a step.", least=2, why="the fewest that batch norm can normalise")
+    keep_last_batch: bool = setting(False, "Train on the last images of an epoch, too few to fill a batch, as well.")
+    norm_shares: int = setting(
+        1,
+        "Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun starts "
+        "processes, which then needn't tell each other theirs.",
+        least=1, most=1024, shown="the whole batch",
+    )  # fmt: skip
+    lr: float = setting(RECIPE, "Peak learning rate of SGD.", words="learning rate", above=0)
+    momentum: float = setting(RECIPE, "Momentum of SGD.", least=0, below=1)
+    weight_decay: float = setting(RECIPE, "Weight decay of SGD.", least=0)
+    schedule: str = setting(
+        RECIPE, "Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.",
+        choices=("cosine", "step", "constant"),
+    )  # fmt: skip
+    warmup_epochs: int = setting(RECIPE, "Epochs in which the learning rate first rises linearly.", least=0)
+    save_model: str = setting(
+        "weights",
+        "What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's archive, "
+        "model.pt2, as well).",
+        role=Role.LAUNCH,
+        choices=("weights", "pt2"),
+    )
+    probes: tuple[str, ...] = setting(
+        (),
+        "What is measured at the start and after each epoch, beside gradient norms: gradient_coherence, growth_rate, "
+        "responses, lesion, sharpness or landscape.",
+        shown="nothing",
+    )
+
+
+@dataclass(frozen=True)
+class MachineSettings:
+    """What computes, and how."""
+
+    device: str = setting(
+        "auto", "auto (CUDA where it is, else the CPU), cpu, cuda or mps.",
+        role=Role.MACHINE, choices=("auto", "cpu", "cuda", "mps"), always_hashed=True,
+    )  # fmt: skip
+    precision: str = setting(
+        "auto", "auto (bf16 where the device supports it), fp32 or bf16.",
+        role=Role.MACHINE, choices=("auto", "fp32", "bf16"), always_hashed=True,
+    )  # fmt: skip
+    threads: int = setting(1, "CPU threads of each run.", role=Role.MACHINE, least=1, most=1024, always_hashed=True)
+    compile: bool = setting(
+        False, "Run training steps through torch.compile; on a CPU it takes a minute, and is slower afterwards.",
+        role=Role.MACHINE,
+    )  # fmt: skip
+    system_metrics: bool = setting(
+        False, "Log the use of CPU, memory, disk and GPU every ten seconds, for long runs; needs psutil.",
+        role=Role.LAUNCH,
+    )  # fmt: skip
+    cuda_graph: bool = setting(True, "Replay the training step as one CUDA graph, on a GPU.", role=Role.LAUNCH)
+
+
+@dataclass(frozen=True)
+class Settings(MachineSettings, TrainingSettings, NetworkSettings, DataSettings):
+    """All that the runs of a sweep can share."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values by name."""
+        return {name: getattr(self, name) for name in names_of(Settings)}
+
+
+@dataclass(frozen=True)
+class LaunchSettings:
+    """Where the runs of one command are trained; no part of any run, and nothing that a result depends on."""
+
+    launcher: str = setting(
+        "local",
+        "Who trains the runs: local (processes of this machine), ray (tasks of Ray) or slurm (an array of Slurm's "
+        "jobs). The latter two are extras: `uv sync --extra ray`.",
+        role=Role.LAUNCH,
+        choices=("local", "ray", "slurm"),
+    )
+    gpus: float = setting(
+        0.0, "GPUs that ray or slurm gives each run; runs share one of ray's where this is a fraction.",
+        role=Role.LAUNCH, least=0, shown="1 where --device is cuda",
+    )  # fmt: skip
+    ray_address: str = setting(
+        "", "Address of the Ray cluster that this machine belongs to, as HOST:6379.",
+        role=Role.LAUNCH, words="Ray address", shown="a Ray that is started here",
+    )  # fmt: skip
+    slurm_partition: str = setting(
+        "", "Partition of Slurm's jobs.", role=Role.LAUNCH, words="Slurm partition", shown="the cluster's own"
+    )
+    slurm_time: int = setting(
+        240, "Minutes of each of Slurm's jobs; one that is not done by then is queued again and goes on.",
+        role=Role.LAUNCH, words="Slurm time", least=1, most=527040, why="Slurm counts in minutes, up to a year",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for a value that nothing could be launched with."""
+        _check_values(self)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other machines may train the runs."""
+        return self.launcher != "local"
+
+
+@dataclass(frozen=True)
+class RunConfig(Settings):
+    """The configuration of one run, every default resolved; `plainres.sweeps.configure.configure` makes one.
+
+    Travels from the command line to the tracking store, as parameters, and back.
+    """
+
+    variant: str = setting(RECIPE, "plain (no shortcut) or residual.", choices=VARIANTS)
+    depth: int = setting(RECIPE, "Weighted layers on the main path.", least=1)
+    seed: int = setting(RECIPE, "Of the initial weights and of the order of the images.", least=0, most=2**63 - 1)
+    arm: str = setting("", "What the run is compared as: its variant, or `plain:init=dirac`.", role=Role.LAUNCH)
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for a value that no run can be trained with."""
+        object.__setattr__(self, "arm", self.arm or self.variant)
+        _check_values(self)
+        if self.warmup_epochs >= self.epochs:
+            raise BadInput(f"warm-up of {self.warmup_epochs} epochs is outside 0 to {self.epochs - 1}")
+        if self.stream == "always" and self.dataset != "imagefolder":
+            raise BadInput(f"only a folder of images can be streamed: {self.dataset} is kept in memory")
+
+    @property
+    def network(self) -> str:
+        """The arm at its depth, as `plain-34`."""
+        return f"{self.arm}-{self.depth}"
+
+    @property
+    def name(self) -> str:
+        """The run's name, as `plain-34-seed0`."""
+        return f"{self.network}-seed{self.seed}"
+
+    @property
+    def config_hash(self) -> str:
+        """Twelve hex digits that two runs share exactly when their results depend on equal settings.
+
+        A setting that came after the first version counts where it isn't at its default: without it, a run is what it
+        was before.
+        """
+        counted = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if ABOUT[each.name].role in (Role.IDENTITY, Role.MACHINE)
+            and (ABOUT[each.name].always_hashed or getattr(self, each.name) != each.default)
+        }
+        return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The settings as text, for the tracking store."""
+        return {name: as_text(getattr(self, name)) for name in names_of(RunConfig)}
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, str]) -> "RunConfig":
+        """The configuration back from the parameters of its MLflow run; a setting that came later has its default."""
+        return cls(**{name: parse(name, text) for name, text in params.items() if name in names_of(RunConfig)})
+
+
+def _about(declared: Field[Any]) -> Setting:
+    about: Setting = declared.metadata["about"]
+    return replace(
+        about,
+        words=about.words or declared.name.replace("_", " "),
+        always_hashed=about.always_hashed or declared.default is MISSING,
+    )
+
+
+DECLARED: dict[str, Field[Any]] = {each.name: each for each in (*fields(RunConfig), *fields(LaunchSettings))}
+ABOUT: dict[str, Setting] = {name: _about(each) for name, each in DECLARED.items()}
+
+
+def names_of(group: type) -> tuple[str, ...]:
+    """The names of the settings that a class declares or inherits."""
+    return tuple(each.name for each in fields(group))
+
+
+def identity_of(config: RunConfig) -> dict[str, Any]:
+    """The settings that a result depends on, wherever and however it's computed."""
+    return {name: getattr(config, name) for name, about in ABOUT.items() if about.role is Role.IDENTITY}
+
+
+def _check_values(settings: "RunConfig | LaunchSettings") -> None:
+    for each in fields(settings):
+        ABOUT[each.name].check(getattr(settings, each.name))
+
+
+def check_name(name: str, known: tuple[str, ...]) -> None:
+    """Raise BadInput, with the nearest name that there is, if no setting has this one."""
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        raise BadInput(f"no setting is called {name!r}" + (f"; is {near[0]} meant?" if near else ""))
+
+
+def as_text(value: Any) -> str:
+    """A setting's value as text, from which `parse` makes it again."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def parse(name: str, text: str) -> Any:
+    """A setting's value from text.
+
+    Raises:
+        BadInput: the text is no value of the setting's type.
+    """
+    try:
+        return _reader(DECLARED[name].type)(text)
+    except ValueError:
+        raise BadInput(f"{ABOUT[name].words} {text!r} is no {_type_words(DECLARED[name].type)}") from None
+
+
+def typed(name: str, value: Any) -> Any:
+    """A value that Python code gives a setting, as its type: a list for a tuple, a whole number for a float."""
+    kind = DECLARED[name].type
+    try:
+        if get_origin(kind) is tuple:
+            return (value,) if isinstance(value, str) else tuple(value)
+        if kind is int and not isinstance(value, bool):
+            return index(value)
+        if kind is float and isinstance(value, Real) and not isinstance(value, bool):
+            return float(value)
+    except TypeError:
+        pass
+    if kind in (bool, str) and isinstance(value, kind):
+        return value
+    raise BadInput(f"{ABOUT[name].words} {value!r} is no {_type_words(kind)}")
+
+
+def _reader(kind: Any) -> Callable[[str], Any]:
+    if get_origin(kind) is tuple:
+        return lambda text: tuple(map(get_args(kind)[0], text.split()))
+    return _boolean if kind is bool else kind
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _type_words(kind: Any) -> str:
+    return {int: "whole number", float: "number", bool: "True or False"}.get(kind, "text")

@@ -1,0 +1,1 @@
+"""One comparison, or studies, whole: checked, trained and read back, for commands and for Python."""

@@ -1,0 +1,75 @@
+"""What a command makes of the files that Slurm's jobs leave; `tests/engines` has real jobs."""
+
+import json
+import pickle
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from plainres.launchers import slurm_commands, slurm_launcher
+from plainres.launchers.launcher import Returned, Task
+from plainres.launchers.slurm_launcher import SlurmLauncher
+from plainres.running.events import Failed, Finished
+from plainres.settings import RunConfig
+
+ARRAY = "12"
+
+
+def submission(folder: Path, keys: list[str]) -> Path:
+    """As a command leaves it that was ended when it had submitted these tasks."""
+    place = folder / "plainres-1"
+    place.mkdir(parents=True)
+    (place / slurm_launcher.KEYS).write_text(json.dumps(keys))
+    (place / slurm_launcher.ID).write_text(ARRAY)
+    return place
+
+
+def write_result(place: Path, number: int, value: object) -> None:
+    """As submitit writes it when a job of an array has ended."""
+    (place / f"{ARRAY}_{number}_0_result.pkl").write_bytes(pickle.dumps(("success", (Returned, value))))
+
+
+@pytest.fixture
+def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SlurmLauncher:
+    """Of a Slurm whose queue is empty."""
+    monkeypatch.setattr(slurm_commands, "states", dict)
+    monkeypatch.setattr(slurm_launcher, "SECONDS_TO_WAIT", 0.01)
+    return SlurmLauncher(1, 0, "", 60, tmp_path / "slurm", print)
+
+
+def tasks(keys: list[str]) -> deque[Task]:
+    return deque(Task(key, print, key) for key in keys)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_folder_stays_where_a_run_failed(
+    launcher: SlurmLauncher, tiny: Callable[..., RunConfig], fails: bool
+) -> None:
+    place = submission(launcher.folder, ["a", "b"])
+    write_result(place, 0, Finished(tiny(), "id", {}))
+    write_result(place, 1, Failed(tiny(), "out of memory") if fails else Finished(tiny(), "id", {}))
+    ends = [happening for happening in launcher.run(tasks(["a", "b"])) if happening]
+    assert [type(end) for end in ends] == [Returned, Returned]
+    assert place.exists() == fails
+
+
+def test_of_two_commands_the_slower_one_submits_what_the_other_has_seen_to_its_end(
+    launcher: SlurmLauncher, tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = submission(launcher.folder, ["a", "b"])
+    write_result(place, 0, Finished(tiny(), "id", {}))
+    slower = launcher.run(tasks(["a", "b"]))
+    first = next(slower)
+    assert isinstance(first, Returned)
+    assert first.task.key == "a"
+    write_result(place, 1, Finished(tiny(), "id", {}))
+    assert len(list(filter(None, launcher.run(tasks(["b"]))))) == 1
+    assert not place.exists()
+
+    submitted: list[str] = []
+    monkeypatch.setattr(SlurmLauncher, "_submit", lambda _, new: submitted.extend(task.key for task in new) or [])
+    with pytest.raises(ValueError, match="zip"):  # for the stand-in gives no job
+        list(slower)
+    assert submitted == ["b"]
