@@ -19,10 +19,10 @@ from collections.abc import Sequence
 
 from plainres.analysis.judged_sweep import JudgedSweep
 from plainres.analysis.trained import load_run as load_run
-from plainres.workflows.compare import Studies
 from plainres.errors import BadInput as BadInput
-from plainres.workflows.python_calls import load_sweep as load_sweep
 from plainres.networks.factory import build_network as build_network
+from plainres.workflows.compare import Studies
+from plainres.workflows.python_calls import load_sweep as load_sweep
 from plainres.workflows.tune import StudyResults
 
 __version__: str
