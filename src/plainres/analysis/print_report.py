@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from plainres.analysis.report import PAGE_FILE, report_location
+from plainres.analysis.report import report_location
 from plainres.analysis.results import SweepResults
+from plainres.names import PAGE_FILE
 from plainres.screen.console import console
 from plainres.screen.table import TerminalTable
 from plainres.tracking.store import browse_hint

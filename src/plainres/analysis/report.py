@@ -17,15 +17,13 @@ from plainres.analysis.results import SweepResults, load_curves
 from plainres.analysis.results_table import latex_table
 from plainres.analysis.verdict import Verdict
 from plainres.errors import BadInput
-from plainres.names import MARGIN_TAG, REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
+from plainres.names import MARGIN_TAG, PAGE_FILE, REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
 from plainres.screen.figure_style import MOST_COLUMNS, save_figure
 from plainres.tracking.artifacts import artifact_location, log_artifact
 from plainres.tracking.dataset_input import copy_dataset
 from plainres.tracking.depth_metrics import Errors, log_by_depth
 from plainres.tracking.outages import making_once
 from plainres.tracking.shared_view import store_view
-
-PAGE_FILE = "report.html"
 
 
 def store_report(results: SweepResults, verdict: Verdict) -> None:

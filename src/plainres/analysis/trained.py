@@ -13,10 +13,11 @@ from plainres.analysis.stored_runs import stored_run
 from plainres.data import ImageDataset, dataset_of
 from plainres.data.batches import Normalise
 from plainres.errors import BadInput
-from plainres.names import MODEL_FILE
+from plainres.names import MODEL_DIGEST_TAG, MODEL_FILE
 from plainres.networks.configured import network_for
 from plainres.networks.network import Network
 from plainres.settings import RunConfig
+from plainres.system.whole_files import digest_of
 from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.shown import first_line
 from plainres.tracking.store import tracking_uri as default_uri
@@ -63,18 +64,40 @@ def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
         BadInput: there is no such run, or it has no trained network: it isn't finished, or is no training.
     """
     uri = tracking_uri or default_uri()
-    params = stored_run(uri, run_id).data.params
+    stored = stored_run(uri, run_id).data
+    params = stored.params
     if "variant" not in params:
         raise BadInput(f"run {run_id} is not the training of a network")
     try:
         with TemporaryDirectory() as folder:
             path = download_artifact(uri, run_id, MODEL_FILE, Path(folder))
-            weights = torch.load(path, map_location="cpu", weights_only=True)
+            weights = _weights(path, stored.tags.get(MODEL_DIGEST_TAG))
     except (MlflowException, OSError) as error:
         raise BadInput(f"run {run_id} holds no trained network: {first_line(error)}") from error
+    except _Damaged as damaged:
+        raise BadInput(
+            f"the network of run {run_id} ({RunConfig.from_params(params).name}) is damaged: {damaged}; after "
+            f"`uv run mlflow runs delete --run-id {run_id}` the command that trained it trains it anew"
+        ) from damaged
     config = RunConfig.from_params(params)
     in_channels, num_classes = weights["conv1.weight"].shape[1], len(weights["fc.weight"])
     with torch.random.fork_rng(devices=[]):  # whoever loads a run keeps their random numbers
         network = network_for(config, in_channels=in_channels, num_classes=num_classes)
     network.load_state_dict(weights)
     return TrainedRun(network.eval(), config)
+
+
+class _Damaged(Exception):
+    """A file that isn't what was stored."""
+
+
+def _weights(path: Path, digest: str | None) -> dict[str, Tensor]:
+    """The weights in a file whose SHA-256 was noted when it was stored, or wasn't in runs of before."""
+    if digest and digest_of(path) != digest:
+        size = path.stat().st_size
+        raise _Damaged(f"{MODEL_FILE} is not what was stored" if size else f"{MODEL_FILE} is empty")
+    try:
+        weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever torch.load makes of it
+        raise _Damaged(f"{MODEL_FILE} can't be read ({first_line(error)})") from error
+    return weights

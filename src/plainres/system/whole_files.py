@@ -1,5 +1,6 @@
 """Files that are whole or not there, whatever happens while they are written."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,18 +28,24 @@ def writing_whole(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-        flush_folder(path.parent)
+        flush(path.parent)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
 
 
-def flush_folder(folder: Path) -> None:
-    """Make the names in a folder last a loss of power, where the system can."""
+def flush(path: Path) -> None:
+    """Make a file, or the names in a folder, last a loss of power, where the system can."""
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,22 +10,31 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from plainres.system.whole_files import flush
 from plainres.tracking.database import is_sqlite, sqlite_path
 from plainres.tracking.store import artifact_root
 
+FOLDERS_ABOVE = 4  # a run's, its experiment's, `mlruns` and the one that holds it: each may be new
+
 
 def log_artifact(tracking_uri: str, run_id: str, path: Path) -> None:
-    """Store a file with a run, or every file of a folder under its name there."""
-    artifacts = _artifacts(tracking_uri, run_id)
+    """Store a file with a run, or every file of a folder under its name there.
+
+    Files on this machine outlast a loss of power when this returns; those of a server are the server's.
+    """
+    where = _place(tracking_uri, run_id)
+    artifacts = _repository(where, tracking_uri)
     if path.is_dir():
         artifacts.log_artifacts(str(path))  # type: ignore[no-untyped-call]
     else:
         artifacts.log_artifact(str(path))  # type: ignore[no-untyped-call]
+    if isinstance(where, Path):
+        for written in (*where.rglob("*"), where, *list(where.parents)[:FOLDERS_ABOVE]):
+            flush(written)
 
 
 def log_text(tracking_uri: str, run_id: str, text: str, name: str) -> None:
@@ -42,23 +51,28 @@ def download_artifact(tracking_uri: str, run_id: str, name: str, folder: Path) -
     Raises:
         MlflowException: the run has no such file, or there is no such run.
     """
-    return Path(_artifacts(tracking_uri, run_id).download_artifacts(name, str(folder)))  # type: ignore[no-untyped-call]
+    artifacts = _repository(_place(tracking_uri, run_id), tracking_uri)
+    return Path(artifacts.download_artifacts(name, str(folder)))  # type: ignore[no-untyped-call]
+
+
+def artifact_sizes(tracking_uri: str, run_id: str) -> dict[str, int]:
+    """The bytes of each of a run's files, by name."""
+    artifacts = _repository(_place(tracking_uri, run_id), tracking_uri)
+    return {file.path: int(file.file_size or 0) for file in artifacts.list_artifacts() if not file.is_dir}
 
 
 def delete_artifact(tracking_uri: str, run_id: str, name: str) -> int:
     """Delete a run's file, if it has one of this name; the bytes that it took."""
-    artifacts = _artifacts(tracking_uri, run_id)
-    for file in artifacts.list_artifacts():
-        if file.path == name:
-            artifacts.delete_artifacts(name)  # type: ignore[no-untyped-call]
-            return int(file.file_size or 0)
-    return 0
+    size = artifact_sizes(tracking_uri, run_id).get(name)
+    if size is None:
+        return 0
+    _repository(_place(tracking_uri, run_id), tracking_uri).delete_artifacts(name)  # type: ignore[no-untyped-call]
+    return size
 
 
 def artifact_location(tracking_uri: str, run_id: str) -> str:
     """The folder of a run's files as it is shown: a path where they lie on this machine, else a URI."""
-    where = _place(tracking_uri, MlflowClient(tracking_uri).get_run(run_id))
-    return str(where)
+    return str(_place(tracking_uri, run_id))
 
 
 def new_artifact_root(tracking_uri: str, experiment_name: str) -> str | None:
@@ -73,16 +87,16 @@ def new_artifact_root(tracking_uri: str, experiment_name: str) -> str | None:
     return (artifact_root(tracking_uri).absolute() / f"{readable}-{digest}").as_uri()
 
 
-def _artifacts(tracking_uri: str, run_id: str) -> ArtifactRepository:
-    where = _place(tracking_uri, MlflowClient(tracking_uri).get_run(run_id))
+def _repository(where: Path | str, tracking_uri: str) -> ArtifactRepository:
     uri = where.as_uri() if isinstance(where, Path) else where  # which quotes what a URI gives a meaning
     return get_artifact_repository(uri, tracking_uri=tracking_uri)
 
 
-def _place(tracking_uri: str, run: Run) -> Path | str:
-    noted = _local_path(run.info.artifact_uri)
+def _place(tracking_uri: str, run_id: str) -> Path | str:
+    uri = MlflowClient(tracking_uri).get_run(run_id).info.artifact_uri
+    noted = _local_path(uri)
     if noted is None:
-        return str(run.info.artifact_uri)
+        return str(uri)
     return _where_now(noted, sqlite_path(tracking_uri).absolute()) if is_sqlite(tracking_uri) else noted
 
 

@@ -11,12 +11,14 @@ from plainres.names import (
     GENERATION_TAG,
     MARGIN_TAG,
     MEMBER_TAG,
+    PAGE_FILE,
     REPLACED_TAG,
     REPORT_TAG,
     SETTINGS_TAG,
     SWEEP_HASH_TAG,
 )
 from plainres.settings import RunConfig
+from plainres.tracking.artifacts import artifact_sizes
 from plainres.tracking.lock import opening_store
 from plainres.tracking.outages import making_once
 from plainres.tracking.params import log_params
@@ -111,6 +113,9 @@ def members_of(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def has_report(experiment: Experiment, parent_run_id: str, margin: float) -> bool:
-    """Whether the stored report covers every member, and judges by this margin in percentage points."""
+    """Whether the stored report covers every member, is whole, and judges by this margin in percentage points."""
     tags = experiment.client.get_run(parent_run_id).data.tags
-    return bool(tags.get(REPORT_TAG)) and tags.get(MARGIN_TAG) == f"{margin:g}"
+    if not tags.get(REPORT_TAG) or tags.get(MARGIN_TAG) != f"{margin:g}":
+        return False
+    sizes = artifact_sizes(experiment.tracking_uri, parent_run_id)
+    return PAGE_FILE in sizes and all(sizes.values())

@@ -6,8 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plainres.errors import StoreAway, StoreRefuses
-from plainres.names import ATTEMPT_TAG, DIVERGED_TAG, GENERATION_TAG, LEASE_TAG, PRUNED_TAG
+from plainres.names import (
+    ATTEMPT_TAG,
+    DIVERGED_TAG,
+    GENERATION_TAG,
+    LEASE_TAG,
+    MODEL_DIGEST_TAG,
+    MODEL_FILE,
+    PRUNED_TAG,
+)
 from plainres.settings import RunConfig
+from plainres.system.whole_files import digest_of
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.journal import Journal
 from plainres.tracking.lease import GivesWay, Lease, sign
@@ -112,6 +121,7 @@ class RunLog:
         self.lease.renew()
         self.lease.check()
         log_artifact(self.experiment.tracking_uri, self.run_id, artifacts)
+        self.experiment.client.set_tag(self.run_id, MODEL_DIGEST_TAG, digest_of(artifacts / MODEL_FILE))
         self.experiment.client.set_terminated(self.run_id)
 
     def _prune(self, epoch: int) -> None:
