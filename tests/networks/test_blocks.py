@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from plainres.networks.architecture import resolve_architecture
-from plainres.networks.blocks import BasicBlock, Block, Bottleneck
+from plainres.networks.blocks import BasicBlock, Block, Bottleneck, PreActivationBasicBlock, PreActivationBottleneck
+from plainres.networks.fixup import FixupBasicBlock
 from plainres.networks.layers import DiracConv2d, Layers
 
 
@@ -80,7 +81,7 @@ def test_a_gate_multiplies_the_residual_function() -> None:
 
 def test_pre_activation_is_figure_4e() -> None:
     # He et al. 2016: norm and ReLU before each convolution, nothing after the addition.
-    block = block_of(BasicBlock, "residual", 8, 1, block="pre")
+    block = block_of(PreActivationBasicBlock, "residual", 8, 1, block="pre")
     assert [name for name, _ in block.named_children()] == ["bn1", "relu1", "conv1", "bn2", "relu2", "conv2"]
     x = torch.randn(2, 8, 5, 5)
     body = block.conv2(torch.relu(block.bn2(block.conv1(torch.relu(block.bn1(x))))))
@@ -90,7 +91,7 @@ def test_pre_activation_is_figure_4e() -> None:
 
 
 def test_a_projection_shares_the_pre_activation() -> None:
-    block = block_of(Bottleneck, "residual", 16, 2, block="pre", shortcut="B")
+    block = block_of(PreActivationBottleneck, "residual", 16, 2, block="pre", shortcut="B")
     assert [name for name, _ in block.downsample.named_children()] == ["0"]
     assert block.bn1.num_features == 16
     x = torch.randn(2, 16, 5, 5)
@@ -101,7 +102,7 @@ def test_a_projection_shares_the_pre_activation() -> None:
 
 def test_a_fixup_block_is_the_authors() -> None:
     # Zhang et al. 2019, figure 1 and the authors' fixup_resnet_cifar.py.
-    block = block_of(BasicBlock, "residual", 8, 1, norm="none")
+    block = block_of(FixupBasicBlock, "residual", 8, 1, norm="none")
     for parameter in block.parameters():
         parameter.data.normal_()
     values = block.state_dict()

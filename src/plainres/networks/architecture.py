@@ -19,6 +19,7 @@ FOUR_STAGE = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 
 DEFAULT_WIDTH = {"four-stage": 64, "three-stage": 16}
 DEFAULT_SHORTCUT = {"four-stage": "B", "three-stage": "A"}
 SHORTCUTS = ("A", "B", "C")
+WITHOUT_SHORTCUT = ("plain",)  # variants
 DEEPEST = 1202  # of section 4.2
 DEPTHS_THAT_EXIST = "four-stage: 18, 34, 50, 101, 152; three-stage: 6n+2, as 20, 32, 44, 56, 110, 1202"
 BY_DEFAULT = (None, "auto")
@@ -41,7 +42,7 @@ class Architecture(NetworkSettings):
     def __post_init__(self) -> None:
         for name in ("variant", *names_of(NetworkSettings)):
             ABOUT[name].check(getattr(self, name))
-        check_choice("shortcut", self.shortcut, ("none",) if self.variant == "plain" else SHORTCUTS)
+        check_choice("shortcut", self.shortcut, ("none",) if self.variant in WITHOUT_SHORTCUT else SHORTCUTS)
         for contradiction, why in self._contradictions():
             if contradiction:
                 raise BadInput(why)
@@ -50,11 +51,11 @@ class Architecture(NetworkSettings):
     @property
     def fixup(self) -> bool:
         """Whether residual blocks follow Fixup's rules."""
-        return self.variant == "residual" and self.norm == "none" and not self.residual_gate
+        return self.shortcut != "none" and self.norm == "none" and not self.residual_gate
 
     def _contradictions(self) -> Iterator[tuple[bool, str]]:
         """Combinations without meaning, each with the reason."""
-        plain = self.variant == "plain"
+        plain = self.shortcut == "none"
         yield plain and self.residual_gate, "residual_gate: a plain network passes nothing beside a gate at zero"
         yield plain and self.zero_gamma, "zero_gamma: a plain network passes nothing beside a batch norm at zero"
         yield plain and self.shortcut_scale != 1, "shortcut_scale: a plain network has no shortcut"
@@ -118,7 +119,7 @@ def resolve_architecture(
     check_choice("family", family, tuple(DEFAULT_WIDTH))
     if shortcut is None or shortcut == "auto":
         shortcut = DEFAULT_SHORTCUT[family]
-    elif variant == "plain":
+    elif variant in WITHOUT_SHORTCUT:
         check_choice("shortcut", shortcut, (*SHORTCUTS, "none"))
     for name in options:
         check_name(name, names_of(NetworkSettings))
@@ -127,7 +128,7 @@ def resolve_architecture(
         depth=depth,
         family=family,
         stem=stem,
-        shortcut="none" if variant == "plain" else shortcut,
+        shortcut="none" if variant in WITHOUT_SHORTCUT else shortcut,
         width=width or DEFAULT_WIDTH[family],
         **{name: value for name, value in options.items() if value not in BY_DEFAULT},
     )

@@ -1,4 +1,4 @@
-"""Blocks, plain and residual alike: the shortcut is what differs.
+"""Blocks with norm or a gate: plain and residual ones, where the shortcut is what differs, and pre-activation.
 
 He et al. 2015, "Deep Residual Learning for Image Recognition"; names of parameters are torchvision's. Strides of
 bottleneck blocks stand on the 3x3 convolution, as in torchvision.
@@ -7,25 +7,19 @@ bottleneck blocks stand on the 3x3 convolution, as in torchvision.
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from plainres.networks.layers import Layers, NamedLayers, add_layers
+from plainres.networks.layers import Layer, Layers, unchanged
 
 
 class Block(nn.Module):
-    """relu(F(x) + shortcut(x)), or relu(F(x)) in a plain network.
-
-    A pre-activation block is F(x) + shortcut(x), and F begins with norm and ReLU. A projection shares these two: they
-    then stand before both (He et al. 2016, appendix).
+    """relu(F(x) + shortcut(x)), or relu(F(x)) in a plain network (figure 2).
 
     Shapes: (N, in_channels, H, W) to (N, width * expansion, H / stride, W / stride).
 
     Args:
-        first: of its network: the stem has activated the input, so pre-activation begins with the convolution.
+        first: whether it is the first block of its network.
     """
 
     expansion = 1
-    shared: list[str]  # names of the layers before F and the shortcut
-    inner: list[str]  # of F
-    last: list[str]  # after the addition
     __jit_unused_properties__ = ("residual",)
 
     def __init__(self, layers: Layers, in_channels: int, width: int, stride: int, *, first: bool = False) -> None:
@@ -38,48 +32,24 @@ class Block(nn.Module):
         self.shortcut_scale = layers.architecture.shortcut_scale
         self.stride = stride
         self.added_channels = out_channels - in_channels
+        self.first = first
         self.downsample = layers.projection(in_channels, out_channels, stride) if projects else None
-
-        pre = layers.architecture.block == "pre"
-        self.shared, self.inner, self.last = [], [], ([] if pre else ["relu"])
-        convolutions = self.convolutions(width, stride)
-        for number, (kernel, channels, step) in enumerate(convolutions, start=1):
-            ends = number == len(convolutions)
-            convolution = layers.convolution(in_channels, channels, kernel, step, in_block=True)
-            weighted = {**layers.bias(f"bias{number}a"), f"conv{number}": convolution}
-            norm = layers.norm(f"bn{number}", in_channels if pre else channels)
-            factor = layers.factor() if ends else {}
-            bias = layers.bias(f"bias{number}b")
-            relu: NamedLayers = {f"relu{number}": nn.ReLU()} if pre or not ends else {}
-            if not pre:
-                self._append(self.inner, weighted | norm | factor | bias | relu)
-            else:
-                if not (first and number == 1):
-                    self._append(self.shared if projects and number == 1 else self.inner, norm | bias | relu)
-                self._append(self.inner, weighted | factor)
-            in_channels = channels
-        if not pre:
-            self.relu = nn.ReLU()
-
-    def _append(self, names: list[str], layers: NamedLayers) -> None:
-        add_layers(self, layers)
-        names.extend(layers)
-
-    @staticmethod
-    def convolutions(width: int, stride: int) -> tuple[tuple[int, int, int], ...]:
-        """Kernel, channels and stride of each convolution."""
-        raise NotImplementedError
+        self.add_body(layers, in_channels, width, stride)
+        self.relu: Layer = nn.ReLU() if layers.architecture.block == "post" else unchanged
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.through(self.shared, x)
         out = self.body(x)
         if self.has_shortcut:
             out = out + self.shortcut(x)
-        return self.through(self.last, out)
+        return self.relu(out)
+
+    def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
+        """Make the layers of F, the one that ends it last."""
+        raise NotImplementedError
 
     def body(self, x: Tensor) -> Tensor:
-        """F(x): the stacked layers in their order, up to and without what follows the addition (section 3.1)."""
-        return self.through(self.inner, x)
+        """F(x): what the stacked layers make of x, before the addition (section 3.1)."""
+        raise NotImplementedError
 
     def shortcut(self, x: Tensor) -> Tensor:
         """What a residual block adds to F(x) (section 3.3): a projection, x, or x subsampled with zero channels."""
@@ -89,29 +59,26 @@ class Block(nn.Module):
             x = pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.added_channels))
         return x if self.shortcut_scale == 1 else self.shortcut_scale * x
 
-    def through(self, names: list[str], x: Tensor) -> Tensor:
-        """The output of the layers of these names, one after the other."""
-        for name, layer in self.named_children():
-            if name in names:
-                x = layer(x)
-        return x
-
-    def layers_of_body(self) -> list[nn.Module]:
-        """The layers of F."""
-        return [self.get_submodule(name) for name in self.inner]
+    def without_body(self, x: Tensor) -> Tensor:
+        """What the block would hand on if F(x) were zero; a plain one by the shortcut without parameters."""
+        return self.relu(self.shortcut(x))
 
     @property
     def residual(self) -> nn.Module:
         """The last layer of F: a forward hook there reads F(x), or returns another in its place."""
-        return self.layers_of_body()[-1]
+        return [layer for layer in self.children() if layer is not self.relu][-1]
 
 
 class BasicBlock(Block):
     """Two 3x3 convolutions (figure 5, left)."""
 
-    @staticmethod
-    def convolutions(width: int, stride: int) -> tuple[tuple[int, int, int], ...]:
-        return (3, width, stride), (3, width, 1)
+    def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
+        self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 3, stride), layers.norm(width), nn.ReLU()
+        self.conv2, self.bn2, self.gate = layers.conv(width, width, 3), layers.norm(width), layers.factor()
+
+    def body(self, x: Tensor) -> Tensor:
+        out = self.relu1(self.bn1(self.conv1(x)))
+        return self.gate(self.bn2(self.conv2(out)))
 
 
 class Bottleneck(Block):
@@ -119,6 +86,72 @@ class Bottleneck(Block):
 
     expansion = 4
 
-    @staticmethod
-    def convolutions(width: int, stride: int) -> tuple[tuple[int, int, int], ...]:
-        return (1, width, 1), (3, width, stride), (1, 4 * width, 1)
+    def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
+        self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 1), layers.norm(width), nn.ReLU()
+        self.conv2, self.bn2, self.relu2 = layers.conv(width, width, 3, stride), layers.norm(width), nn.ReLU()
+        self.conv3, self.bn3, self.gate = layers.conv(width, 4 * width, 1), layers.norm(4 * width), layers.factor()
+
+    def body(self, x: Tensor) -> Tensor:
+        out = self.relu1(self.bn1(self.conv1(x)))
+        out = self.relu2(self.bn2(self.conv2(out)))
+        return self.gate(self.bn3(self.conv3(out)))
+
+
+class PreActivationBlock(Block):
+    """F(x) + shortcut(x), where F begins with norm and ReLU and nothing follows the addition.
+
+    He et al. 2016, "Identity Mappings in Deep Residual Networks", figure 4(e). The first block of a network has its
+    input activated by the stem; a projection sees what has passed the first norm and ReLU (appendix).
+    """
+
+    def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
+        self.bn1: Layer = unchanged if self.first else layers.norm(in_channels)
+        self.relu1: Layer = unchanged if self.first else nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        active = self.activated(x)
+        return self.convolved(active) + self.shortcut(x if self.downsample is None else active)
+
+    def body(self, x: Tensor) -> Tensor:
+        return self.convolved(self.activated(x))
+
+    def activated(self, x: Tensor) -> Tensor:
+        """What the first norm and ReLU make of x."""
+        return self.relu1(self.bn1(x))
+
+    def convolved(self, active: Tensor) -> Tensor:
+        """The rest of F."""
+        raise NotImplementedError
+
+    def without_body(self, x: Tensor) -> Tensor:
+        return self.shortcut(x if self.downsample is None else self.activated(x))
+
+
+class PreActivationBasicBlock(PreActivationBlock):
+    """Two 3x3 convolutions."""
+
+    def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
+        super().add_body(layers, in_channels, width, stride)
+        self.conv1, self.bn2, self.relu2 = layers.conv(in_channels, width, 3, stride), layers.norm(width), nn.ReLU()
+        self.conv2, self.gate = layers.conv(width, width, 3), layers.factor()
+
+    def convolved(self, active: Tensor) -> Tensor:
+        out = self.relu2(self.bn2(self.conv1(active)))
+        return self.gate(self.conv2(out))
+
+
+class PreActivationBottleneck(PreActivationBlock):
+    """1x1, 3x3 and 1x1 convolutions, the last with four times the channels."""
+
+    expansion = 4
+
+    def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
+        super().add_body(layers, in_channels, width, stride)
+        self.conv1, self.bn2, self.relu2 = layers.conv(in_channels, width, 1), layers.norm(width), nn.ReLU()
+        self.conv2, self.bn3, self.relu3 = layers.conv(width, width, 3, stride), layers.norm(width), nn.ReLU()
+        self.conv3, self.gate = layers.conv(width, 4 * width, 1), layers.factor()
+
+    def convolved(self, active: Tensor) -> Tensor:
+        out = self.relu2(self.bn2(self.conv1(active)))
+        out = self.relu3(self.bn3(self.conv2(out)))
+        return self.gate(self.conv3(out))

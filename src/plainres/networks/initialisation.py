@@ -70,7 +70,7 @@ def apply_fixup(network: Network) -> None:
     """
     blocks = [block for _, block in network.blocks()]
     for block in blocks:
-        *others, last = [layer for layer in block.layers_of_body() if isinstance(layer, nn.Conv2d)]
+        *others, last = [layer for layer in block.children() if isinstance(layer, nn.Conv2d)]
         for convolution in others:
             convolution.weight.mul_(len(blocks) ** (-1 / (2 * len(others))))
         nn.init.zeros_(last.weight)

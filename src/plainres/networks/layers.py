@@ -1,6 +1,7 @@
 """The layers that a network is made of, as its architecture asks for them: torch's own, and what torch has none for."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,54 +14,59 @@ from plainres.networks.architecture import Architecture
 # buffer (torch 2.15 on AVX2, 2 to 6 channels); its forward pass and the gradient of its input are right.
 STRIDED_FROM = 8
 
-NamedLayers = dict[str, nn.Module]
+Layer = Callable[[Tensor], Tensor]
+
+
+def unchanged(x: Tensor) -> Tensor:
+    """Return x: what stands where an architecture has no layer, and is no module, so that none is listed or hooked."""
+    return x
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Makes the layers of an architecture; those that it doesn't have are left out of the named ones."""
+    """Makes the layers of an architecture; in place of those that it doesn't have, `unchanged`."""
 
     architecture: Architecture
     conv2d: type[nn.Conv2d] = nn.Conv2d
 
     def convolution(
-        self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, in_block: bool = False
+        self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, in_body: bool = False
     ) -> nn.Conv2d:
-        """A convolution that keeps the size (divided by the stride); `in_block`: on a block's main path."""
-        kind = DiracConv2d if in_block and self.architecture.weights == "dirac" else self.conv2d
+        """Make a convolution that keeps the size (divided by the stride)."""
+        kind = DiracConv2d if in_body and self.architecture.weights == "dirac" else self.conv2d
         bias = self.architecture.conv_bias
         return kind(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=bias)
 
-    def norm(self, name: str, channels: int) -> NamedLayers:
-        """What normalises before a ReLU."""
-        return {name: nn.BatchNorm2d(channels)} if self.architecture.norm == "batch" else {}
+    def conv(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+        """Make a convolution of F."""
+        return self.convolution(in_channels, out_channels, kernel, stride, in_body=True)
 
-    def bias(self, name: str) -> NamedLayers:
-        """What Fixup puts before convolutions in blocks, ReLUs and the classifier (rule 3)."""
-        return {name: Bias()} if self.architecture.fixup else {}
+    def norm(self, channels: int) -> Layer:
+        """Make what normalises before a ReLU."""
+        return nn.BatchNorm2d(channels) if self.architecture.norm == "batch" else unchanged
 
-    def factor(self) -> NamedLayers:
-        """What F(x) is multiplied by."""
+    def bias(self) -> Layer:
+        """Make what Fixup puts before convolutions in blocks, ReLUs and the classifier (rule 3)."""
+        return Bias() if self.architecture.fixup else unchanged
+
+    def factor(self) -> Layer:
+        """Make what F(x) is multiplied by: Fixup's scale or a gate."""
         if self.architecture.fixup:
-            return {"scale": Scale(1.0)}
-        return {"gate": Scale(0.0)} if self.architecture.residual_gate else {}
+            return Scale(1.0)
+        return Scale(0.0) if self.architecture.residual_gate else unchanged
 
     def projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-        """The 1x1 convolution of shortcuts B and C."""
-        layers = self.bias("bias")
+        """Make the 1x1 convolution of shortcuts B and C."""
+        layers: dict[str, Layer] = {"bias": self.bias()}
         if in_channels < STRIDED_FROM and stride > 1:
             layers["subsample"] = nn.AvgPool2d(kernel_size=1, stride=stride)  # every stride-th pixel
             stride = 1
         layers["0"] = self.convolution(in_channels, out_channels, 1, stride)
         if self.architecture.projection_norm and self.architecture.block == "post":
-            layers |= self.norm("1", out_channels)
-        return nn.Sequential(OrderedDict(layers))
-
-
-def add_layers(module: nn.Module, layers: NamedLayers) -> None:
-    """Make the layers the module's last children."""
-    for name, layer in layers.items():
-        module.add_module(name, layer)
+            layers["1"] = self.norm(out_channels)
+        return nn.Sequential(
+            OrderedDict((name, layer) for name, layer in layers.items() if isinstance(layer, nn.Module))
+        )
 
 
 class Scale(nn.Module):

@@ -4,14 +4,28 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from plainres.networks.blocks import BasicBlock, Block, Bottleneck
-from plainres.networks.layers import Layers, add_layers
+from plainres.networks.blocks import BasicBlock, Block, Bottleneck, PreActivationBasicBlock, PreActivationBottleneck
+from plainres.networks.fixup import (
+    FixupBasicBlock,
+    FixupBottleneck,
+    FixupPreActivationBasicBlock,
+    FixupPreActivationBottleneck,
+)
+from plainres.networks.layers import Layer, Layers, unchanged
 
 STEM_CONVOLUTION = {"imagenet": (7, 2), "small": (3, 1)}  # kernel, stride
 
+# Of two convolutions and of three, by the setting `block` and by whether Fixup's rules hold.
+BLOCKS: dict[tuple[str, bool], tuple[type[Block], type[Block]]] = {
+    ("post", False): (BasicBlock, Bottleneck),
+    ("pre", False): (PreActivationBasicBlock, PreActivationBottleneck),
+    ("post", True): (FixupBasicBlock, FixupBottleneck),
+    ("pre", True): (FixupPreActivationBasicBlock, FixupPreActivationBottleneck),
+}
+
 
 class Network(nn.Module):
-    """Images (N, in_channels, H, W) to logits (N, num_classes), through the children in their order.
+    """Images (N, in_channels, H, W) to logits (N, num_classes): table 1 of He et al. 2015, or section 4.2.
 
     Each stage halves the size and doubles the channels of the one before. Every layer is used once in a forward pass,
     and none overwrites what it was given.
@@ -21,35 +35,42 @@ class Network(nn.Module):
         super().__init__()
         architecture = layers.architecture
         width = architecture.width
-        kernel, stride = STEM_CONVOLUTION[architecture.stem]
-        self.conv1 = layers.convolution(in_channels, width, kernel, stride)
-        add_layers(self, layers.norm("bn1", width) | layers.bias("bias1"))
-        self.relu = nn.ReLU()
-        if architecture.stem == "imagenet":
-            self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        block = Bottleneck if architecture.bottleneck else BasicBlock
-        channels = width
-        for stage, count in enumerate(architecture.blocks):
-            blocks = nn.Sequential()
-            for position in range(count):
-                stride = 2 if stage > 0 and position == 0 else 1
-                blocks.append(block(layers, channels, width * 2**stage, stride, first=stage == position == 0))
-                channels = width * 2**stage * block.expansion
-            self.add_module(f"layer{stage + 1}", blocks)
-        if architecture.block == "pre":
-            add_layers(self, layers.norm("last_bn", channels) | layers.bias("last_bias"))
-            self.last_relu = nn.ReLU()
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        add_layers(self, layers.bias("bias2"))
-        self.fc = nn.Linear(channels, num_classes)
+        self.conv1 = layers.convolution(in_channels, width, *STEM_CONVOLUTION[architecture.stem])
+        self.bn1, self.bias1, self.relu = layers.norm(width), layers.bias(), nn.ReLU()
+        self.maxpool: Layer = nn.MaxPool2d(3, stride=2, padding=1) if architecture.stem == "imagenet" else unchanged
+        kind = BLOCKS[architecture.block, architecture.fixup][architecture.bottleneck]
+        self.layer1, self.layer2, self.layer3, *fourth = _stages(layers, kind)
+        self.layer4: Layer = fourth[0] if fourth else unchanged  # three-stage networks have none
+        channels = width + sum(block.added_channels for _, block in self.blocks())
+        pre = architecture.block == "pre"
+        self.last_bn = layers.norm(channels) if pre else unchanged
+        self.last_bias = layers.bias() if pre else unchanged
+        self.last_relu: Layer = nn.ReLU() if pre else unchanged
+        self.avgpool, self.bias2, self.fc = nn.AdaptiveAvgPool2d(1), layers.bias(), nn.Linear(channels, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        for name, layer in self.named_children():
-            x = layer(x.flatten(1) if name == "fc" else x)
-        return x
+        x = self.maxpool(self.relu(self.bias1(self.bn1(self.conv1(x)))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        x = self.last_relu(self.last_bias(self.last_bn(x)))  # of pre-activation, whose blocks end with none
+        x = self.bias2(self.avgpool(x))
+        out: Tensor = self.fc(x.flatten(1))
+        return out
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
         """Each block with its name, first to last; `Block` says where its F(x) and its shortcut are."""
         for name, module in self.named_modules():
             if isinstance(module, Block):
                 yield name, module
+
+
+def _stages(layers: Layers, kind: type[Block]) -> Iterator[nn.Sequential]:
+    channels = layers.architecture.width
+    for stage, count in enumerate(layers.architecture.blocks):
+        width = layers.architecture.width * 2**stage
+        blocks = nn.Sequential()
+        for position in range(count):
+            stride = 2 if stage > 0 and position == 0 else 1
+            block = kind(layers, channels, width, stride, first=stage == position == 0)
+            blocks.append(block)
+            channels += block.added_channels
+        yield blocks

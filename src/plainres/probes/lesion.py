@@ -79,8 +79,7 @@ def dropped(network: nn.Module, names: Collection[str]) -> Iterator[None]:
 
 
 def _shortcut_alone(block: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> Tensor:
-    block = cast(Block, block)
-    return block.through(block.last, block.shortcut(block.through(block.shared, given[0])))
+    return cast(Block, block).without_body(given[0])
 
 
 def _repeated(stage: nn.Module) -> list[str]:
