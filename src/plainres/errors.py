@@ -17,8 +17,8 @@ class StoreAway(OneLine):
     """The tracking store doesn't answer now and may later; its message is one line."""
 
 
-class StoreRefuses(OneLine):
-    """The tracking store refuses what it's asked, and would again; its message is one line."""
+class StoreRefuses(StoreAway):
+    """The tracking store refuses what it's asked, and may admit it later, as after an expired token; one line."""
 
 
 class StudiesFail(OneLine):

@@ -212,6 +212,18 @@ def test_a_damaged_journal_is_used_as_far_as_it_is_whole(
         check_losses(job, outcome, undisturbed[0])
 
 
+def test_one_damaged_line_of_a_journal_costs_no_checkpoint(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+) -> None:
+    train(config, job, stop_after=3)
+    journal = folder_of(config, job) / "journal"
+    first = next(line for line in journal.read_bytes().splitlines() if b"initial_grad_norm" in line)
+    journal.write_bytes(journal.read_bytes().replace(first, first.replace(b"initial", b"inItial")))
+    outcome, notices = train(config, job)
+    assert "goes on after epoch 3" in notices
+    check(job, outcome, undisturbed)
+
+
 def test_a_run_that_lost_its_journal_does_not_keep_the_checkpoints_of_before(config: RunConfig, job: Job) -> None:
     train(config, job, stop_after=4)
     emptied(folder_of(config, job) / "journal")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,9 @@ from mlflow.store.db.utils import _get_alembic_config
 from mlflow.store.tracking.dbmodels.initial_models import Base
 from sqlalchemy import create_engine
 
-from plainres.errors import BadInput
-from plainres.tracking.runs import open_experiment
+from plainres.errors import BadInput, StoreAway
+from plainres.tracking.outages import reaching_store
+from plainres.tracking.runs import log_metrics, open_experiment
 from plainres.tracking.store import check_store
 
 FIRST, MIDDLE = (
@@ -115,8 +116,16 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_database(small_disk: Path) -> N
         open_experiment(uri, "somewhere")
     assert not list(small_disk.iterdir())
     subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
-    open_experiment(uri, "somewhere")
+    experiment = open_experiment(uri, "somewhere")
     check_store(uri)
+
+    run_id = experiment.client.create_run(experiment.experiment_id).info.run_id
+    with suppress(OSError), (small_disk / "else").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    metrics = {f"metric{number}": 0.0 for number in range(10_000)}
+    with pytest.raises(StoreAway, match=r"^database or disk is full$"), reaching_store():
+        log_metrics(experiment.client, run_id, metrics, 0)
 
 
 def test_postgresqls_tables_whose_making_was_interrupted_are_finished(postgresql: str) -> None:

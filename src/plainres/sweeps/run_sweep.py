@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from plainres.errors import StoreAway, StoreRefuses
+from plainres.errors import StoreAway
 from plainres.launchers.launcher import AtOnce, Launcher
 from plainres.launchers.shown_runs import shown_runs
 from plainres.names import SETTINGS_TAG
@@ -101,7 +101,7 @@ def run_sweep(
     except BaseException:
         if launcher.outlives:
             raise
-        with suppress(StoreAway, StoreRefuses), reaching_store():
+        with suppress(StoreAway), reaching_store():
             _end(experiment, parent.run_id, folders, "KILLED")
         raise
     if todo or not parent.finished:

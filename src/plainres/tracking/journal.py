@@ -28,14 +28,14 @@ class Entry:
 
 
 class Journal:
-    """A run's journal: begun anew, or read back from its file as far as that is whole.
+    """A run's journal: begun anew, or read back from the lines of its file that are whole.
 
     Attributes:
         attempt: tells this training of the configuration from every other one, and is known before MLflow's run id.
         generation: the fresh sweep's that it was begun for, empty for others.
         run_id: MLflow's, once it is known.
         entries: one for each step, in order.
-        sent: how many of them the store is known to have.
+        sent: the store is known to have the steps below.
     """
 
     def __init__(self, path: Path, generation: str = "") -> None:
@@ -46,9 +46,11 @@ class Journal:
         self.sent = 0
         self._size = 0
         if path.exists():
-            for line, record in _whole_lines(path.read_bytes()):
+            content = path.read_bytes()
+            self._size = content.rfind(b"\n") + 1  # the last line may be torn
+            for record in _records(content):
                 self._take(record)
-                self._size += len(line)
+            self._drop_from_gap()
         self._file = path.open("ab", buffering=0)
         self._file.truncate(self._size)
         if not self.attempt:
@@ -67,7 +69,7 @@ class Journal:
     @property
     def unsent(self) -> list[Entry]:
         """What the store isn't known to have."""
-        return self.entries[self.sent :]
+        return [entry for entry in self.entries if entry.step >= self.sent]
 
     def add(self, step: int, metrics: dict[str, float], *, diverged: bool, last: bool) -> None:
         """Append the metrics of a step that comes after the last one.
@@ -82,7 +84,7 @@ class Journal:
         self._write({"run_id": run_id})
 
     def note_sent(self, count: int) -> None:
-        """Note that the store has the first `count` entries."""
+        """Note that the store has the steps below `count`."""
         self._write({"sent": count})
 
     def close(self) -> None:
@@ -109,19 +111,28 @@ class Journal:
             case {"sent": count}:
                 self.sent = count
             case {"entry": entry}:
+                while self.entries and self.last_step >= entry["step"]:  # trained again, since a line was damaged
+                    self.entries.pop()
                 self.entries.append(Entry(**entry))
+
+    def _drop_from_gap(self) -> None:
+        """Forget what follows a step whose line is damaged, unless the store has that step."""
+        there = {entry.step for entry in self.entries}
+        gap = next((step for step in range(self.sent, self.last_step) if step not in there), None)
+        if gap is not None:
+            self.entries = [entry for entry in self.entries if entry.step < gap]
 
 
 def run_id_of(path: Path) -> str | None:
     """The MLflow run that a journal's file was told to last, if any."""
-    run_ids = [record["run_id"] for _, record in _whole_lines(path.read_bytes()) if "run_id" in record]
+    run_ids = [record["run_id"] for record in _records(path.read_bytes()) if "run_id" in record]
     return run_ids[-1] if run_ids else None
 
 
 def beginning_of(path: Path) -> tuple[str, str]:
     """The attempt and the generation that a journal's file was begun for, empty where there is none."""
-    records = (record for _, record in _whole_lines(path.read_bytes())) if path.exists() else iter(())
-    first = next(records, {})
+    records = _records(path.read_bytes()) if path.exists() else ()
+    first = next((record for record in records if "attempt" in record), {})
     return first.get("attempt", ""), first.get("generation", "")
 
 
@@ -130,10 +141,9 @@ def _line(record: dict[str, Any]) -> bytes:
     return b"%08x %s\n" % (crc32(text), text)
 
 
-def _whole_lines(content: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Lines with what they say, up to the first that is torn or damaged."""
+def _records(content: bytes) -> Iterator[dict[str, Any]]:
+    """What the lines say that are neither torn nor damaged."""
     for line in content.splitlines(keepends=True):
         checksum, _, text = line.rstrip(b"\n").partition(b" ")
-        if not line.endswith(b"\n") or checksum != b"%08x" % crc32(text):
-            return
-        yield line, json.loads(text)
+        if line.endswith(b"\n") and checksum == b"%08x" % crc32(text):
+            yield json.loads(text)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 from mlflow.entities import Run
 
-from plainres.errors import StoreAway, StoreRefuses
+from plainres.errors import StoreAway
 from plainres.names import ATTEMPT_TAG, CONFIG_HASH_TAG, LEASE_TAG
 from plainres.settings import RunConfig
 from plainres.system.periodic import repeated
@@ -94,7 +94,7 @@ class Lease:
         """Show signs of life meanwhile, as soon as there is a claim; a store that is away gets the next one."""
 
         def keep() -> None:
-            with suppress(StoreAway, StoreRefuses), reaching_store():
+            with suppress(StoreAway), reaching_store():
                 self.renew()
 
         with repeated(keep, SECONDS_BETWEEN_SIGNS, seconds_to_end=SECONDS_TO_END):

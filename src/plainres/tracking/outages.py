@@ -1,6 +1,7 @@
 """A tracking store that is away for a while, told apart from one that refuses what it's asked."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import TypeVar
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from plainres.errors import StoreAway, StoreRefuses
+from plainres.errors import OneLine, StoreAway, StoreRefuses
 from plainres.tracking.shown import first_line
 
 SECONDS_BETWEEN_TRIES = 2.0
@@ -23,7 +24,8 @@ Value = TypeVar("Value")
 def reaching_store() -> Iterator[None]:
     """Around calls of MLflow: what an outage makes them raise becomes StoreAway, other refusals StoreRefuses.
 
-    MLflow and its HTTP client log each of their own tries, with tracebacks; one line is enough.
+    What answers in a server's place, as a proxy's page, makes MLflow's client raise whatever comes of it. MLflow and
+    its HTTP client log each of their own tries, with tracebacks; one line is enough.
     """
     for name in ("mlflow", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -32,9 +34,19 @@ def reaching_store() -> Iterator[None]:
     except MlflowException as error:
         status = error.get_http_status_code()  # type: ignore[no-untyped-call]
         kind = StoreRefuses if status < 500 and status != TOO_MANY_REQUESTS else StoreAway
-        raise kind(first_line(error)) from error
+        raise kind(_reason(error)) from error
     except (ConnectionError, TimeoutError, SQLAlchemyError) as error:
-        raise StoreAway(first_line(error)) from error
+        raise StoreAway(_reason(error)) from error
+    except OneLine:
+        raise
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise StoreAway(f"what answers is no MLflow: {first_line(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What a database's driver says of a failure, without SQLAlchemy's words before it; else the error's first line."""
+    driver = re.search(r"\(\w+\.\w*Error\) (.*)", str(error))
+    return first_line(Exception(driver[1])) if driver else first_line(error)
 
 
 def making_once(call: Callable[[], Value]) -> Value:

@@ -1,11 +1,12 @@
 """One run's place in MLflow, written from its journal: what can't be sent now is sent later, and nothing twice."""
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plainres.errors import StoreAway, StoreRefuses
+from plainres.errors import StoreAway
 from plainres.names import (
     ATTEMPT_TAG,
     DIVERGED_TAG,
@@ -17,8 +18,8 @@ from plainres.names import (
 )
 from plainres.settings import RunConfig
 from plainres.system.whole_files import digest_of
-from plainres.tracking.artifacts import log_artifact
-from plainres.tracking.journal import Journal
+from plainres.tracking.artifacts import artifact_sizes, log_artifact
+from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.lease import GivesWay, Lease, sign
 from plainres.tracking.outages import keep_trying, reaching_store
 from plainres.tracking.runs import (
@@ -35,6 +36,7 @@ from plainres.tracking.source import Source
 if TYPE_CHECKING:
     from plainres.data import ImageDataset
 
+SECONDS_BETWEEN_SENDS = 1.0  # at least: an epoch may take less than telling MLflow of it
 QUIET_SECONDS = 15  # at least, between tries to reach a store that's away
 QUIET_SHARE = 20  # times what a try took, if that's longer: a store that hangs must not slow the training down
 
@@ -64,6 +66,7 @@ class RunLog:
         lease.attempts.add(journal.attempt)
         self._opened = False
         self._quiet_until = 0.0
+        self._last_sent = -math.inf
 
     @property
     def run_id(self) -> str:
@@ -72,14 +75,15 @@ class RunLog:
         return self.journal.run_id
 
     def send(self) -> str | None:
-        """Send what the store lacks, or find that it's away; returns why, unless that was so lately.
+        """Send what the store lacks, unless that was done lately, or find that it's away; returns why, once in a while.
 
         Raises:
             GivesWay: another process trains the run.
         """
         started = time.monotonic()
-        if started < self._quiet_until:
+        if started < max(self._quiet_until, self._last_sent + SECONDS_BETWEEN_SENDS):
             return None
+        self._last_sent = started
         try:
             with reaching_store():
                 self._send()
@@ -113,16 +117,27 @@ class RunLog:
                     fail_run(self.experiment, self.run_id)
                 else:
                     set_status(self.experiment, self.run_id, status)
-        except (StoreAway, StoreRefuses, GivesWay):
+        except (StoreAway, GivesWay):
             pass  # the failure's own reason matters more
 
     def _finish(self, artifacts: Path) -> None:
+        """Hand all over, and see that it's there: something else may have answered in the store's place."""
+        uri, client = self.experiment.tracking_uri, self.experiment.client
         self._send()
+        for entry in self._lacking():
+            self._log(entry)
+        if self._lacking():
+            raise StoreAway("it doesn't keep the metrics that it's sent")
         self.lease.renew()
         self.lease.check()
-        log_artifact(self.experiment.tracking_uri, self.run_id, artifacts)
-        self.experiment.client.set_tag(self.run_id, MODEL_DIGEST_TAG, digest_of(artifacts / MODEL_FILE))
-        self.experiment.client.set_terminated(self.run_id)
+        log_artifact(uri, self.run_id, artifacts)
+        sizes = artifact_sizes(uri, self.run_id)
+        if any(sizes.get(path.name) != path.stat().st_size for path in artifacts.iterdir()):
+            raise StoreAway("it doesn't keep the files that it's sent")
+        client.set_tag(self.run_id, MODEL_DIGEST_TAG, digest_of(artifacts / MODEL_FILE))
+        client.set_terminated(self.run_id)
+        if client.get_run(self.run_id).info.status != "FINISHED":
+            raise StoreAway("it doesn't note that the run has finished")
 
     def _prune(self, epoch: int) -> None:
         self._send()
@@ -134,12 +149,28 @@ class RunLog:
             self._open()
             self._opened = True
         self.lease.check()
-        client = self.experiment.client
         for entry in self.journal.unsent:
-            log_metrics(client, self.run_id, entry.metrics, entry.step, entry.time)
-            if entry.diverged:
-                client.set_tag(self.run_id, DIVERGED_TAG, entry.step)
-            self.journal.note_sent(self.journal.sent + 1)
+            self._log(entry)
+            self.journal.note_sent(entry.step + 1)
+
+    def _log(self, entry: Entry) -> None:
+        client = self.experiment.client
+        log_metrics(client, self.run_id, entry.metrics, entry.step, entry.time)
+        if entry.diverged:
+            client.set_tag(self.run_id, DIVERGED_TAG, entry.step)
+
+    def _lacking(self) -> list[Entry]:
+        """The steps that the store doesn't have, by one metric of each: those of a step are logged together."""
+        has: dict[str, set[tuple[int, int]]] = {}
+        lacking = []
+        for entry in self.journal.entries:
+            name = next((name for name in entry.metrics if name in has), next(iter(entry.metrics)))
+            if name not in has:
+                history = self.experiment.client.get_metric_history(self.run_id, name)
+                has[name] = {(metric.step, metric.timestamp) for metric in history}
+            if (entry.step, entry.time) not in has[name]:
+                lacking.append(entry)
+        return lacking
 
     def _open(self) -> None:
         """Take up the run that the journal was told to, or the one whose id it never learnt, or make one.
@@ -163,6 +194,8 @@ class RunLog:
             known = {ATTEMPT_TAG: self.journal.attempt, GENERATION_TAG: self.journal.generation, **tags}
             tags = {tag: text for tag, text in known.items() if text}
             run_id = create_run(self.experiment, self.config, self.dataset, self.parent_run_id, self.source, tags)
+            if not run_id:
+                raise StoreAway("what answers is no MLflow: it makes no run")
             if not self.lease.stands(run_id):
                 client.delete_run(run_id)
                 raise GivesWay

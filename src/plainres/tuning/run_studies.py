@@ -9,7 +9,7 @@ from optuna import Study
 from optuna.storages import RDBStorage
 from rich.console import Console
 
-from plainres.errors import StoreAway, StoreRefuses
+from plainres.errors import StoreAway
 from plainres.launchers.launcher import AtOnce, Launcher
 from plainres.running.job import Job
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
@@ -73,7 +73,7 @@ def run_studies(
         except BaseException:
             if launcher.outlives:
                 raise
-            with suppress(StoreAway, StoreRefuses), reaching_store():
+            with suppress(StoreAway), reaching_store():
                 set_statuses(["KILLED"] * len(plans))
             raise
         ends = ["FAILED" if state.failures or state.unconfirmed else "FINISHED" for state in states]

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from plainres.errors import StoreAway, StoreRefuses
+from plainres.errors import StoreAway
 from plainres.names import STUDY_KEY_TAG, STUDY_TAG, TRIAL_TAG
 from plainres.running.job import Job
 from plainres.tracking.outages import reaching_store
@@ -70,7 +70,7 @@ def _make(experiment: Experiment, plan: StudyPlan, key: str, storage_url: str, s
 def end_trial_run(job: Job, number: int) -> None:
     """End the MLflow run of a trial whose process is gone; who goes on from its checkpoint opens it again."""
     client = job.experiment.client
-    with suppress(StoreAway, StoreRefuses), reaching_store():
+    with suppress(StoreAway), reaching_store():
         found = client.search_runs(
             [job.experiment.experiment_id],
             f"attributes.status = 'RUNNING' AND tags.{TRIAL_TAG} = '{number}' "
