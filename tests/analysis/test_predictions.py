@@ -24,8 +24,8 @@ def test_the_table_names_what_is_true_and_what_is_predicted() -> None:
 def test_the_matrix_counts_true_classes_in_rows() -> None:
     figure = draw_confusion(prediction_table(LABELS, PROBABILITIES, NAMES), NAMES)
     (axes,) = figure.axes
-    (image,) = axes.images
-    assert image.get_array().tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 0]]
+    (cells,) = axes.collections
+    assert cells.get_array().tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 0]]
     assert [label.get_text() for label in axes.get_yticklabels()] == list(NAMES)
     assert "3 of 5" in axes.get_title()
 
@@ -56,5 +56,5 @@ def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
 
 def test_a_class_without_an_image_has_its_row_and_its_column() -> None:
     table = prediction_table(LABELS[:2], PROBABILITIES[:2], NAMES)
-    (image,) = draw_confusion(table, NAMES).axes[0].images
-    assert image.get_array().tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 0]]
+    (cells,) = draw_confusion(table, NAMES).axes[0].collections
+    assert cells.get_array().tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 0]]

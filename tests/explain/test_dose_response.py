@@ -46,9 +46,10 @@ def test_the_figure_has_a_line_through_the_means_of_each_depth_and_a_point_for_e
     doses = doses_of("shortcut_scale", RESULTS)
     figure = draw_dose_response(RESULTS.runs.assign(dose=RESULTS.runs["arm"].map(doses)), "shortcut_scale")
     (axes,) = figure.axes
-    _, _, line, points = axes.lines
+    _, line = (each for each in axes.lines if len(each.get_xdata()))  # without what is for the legend
+    (points,) = axes.collections
     assert np.allclose(line.get_xydata(), [(0, 85), (0.5, 60), (0.75, 0.1), (1, 0), (2, 30)])
-    assert len(points.get_xdata()) == 10
+    assert len(points.get_offsets()) == 2 * 10  # of both depths
     assert axes.get_xscale() == "linear"
     assert axes.get_xlabel() == "shortcut scale"
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from matplotlib.markers import MarkerStyle
 
 from plainres.analysis.figures import draw_frontier
 from plainres.explain.frontier import frontier_sentence, frontier_table, trained_arms, write_frontier
@@ -53,8 +54,14 @@ def test_the_table_has_the_last_depth_that_trains_and_the_first_that_fails() -> 
 def test_the_figure_has_a_row_for_each_arm_with_crosses_where_it_fails(tmp_path: Path) -> None:
     (axes,) = draw_frontier(RUNS, ARMS).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == list(ARMS)
-    drawn = [(list(line.get_xdata()), set(line.get_ydata())) for line in axes.lines]
-    assert drawn == [([], set()), ([20], {0}), ([20], {1}), ([110], {1}), ([20, 110], {2}), ([], set())]
+    (marks,) = axes.collections
+    crosses = [path.vertices.shape == MarkerStyle("X").get_path().vertices.shape for path in marks.get_paths()]
+    drawn = [(*map(round, place), crossed) for place, crossed in zip(marks.get_offsets(), crosses, strict=True)]
+    assert drawn == [(20, 0, True), (20, 1, False), (110, 1, True), (20, 2, False), (110, 2, False)]
+    assert [[round(depth) for depth in line.get_xdata()] for line in axes.lines if len(line.get_xdata())] == [
+        [20],
+        [20, 110],
+    ]
     assert [text.get_text() for text in axes.texts] == ["50", "9.5", "?", "0.0", "10"]
     write_frontier(RUNS, ARMS, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {f"frontier.{kind}" for kind in ("png", "pdf", "csv")}

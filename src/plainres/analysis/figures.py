@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from textwrap import wrap
 from typing import Any, cast
 
@@ -11,11 +12,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from plainres.errors import BadInput
 from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
+from plainres.screen.drawn_seeds import draw_means, draw_points
 from plainres.screen.figure_style import (
     CHARACTER,
     COLOURS,
@@ -24,11 +25,13 @@ from plainres.screen.figure_style import (
     MOST_COLUMNS,
     PAGE,
     ShownFigure,
-    arm_style,
+    by_arm,
     depth_colours,
     draw_legend,
+    in_rows,
     plain_style,
     ragged_panels,
+    take_legends,
 )
 from plainres.settings.thresholds import TARGET_ERROR, is_learnt
 
@@ -39,8 +42,11 @@ FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
 WIDE = 20  # between the largest and the smallest dose, from which on an axis of doses is logarithmic
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
-CURVES_AXES = "epoch", "error (%)"
-GRADIENTS_AXES = "layer position (0 input, 1 classifier)", "gradient norm (L2)"
+SPLITS = {TRAIN_ACCURACY: "training", VALIDATION_ACCURACY: "validation"}
+WIDTHS = {"training": 2.0, "validation": 1.2}  # of lines: the question is the training error
+DASHES: dict[str, Any] = {"training": "", "validation": (3, 1.5)}
+# Where norms that can't be drawn stand, from a panel's lower edge (0) to its upper one (1), and as what.
+EDGES, EDGE_MARKERS = {"not finite": 0.96, "zero": 0.04}, {"not finite": "^", "zero": "v"}
 
 
 def draw_degradation(runs: pd.DataFrame, arms: Sequence[str], axes: Sequence[Axes] | None = None) -> Figure:
@@ -51,20 +57,14 @@ def draw_degradation(runs: pd.DataFrame, arms: Sequence[str], axes: Sequence[Axe
         arms: in the order of the legend.
         axes: the caller's, one, to be drawn on in their style.
     """
-    if axes is not None:
-        _check_panels(axes, 1)
-        axes[0].legend(handles=_degradation(axes[0], runs, arms))
-        return _figure_of(axes)
-    with plain_style():
-        figure = ShownFigure(figsize=(COLUMN, 2.7), layout="constrained")
-        draw_legend(figure, _degradation(figure.subplots(), runs, arms))
-    return figure
+    draw = partial(_degradation, runs=runs, arms=arms)
+    return _in_panels(draw, [1], axes, xlabel="depth (weighted layers)", ylabel="final training error (%)")
 
 
 def draw_curves(
     curves: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS, axes: Sequence[Axes] | None = None
 ) -> Figure:
-    """Training error (dashed) and validation error (bold) by epoch, a panel for each arm (the paper's figure 6).
+    """Training error (bold) and validation error (dashed) by epoch, a panel for each arm (the paper's figure 6).
 
     Args:
         curves: as from `plainres.analysis.results.load_curves`.
@@ -72,16 +72,8 @@ def draw_curves(
         columns: of panels, at most.
         axes: the caller's, one for each arm, to be drawn on in their style.
     """
-    if axes is not None:
-        _check_panels(axes, len(arms))
-        axes[0].legend(handles=_curves(axes, curves, arms))
-        return _labelled(axes, *CURVES_AXES)
-    with plain_style():
-        figure, panels = _panels(len(arms), columns, rows_each=1)
-        handles = _curves(panels, curves, arms)
-        _labels(figure, *CURVES_AXES)
-        draw_legend(figure, handles)
-    return figure
+    rows = [len(row) for row in in_rows(len(arms), columns)]
+    return _in_panels(partial(_curves, curves=curves, arms=arms), rows, axes, xlabel="epoch", ylabel="error (%)")
 
 
 def draw_gradients(
@@ -98,135 +90,11 @@ def draw_gradients(
         columns: of panels, at most.
         axes: the caller's, for each arm one at initialisation, then for each one at the end.
     """
-    if axes is not None:
-        _check_panels(axes, len(TIMES) * len(arms))
-        axes[0].legend(handles=_gradients(axes, gradients, [(arm, when) for when in TIMES for arm in arms]))
-        return _labelled(axes, *GRADIENTS_AXES)
-    places = [(arm, when) for group in _groups(arms, columns) for when in TIMES for arm in group]
-    with plain_style():
-        figure, panels = _panels(len(arms), columns, rows_each=len(TIMES))
-        handles = _gradients(panels, gradients, places)
-        _labels(figure, *GRADIENTS_AXES)
-        draw_legend(figure, handles)
-    return figure
-
-
-def _degradation(axes: Axes, runs: pd.DataFrame, arms: Sequence[str]) -> list[Line2D]:
-    """Draw it; the entries of its legend."""
-    data = runs.assign(error=_percent(runs["train_error"])).dropna(subset="error")
-    depths = sorted(data["depth"].unique())
-    handles = []
-    beside = DODGE * np.diff(np.log(depths)).min(initial=np.log(2))  # points of two arms must not hide each other
-    for index, arm in enumerate(arms):
-        chosen = data[data["arm"] == arm]
-        style: dict[str, Any] = arm_style(index)
-        means = chosen.groupby("depth")["error"].mean()
-        axes.plot(means.index, means, color=style["color"], linewidth=1.4)
-        axes.plot(
-            _beside(chosen["depth"], index, len(arms), beside), chosen["error"], **style,
-            linestyle="none", markersize=5, alpha=0.75, markeredgecolor="white", markeredgewidth=0.5,
-        )  # fmt: skip
-        handles.append(Line2D([], [], **style, linewidth=1.4, markersize=6, label=arm))
-    diverged = data[data["diverged"].astype(bool)]
-    if len(diverged):
-        cross: dict[str, Any] = {
-            "color": "black",
-            "marker": "x",
-            "linestyle": "none",
-            "markersize": 8,
-            "label": "diverged",
-        }
-        places = diverged["arm"].map(list(arms).index)
-        axes.plot(_beside(diverged["depth"], places, len(arms), beside), diverged["error"], **cross)
-        handles.append(Line2D([], [], **cross))
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(depths))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda depth, _: f"{depth:g}")
-    if len(depths) > MOST_TICKS:
-        axes.tick_params(axis="x", rotation=45)
-    axes.margins(x=0.08)
-    if len(depths) == 1:  # or else arms beside each other would fill the axis
-        axes.set_xlim(depths[0] / 2, depths[0] * 2)
-    axes.set(xlabel="depth (weighted layers)", ylabel="final training error (%)")
-    _from_zero(axes, data["error"])
-    return handles
-
-
-def _curves(panels: Sequence[Axes], curves: pd.DataFrame, arms: Sequence[str]) -> list[Line2D]:
-    """Draw them; the entries of their legend."""
-    splits: dict[str, tuple[str, Any, float]] = {
-        TRAIN_ACCURACY: ("training", (0, (3, 1.5)), 1.2),
-        VALIDATION_ACCURACY: ("validation", "-", 2.0),
-    }
-    colours = depth_colours(curves["depth"])
-    for arm, axes in zip(arms, panels, strict=True):
-        _title(axes, arm)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        for depth, runs in curves[curves["arm"] == arm].groupby("depth"):
-            for metric, (_, dashes, width) in splits.items():
-                errors = _percent(1 - runs[metric]).groupby(runs["epoch"])
-                axes.plot(errors.mean(), color=colours[depth], linestyle=dashes, linewidth=width)
-                _band(axes, errors.min(), errors.max(), colours[depth])
-        if not any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
-            axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", color=".3")
-    both = pd.concat([_percent(1 - curves[metric]) for metric in splits])
-    for axes in panels:
-        _from_zero(axes, both)
-    return [
-        *_depth_handles(colours),
-        *(Line2D([], [], color=".3", linestyle=dashes, linewidth=width, label=name)
-          for name, dashes, width in splits.values()),
-    ]  # fmt: skip
-
-
-def _gradients(panels: Sequence[Axes], gradients: pd.DataFrame, places: Sequence[tuple[str, str]]) -> list[Line2D]:
-    """Draw them, a panel for each arm and time; the entries of their legend."""
-    colours = depth_colours(gradients["depth"])
-    finite = gradients["norm"].between(SMALLEST, LARGEST)
-    lost = {"not finite": ~finite & (gradients["norm"] != 0), "zero": gradients["norm"] == 0}
-    edges = {"not finite": ("^", 0.96), "zero": ("v", 0.04)}
-    for (arm, when), axes in zip(places, panels, strict=True):
-        _title(axes, arm, TIMES[when])
-        axes.set_xlim(-0.03, 1.03)
-        here = (gradients["arm"] == arm) & (gradients["when"] == when)
-        for depth, chosen in gradients[here & finite].groupby("depth"):
-            norms = np.log(chosen["norm"]).groupby(chosen["position"])
-            axes.plot(np.exp(norms.mean()), color=colours[depth], linewidth=1.4)
-            _band(axes, np.exp(norms.min()), np.exp(norms.max()), colours[depth])
-        for name, (marker, height) in edges.items():
-            for depth, chosen in gradients[here & lost[name]].groupby("depth"):
-                positions = chosen["position"].unique()
-                axes.plot(
-                    positions, np.full(len(positions), height), marker, color=colours[depth], markersize=5,
-                    transform=axes.get_xaxis_transform(), clip_on=False,
-                )  # fmt: skip
-    for axes in panels:
-        _log_axis(axes, gradients["norm"][finite])
-    handles = _depth_handles(colours)
-    handles += [
-        Line2D([], [], color=".3", marker=marker, linestyle="none", label=name)
-        for name, (marker, _) in edges.items()
-        if lost[name].any()
-    ]
-    return handles
-
-
-def _check_panels(axes: Sequence[Axes], panels: int) -> None:
-    if len(axes) != panels:
-        raise BadInput(f"the figure has {panels} panels, and {len(axes)} axes are given")
-
-
-def _labelled(axes: Sequence[Axes], across: str, up: str) -> Figure:
-    for each in axes:
-        each.set(xlabel=across, ylabel=up)
-    return _figure_of(axes)
-
-
-def _figure_of(axes: Sequence[Axes]) -> Figure:
-    figure = axes[0].get_figure(root=True)
-    assert figure
-    return figure
+    by_row = in_rows(len(arms), columns if axes is None else len(arms))
+    places = [(arms[place], when) for row in by_row for when in TIMES for place in row]
+    rows = [len(row) for row in by_row for _ in TIMES]
+    labels = {"xlabel": "layer position (0 input, 1 classifier)", "ylabel": "gradient norm (L2)"}
+    return _in_panels(partial(_gradients, gradients=gradients, places=places), rows, axes, **labels)
 
 
 def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
@@ -236,33 +104,8 @@ def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
         runs: with the columns dose, depth and train_error.
         setting: what the dose is of.
     """
-    data = runs.assign(error=_percent(runs["train_error"])).dropna(subset="error")
-    colours = depth_colours(data["depth"])
-    doses = sorted(data["dose"].unique())
-    positive = [dose for dose in doses if dose > 0]
-    with plain_style():
-        figure = ShownFigure(figsize=(COLUMN, 2.7), layout="constrained")
-        axes = figure.subplots()
-        for place, (depth, chosen) in enumerate(data.groupby("depth")):
-            axes.plot(chosen.groupby("dose")["error"].mean(), color=colours[depth], linewidth=1.4)
-            axes.plot(
-                chosen["dose"], chosen["error"], linestyle="none", color=colours[depth],
-                marker=MARKERS[place % len(MARKERS)], markersize=5, alpha=0.75, markeredgecolor="white",
-                markeredgewidth=0.5, clip_on=False,
-            )  # fmt: skip
-        if positive and positive[-1] > WIDE * positive[0]:
-            axes.set_xscale("symlog", linthresh=positive[0])
-            axes.xaxis.set_minor_locator(NullLocator())
-        if len(doses) <= MOST_TICKS:
-            axes.xaxis.set_major_locator(FixedLocator(doses))
-        axes.xaxis.set_major_formatter(lambda dose, _: f"{dose:g}")
-        axes.set(xlabel=setting.replace("_", " "), ylabel="final training error (%)")
-        _from_zero(axes, data["error"])
-        handles = _depth_handles(colours)
-        for place, handle in enumerate(handles):
-            handle.set(marker=MARKERS[place % len(MARKERS)], markersize=6)
-        draw_legend(figure, handles)
-    return figure
+    draw = partial(_dose_response, runs=runs)
+    return _in_panels(draw, [1], xlabel=setting.replace("_", " "), ylabel="final training error (%)")
 
 
 def draw_frontier(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
@@ -272,64 +115,149 @@ def draw_frontier(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
         runs: with the columns arm, depth and train_error; seeds are averaged.
         arms: in the order of the rows, from the top.
     """
-    depths = sorted(runs["depth"].unique())
+    means = runs.groupby(["arm", "depth"], sort=False)["train_error"].mean().reset_index()
+    means = means[means["arm"].isin(arms)]
+    fates = f"trained: error at most {100 * TARGET_ERROR:g} %", "not trained"
+    means = means.assign(
+        row=means["arm"].map(list(arms).index), network=[fates[not is_learnt(error)] for error in means["train_error"]]
+    )
+    markers = {"style": "network", "markers": dict(zip(fates, "oX", strict=True))}
+    look = {"hue": "network", "hue_order": fates, "palette": list(COLOURS[:2]), **markers}
     with plain_style():
         figure = ShownFigure(figsize=(PAGE, 0.9 + 0.3 * len(arms)), layout="constrained")
         axes = figure.subplots()
-        for row, arm in enumerate(arms):
-            errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean()
-            learnt = np.array([is_learnt(error) for error in errors], dtype=bool)
-            trained, failed = errors.index[learnt], errors.index[~learnt]
-            axes.plot(trained, [row] * len(trained), "o-", color=COLOURS[0], linewidth=3, markersize=6)
-            axes.plot(failed, [row] * len(failed), "x", color=COLOURS[1], markersize=7, markeredgewidth=2)
-            for depth, error in errors.items():
-                axes.annotate(
-                    "?" if math.isnan(error) else f"{100 * error:.{0 if error >= 0.1 else 1}f}",
-                    (cast(float, depth), row), (0, 5),
-                    textcoords="offset points", ha="center", fontsize=7, color=".3",
-                )  # fmt: skip
+        _depth_axis(axes, means["depth"])
+        line: dict[str, Any] = {"units": "arm", "estimator": None, "color": COLOURS[0], "linewidth": 3}
+        draw_means(axes, means[means["network"] == fates[0]], "depth", "row", **line)
+        draw_points(axes, means, "depth", "row", **look, s=55, linewidth=0, zorder=3)
+        for mean in means.itertuples():  # seaborn writes no text beside points
+            error = cast(float, mean.train_error)
+            axes.annotate(
+                "?" if math.isnan(error) else f"{100 * error:.{0 if error >= 0.1 else 1}f}",
+                (cast(float, mean.depth), cast(float, mean.row)), (0, 5),
+                textcoords="offset points", ha="center", fontsize=7, color=".3",
+            )  # fmt: skip
         axes.set_yticks(range(len(arms)), arms, parse_math=False)
         axes.set_ylim(len(arms) - 0.6, -0.7)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(depths))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(lambda depth, _: f"{depth:g}")
         axes.margins(x=0.05)
-        axes.set_xlabel("depth (weighted layers); above each mark the final training error (%)")
-        draw_legend(figure, [
-            Line2D([], [], color=COLOURS[0], marker="o", linewidth=3,
-                   label=f"trained: error at most {100 * TARGET_ERROR:g} %"),
-            Line2D([], [], color=COLOURS[1], marker="x", linestyle="none", markeredgewidth=2, label="not trained"),
-        ])  # fmt: skip
+        axes.set(xlabel="depth (weighted layers); above each mark the final training error (%)", ylabel="")
+        draw_legend(figure)
     return figure
 
 
-def _beside(depths: pd.Series, place: Any, arms: int, step: float) -> pd.Series:
-    """Depths on a log axis, those of each arm shifted to the arm's place beside the others."""
-    shifted: pd.Series = depths * np.exp(step * (place - (arms - 1) / 2))
-    return shifted
+def _degradation(panels: Sequence[Axes], runs: pd.DataFrame, arms: Sequence[str]) -> None:
+    (axes,), data = panels, _with_error(runs)
+    depths = sorted(data["depth"].unique())
+    step = DODGE * np.diff(np.log(depths)).min(initial=np.log(2))  # points of two arms must not hide each other
+    beside = [step * (arms.index(arm) - (len(arms) - 1) / 2) for arm in data["arm"]]
+    data = data.assign(beside=data["depth"] * np.exp(beside))
+    _depth_axis(axes, data["depth"])
+    _means_and_points(axes, data, "depth", by_arm(arms), points="beside")
+    cross: dict[str, Any] = {"color": "black", "marker": "x", "s": 64, "linewidth": 1.5, "label": "diverged"}
+    draw_points(axes, data[data["diverged"].astype(bool)], "beside", "error", **cross, zorder=4)
+    axes.margins(x=0.08)
+    if len(depths) == 1:  # or else arms beside each other would fill the axis
+        axes.set_xlim(depths[0] / 2, depths[0] * 2)
+    _from_zero(axes, data["error"])
+
+
+def _dose_response(panels: Sequence[Axes], runs: pd.DataFrame) -> None:
+    (axes,), (data, look) = panels, _by_depth(_with_error(runs))
+    doses = sorted(data["dose"].unique())
+    positive = [dose for dose in doses if dose > 0]
+    if positive and positive[-1] > WIDE * positive[0]:
+        axes.set_xscale("symlog", linthresh=positive[0])
+        axes.xaxis.set_minor_locator(NullLocator())
+    markers = {network: MARKERS[place % len(MARKERS)] for place, network in enumerate(look["palette"])}
+    _means_and_points(axes, data, "dose", {**look, "style": "network", "markers": markers})
+    if len(doses) <= MOST_TICKS:
+        axes.xaxis.set_major_locator(FixedLocator(doses))
+    axes.xaxis.set_major_formatter(lambda dose, _: f"{dose:g}")
+    _from_zero(axes, data["error"])
+
+
+def _curves(panels: Sequence[Axes], curves: pd.DataFrame, arms: Sequence[str]) -> None:
+    data, colours = _by_depth(curves.rename(columns=SPLITS))
+    data = data.melt(["arm", "depth", "network", "epoch"], list(WIDTHS), "split", "accuracy")
+    data = data.assign(error=_percent(1 - data["accuracy"]))
+    look = {**colours, "style": "split", "dashes": DASHES, "size": "split", "sizes": WIDTHS}
+    for arm, axes in zip(arms, panels, strict=True):
+        _title(axes, arm)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        shown = data[data["arm"] == arm]
+        draw_means(axes, shown, "epoch", "error", **look)
+        if shown["error"].isna().all():
+            axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", color=".3")
+        _from_zero(axes, data["error"])
+
+
+def _gradients(panels: Sequence[Axes], gradients: pd.DataFrame, places: Sequence[tuple[str, str]]) -> None:
+    data, look = _by_depth(gradients)
+    data["lost"] = np.where(data["norm"] == 0, "zero", "not finite")
+    data["height"] = data["lost"].map(EDGES).astype(float)
+    finite = data["norm"].between(SMALLEST, LARGEST)
+    for (arm, when), axes in zip(places, panels, strict=True):
+        _title(axes, arm, TIMES[when])
+        axes.set_xlim(-0.03, 1.03)
+        _log_axis(axes, data["norm"][finite])
+        here = (data["arm"] == arm) & (data["when"] == when)
+        draw_means(axes, data[here & finite], "position", "norm", **look)
+        low, high = axes.get_ylim()
+        marked = data[here & ~finite]
+        marked = marked.assign(edge=low * (high / low) ** marked["height"])
+        draw_points(axes, marked, "position", "edge", **look, style="lost", markers=EDGE_MARKERS, s=30, linewidth=0)
+
+
+def _in_panels(
+    draw: Callable[[Sequence[Axes]], None], rows: Sequence[int], axes: Sequence[Axes] | None = None, **labels: str
+) -> Figure:
+    """Draw on the caller's axes, or on a figure with so many panels in each row; then what they show, and a legend."""
+    if axes is not None:
+        if len(axes) != sum(rows):
+            raise BadInput(f"the figure has {sum(rows)} panels, and {len(axes)} axes are given")
+        draw(axes)
+        entries = take_legends(axes)
+        axes[0].legend(list(entries.values()), list(entries))
+        for each in axes:
+            each.set(**labels)
+        return cast(Figure, axes[0].get_figure(root=True))
+    with plain_style():
+        width = PAGE if max(rows) > 1 else COLUMN
+        height = 0.6 + len(rows) * (0.6 + 0.45 * width / max(rows))
+        figure = ShownFigure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
+        panels = ragged_panels(figure, rows, labelbottom=True, labelleft=True)
+        draw(panels)
+        draw_legend(figure)
+        if len(panels) == 1:
+            panels[0].set(**labels)
+        else:
+            figure.supxlabel(labels["xlabel"])
+            figure.supylabel(labels["ylabel"])
+    return figure
+
+
+def _means_and_points(axes: Axes, data: pd.DataFrame, x: str, look: dict[str, Any], points: str = "") -> None:
+    """Draw a line through the means of errors, and every seed as a point, there or at `points`."""
+    line = {"linewidth": 1.4, "markers": False, "errorbar": None, "legend": False}
+    draw_means(axes, data, x, "error", **look | line)
+    draw_points(axes, data, points or x, "error", **look, s=30, alpha=0.75, linewidth=0.5, clip_on=False, zorder=3)
+
+
+def _with_error(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that have an error at their end, with it in percent."""
+    return runs.assign(error=_percent(runs["train_error"])).dropna(subset="error")
+
+
+def _by_depth(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The table with the column `network`, which a legend tells, and its colours as seaborn's arguments."""
+    colours = {f"depth {depth}": colour for depth, colour in depth_colours(table["depth"]).items()}
+    named = table.assign(network=[f"depth {depth}" for depth in table["depth"]])
+    return named, {"hue": "network", "hue_order": list(colours), "palette": colours}
 
 
 def _percent(shares: pd.Series) -> pd.Series:
     """In percent, what can't be an error left out."""
     return 100 * shares.where(shares.between(0, 1))
-
-
-def _groups(arms: Sequence[str], columns: int) -> Iterator[Sequence[str]]:
-    """The arms of each row of panels."""
-    used = 2 if len(arms) == 4 and columns > 2 else max(1, min(columns, len(arms)))
-    return (arms[start : start + used] for start in range(0, len(arms), used))
-
-
-def _panels(arms: int, columns: int, rows_each: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many rows of panels for each row of arms, all with the same axes, and its panels in use."""
-    groups = [len(group) for group in _groups([""] * arms, columns)]
-    rows = [count for count in groups for _ in range(rows_each)]
-    width = PAGE if max(rows) > 1 else COLUMN
-    figure = ShownFigure(
-        figsize=(width, 0.6 + len(rows) * (0.6 + 0.45 * width / max(rows))), layout=ConstrainedLayoutEngine(h_pad=0.08)
-    )
-    return figure, ragged_panels(figure, rows, labelbottom=True, labelleft=True)
 
 
 def _title(axes: Axes, *lines: str) -> None:
@@ -339,15 +267,15 @@ def _title(axes: Axes, *lines: str) -> None:
     axes.set_title("\n".join(part for line in spaced for part in wrap(line, characters)), parse_math=False)
 
 
-def _labels(figure: Figure, across: str, up: str) -> None:
-    """What all panels' axes are."""
-    figure.supxlabel(across)
-    figure.supylabel(up)
-
-
-def _band(axes: Axes, low: pd.Series, high: pd.Series, colour: Any) -> None:
-    """From the lowest to the highest seed."""
-    axes.fill_between(low.index, low, high, color=colour, alpha=0.15, linewidth=0)
+def _depth_axis(axes: Axes, depths: pd.Series) -> None:
+    """A logarithmic axis with a tick at each depth."""
+    ticks = sorted(depths.unique())
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda depth, _: f"{depth:g}")
+    if len(ticks) > MOST_TICKS:
+        axes.tick_params(axis="x", rotation=45)
 
 
 def _from_zero(axes: Axes, errors: pd.Series) -> None:
@@ -367,7 +295,3 @@ def _log_axis(axes: Axes, values: pd.Series) -> None:
     axes.set_ylim(10 ** max(low - room, -300), 10 ** (high + room))
     axes.yaxis.set_major_locator(LogLocator(numticks=MOST_TICKS))
     axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _depth_handles(colours: Mapping[Any, Any]) -> list[Line2D]:
-    return [Line2D([], [], color=colour, linewidth=2, label=f"depth {depth}") for depth, colour in colours.items()]

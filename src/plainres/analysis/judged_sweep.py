@@ -12,7 +12,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plainres.analysis import figures
 from plainres.analysis.results import SweepResults, load_curves, load_sweep
 from plainres.analysis.results_table import COLUMNS, caption, network_table, summary_rows
 from plainres.analysis.verdict import Verdict, judge
@@ -56,6 +55,8 @@ class JudgedSweep(SweepResults):
         Raises:
             BadInput: there is no such figure, or it has another number of panels.
         """
+        from plainres.analysis import figures  # with seaborn: reading a sweep draws nothing
+
         check_choice("figure", kind, FIGURES)
         axes = None if ax is None else list(np.ravel(np.asarray(ax)))
         if kind == "degradation":

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
@@ -70,23 +71,27 @@ def _matrix_figure(matrix: np.ndarray, class_names: Sequence[str]) -> Figure:
     side = max(SMALLEST, 1.6 + 0.38 * min(classes, MOST_COUNTED)) + names
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
-    axes.grid(visible=False)
-    axes.imshow(matrix, cmap="Blues")
-    if classes <= MOST_COUNTED:
-        for (row, column), count in np.ndenumerate(matrix):
-            if count:
-                colour = "white" if count > matrix.max() / 2 else "black"
-                axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
+    counted = classes <= MOST_COUNTED
+    ticks = False if counted else 5  # every fifth number where there is no room for names
+    counts = np.where(matrix, matrix.astype(str), "") if counted else None
+    sns.heatmap(
+        matrix, annot=counts, fmt="", annot_kws={"fontsize": 9}, cmap="Blues", cbar=False, square=True,
+        xticklabels=ticks, yticklabels=ticks, ax=axes,
+    )  # fmt: skip
+    for count, text in zip(matrix.flat, axes.texts, strict=False):  # seaborn's white is faint on the middle blues
+        text.set_color("white" if count > matrix.max() / 2 else "black")
+    if counted:  # names as they are: seaborn would read formulas in them
+        centres = np.arange(classes) + 0.5
         long = max(map(len, class_names)) > 2
         axes.set_xticks(
-            range(classes),
+            centres,
             class_names,
             rotation=45 if long else 0,
             ha="right" if long else "center",
             rotation_mode="anchor" if long else "default",
             parse_math=False,
         )
-        axes.set_yticks(range(classes), class_names, parse_math=False)
+        axes.set_yticks(centres, class_names, parse_math=False)
     axes.tick_params(length=0)
     axes.set(xlabel="predicted", ylabel="true")
     right, images = np.trace(matrix), matrix.sum()

@@ -5,11 +5,9 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pandas as pd
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
-from plainres.analysis import figures
 from plainres.analysis.report_content import content
 from plainres.analysis.report_html import Drawing, html_page
 from plainres.analysis.report_markdown import markdown_page
@@ -73,14 +71,7 @@ def export_report(results: SweepResults, verdict: Verdict, folder: Path) -> None
 
 def _write(results: SweepResults, verdict: Verdict, folder: Path, formats: tuple[str, ...]) -> None:
     results.runs.to_csv(folder / "results.csv", index=False)
-    drawn, narrow = {}, {}
-    if not results.runs.empty:
-        curves = load_curves(results)
-        drawn = {
-            "degradation": figures.draw_degradation(results.runs, results.arms),
-            **_panels(results, curves, MOST_COLUMNS),
-        }
-        narrow = _panels(results, curves, 1)
+    drawn, narrow = _drawn(results) if not results.runs.empty else ({}, {})
     for name, figure in drawn.items():
         for suffix in formats:
             save_figure(figure, folder / f"{name}{suffix}")
@@ -108,12 +99,19 @@ def _layers_of_deepest(results: SweepResults) -> list[str]:
     return list(deepest.sort_values("position", kind="stable")["layer"].unique())
 
 
-def _panels(results: SweepResults, curves: pd.DataFrame, columns: int) -> dict[str, Figure]:
-    """The figures with a panel for each arm, in so many columns."""
-    return {
-        "curves": figures.draw_curves(curves, results.arms, columns),
-        "gradients": figures.draw_gradients(results.gradients, results.arms, columns),
-    }
+def _drawn(results: SweepResults) -> tuple[dict[str, Figure], dict[str, Figure]]:
+    """Draw the figures, by name; and those that have a panel for each arm once more for a phone, in one column."""
+    from plainres.analysis import figures  # with seaborn: a command whose report is stored draws nothing
+
+    curves = load_curves(results)
+    wide, narrow = (
+        {
+            "curves": figures.draw_curves(curves, results.arms, columns),
+            "gradients": figures.draw_gradients(results.gradients, results.arms, columns),
+        }
+        for columns in (MOST_COLUMNS, 1)
+    )
+    return {"degradation": figures.draw_degradation(results.runs, results.arms), **wide}, narrow
 
 
 def _svg(figure: Figure) -> str:

@@ -68,7 +68,7 @@ PICTURES = (
     ),
     Picture(
         "curves",
-        "Training error (dashed, running mean of each epoch) and validation error (bold): mean over seeds, band from "
+        "Training error (bold, running mean of each epoch) and validation error (dashed): mean over seeds, band from "
         "the lowest to the highest seed.",
         "Chart of the error in percent by epoch, a panel for each arm and a line for each depth",
     ),

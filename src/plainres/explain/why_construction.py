@@ -4,12 +4,11 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from mlflow import MlflowClient
 
@@ -23,6 +22,7 @@ from plainres.explain.inspection import Findings, network_at_start, training_bat
 from plainres.names import CONSTRUCTED, FINAL_TRAIN_ERROR, TRAIN_ACCURACY
 from plainres.networks.construction import CHECKED, NotFinite, construct
 from plainres.networks.network import Network
+from plainres.screen.drawn_seeds import draw_means
 from plainres.screen.figure_style import COLOURS, draw_legend, panels_in_rows, plain_style
 from plainres.screen.table import TerminalTable, terminal
 from plainres.settings import RunConfig
@@ -171,28 +171,30 @@ def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) 
         "deep_run": f"depth {depths.deep} from scratch",
         "longer_run": f"depth {depths.deep} from scratch, twice the epochs",
     }
+    curves = []
+    for what, label in labels.items():
+        metric, runs = (depths.prefix + CURVE, "deep_run") if what == "constructed" else (TRAIN_ACCURACY, what)
+        for arm, of in made.groupby("arm", sort=False):
+            before = _epochs(client, of) if what == "constructed" else 0  # of the shallow network it is made of
+            known = histories(client, [run_id for run_id in of[runs] if run_id], metric)
+            curves += [
+                (arm, label, before + epoch, 100 - 100 * accuracy)
+                for history in known.values()
+                for epoch, accuracy in history.items()
+            ]
+    data = pd.DataFrame(curves, columns=["arm", "network", "epoch", "error"])
+    order = list(labels.values())
+    look: dict[str, Any] = {"hue": "network", "hue_order": order, "palette": list(COLOURS[: len(order)])}
     with plain_style():
         figure, panels = panels_in_rows(len(arms), 3.0)
         for arm, axes in zip(arms, panels, strict=True):
-            of = made[made["arm"] == arm]
-            for index, what in enumerate(labels):
-                run_ids = [run_id for run_id in of["deep_run" if what == "constructed" else what] if run_id]
-                metric = depths.prefix + CURVE if what == "constructed" else TRAIN_ACCURACY
-                errors = 100 - 100 * pd.DataFrame(list(histories(client, run_ids, metric).values()))
-                if errors.empty:
-                    continue
-                errors = errors.sort_index(axis=1)
-                epochs = np.array(errors.columns) + (_epochs(client, of) if what == "constructed" else 0)
-                colour = COLOURS[index % len(COLOURS)]
-                axes.plot(epochs, errors.mean(), color=colour, marker="o", markersize=2.5, linewidth=1.4)
-                axes.fill_between(epochs, errors.min(), errors.max(), color=colour, alpha=0.15, linewidth=0)
+            draw_means(axes, data[data["arm"] == arm], "epoch", "error", **look, marker="o", markersize=3)
             axes.set_title(arm.replace(":", ":\n"), parse_math=False)
             axes.set(ylim=(-3, 100))
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.supxlabel("epoch")
         figure.supylabel("training error (%)")
-        handles = [Line2D([], [], color=COLOURS[index], label=label) for index, label in enumerate(labels.values())]
-        draw_legend(figure, handles)
+        draw_legend(figure)
     return figure
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from mlflow import MlflowClient
 
@@ -18,7 +17,8 @@ from plainres.explain.inspection import Findings, columns, network_at_start, tra
 from plainres.names import COHERENCE, GRADIENT, GROWTH, INITIAL, UPDATE
 from plainres.probes import gradient_coherence, gradients
 from plainres.probes.growth_rate import MEAN_FIELD, growth_rate
-from plainres.screen.figure_style import PAGE, arm_style, draw_legend, panels_in_rows, plain_style
+from plainres.screen.drawn_seeds import draw_means, draw_points
+from plainres.screen.figure_style import PAGE, by_arm, draw_legend, panels_in_rows, plain_style
 from plainres.screen.table import TerminalTable, terminal
 from plainres.settings import RunConfig
 from plainres.sweeps.arms import Arm, parse_arm
@@ -143,44 +143,24 @@ def sentences(data: pd.DataFrame) -> list[str]:
 def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
     """At the start: cosine at each block against the layers above it, with the laws; and errors against both causes."""
     arms = list(dict.fromkeys(data["arm"]))
+    look = by_arm(arms)
+    cosines = _by_layers_above(data[~data["arm"].isin([arm for arm in arms if _is_control(arm, arms)])])
+    layers = np.arange(1, max(2, cosines["above"].max() if len(cosines) else 2) + 1)
+    predicted = {r"$2^{-L}$": (2.0**-layers, ":"), r"$1/\sqrt{L}$": (layers**-0.5, "--")}
     with plain_style():
         figure = Figure(figsize=(PAGE, 3.1), layout="constrained")
         laws, size, coherence = figure.subplots(1, 3)
-        own = [arm for arm in arms if not _is_control(arm, arms)]
-        deepest, most = data["depth"].max(), 2
-        for index, arm in enumerate(own):
-            runs = data[(data["arm"] == arm) & (data["depth"] == deepest)].dropna(axis=1, how="all")
-            cosines = runs[columns(runs, INITIAL + COHERENCE)]
-            blocks = cosines.shape[1]
-            if not blocks:
-                continue
-            a_block = round((deepest - 2) / blocks)  # layers, the stem's and the classifier's left out
-            above = a_block * np.arange(blocks, 0, -1)  # rectifiers above the input of each block
-            most = max(most, int(above[0]))
-            laws.plot(
-                above, cosines.mean().where(lambda mean: mean > 0), markersize=3, linewidth=1.3, **arm_style(index)
-            )
-            laws.fill_between(
-                above, cosines.min().clip(1e-9), cosines.max(), color=arm_style(index)["color"], alpha=0.15, lw=0
-            )
-        layers = np.arange(1, most + 1)
-        laws.plot(layers, 2.0**-layers, color=".3", linestyle=":", linewidth=1.2)
-        laws.plot(layers, layers**-0.5, color=".3", linestyle="--", linewidth=1.2)
+        draw_means(laws, cosines, "above", "cosine", **look, markersize=3.5, legend=False)
+        for law, (values, dashes) in predicted.items():  # no data, so nothing for seaborn
+            laws.plot(layers, values, color=".3", linestyle=dashes, linewidth=1.2, label=law)
         laws.set(yscale="log", ylim=(1e-3, 1.3), xlabel="layers above", ylabel="cosine of nearby gradients")
-        for index, arm in enumerate(arms):
-            runs = data[data["arm"] == arm]
-            for axes, column in ((size, UPDATE), (coherence, FIRST)):
-                style = {**arm_style(index), "linestyle": "none", "markersize": 4.5, "alpha": 0.8}
-                axes.plot(runs[column], 100 * runs["train_error"], **style)
+        errors = data.assign(error=100 * data["train_error"])
+        for axes, column in ((size, UPDATE), (coherence, FIRST)):
+            draw_points(axes, errors, column, "error", **look, s=25, alpha=0.8, linewidth=0)
         size.set(xscale="log", xlabel="size of the first update", ylabel="final training error (%)", ylim=(-3, 100))
         size.xaxis.set_minor_formatter(NullFormatter())
         coherence.set(xlabel="cosine at the first block", ylim=(-3, 100))
-        handles = [Line2D([], [], linestyle="none", label=arm, **arm_style(index)) for index, arm in enumerate(arms)]
-        handles += [
-            Line2D([], [], color=".3", linestyle=":", label=r"$2^{-L}$"),
-            Line2D([], [], color=".3", linestyle="--", label=r"$1/\sqrt{L}$"),
-        ]
-        draw_legend(figure, handles)
+        draw_legend(figure)
     return figure
 
 
@@ -197,7 +177,7 @@ def draw_training(results: SweepResults) -> Figure:
         finite = np.concatenate([norms[np.isfinite(norms)] for norms in shown])
         low, high = np.percentile(finite, [1, 100]) if len(finite) else (-1.0, 1.0)
         for arm, axes, norms in zip(arms, panels, shown, strict=True):
-            mesh = axes.pcolormesh(
+            mesh = axes.pcolormesh(  # seaborn's heat map has names of cells in place of axes of numbers
                 np.arange(norms.shape[1] + 1) - 0.5, np.arange(len(layers) + 1) + 0.5, norms,
                 cmap="viridis", vmin=low, vmax=high, rasterized=True,
             )  # fmt: skip
@@ -208,6 +188,21 @@ def draw_training(results: SweepResults) -> Figure:
         figure.supylabel("layer, from the input")
         figure.colorbar(mesh, ax=panels, label="log10 of gradient norm", pad=0.01)
     return figure
+
+
+def _by_layers_above(data: pd.DataFrame) -> pd.DataFrame:
+    """The deepest networks' cosines, a row for each run and block, by the rectifiers above the block's input.
+
+    A block whose mean over seeds isn't positive, which no logarithmic axis has, is left out.
+    """
+    deepest = data[data["depth"] == data["depth"].max()]
+    table = deepest.melt(["arm", "depth"], columns(data, INITIAL + COHERENCE), "block", "cosine").dropna()
+    blocks = table.groupby("arm")["block"]
+    count, place = blocks.transform("nunique"), blocks.transform(lambda names: pd.factorize(names)[0])
+    # Layers of a block, those of the stem and the classifier left out, times the blocks from this one on.
+    table = table.assign(above=((table["depth"] - 2) / count).round() * (count - place))
+    positive: pd.DataFrame = table[table.groupby(["arm", "above"])["cosine"].transform("mean") > 0]
+    return positive
 
 
 def _mean_log(values: Mapping[str, Mapping[str, Mapping[int, float]]], run_ids: Sequence[str]) -> np.ndarray:

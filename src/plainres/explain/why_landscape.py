@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from mlflow import MlflowClient
 
@@ -16,7 +15,8 @@ from plainres.analysis.trained import TrainedRun
 from plainres.explain.inspection import Findings, network_at_start, training_batch
 from plainres.names import LANDSCAPE, SHARPNESS
 from plainres.probes import landscape, sharpness
-from plainres.screen.figure_style import MOST_COLUMNS, PAGE, arm_style, draw_legend, panels_in_rows, plain_style
+from plainres.screen.drawn_seeds import draw_means
+from plainres.screen.figure_style import MOST_COLUMNS, PAGE, by_arm, draw_legend, panels_in_rows, plain_style
 from plainres.screen.table import TerminalTable, terminal
 from plainres.tracking.runs import log_metrics
 
@@ -141,31 +141,31 @@ def draw_lines(
 ) -> Figure:
     """For the deepest networks: the loss along directions, one thin line each; and the curvature by epoch."""
     chosen = data[data["depth"] == data["depth"].max()]
-    arms = list(dict.fromkeys(chosen["arm"]))
+    chosen = chosen.assign(network=[f"{run['arm']} {run['depth']}" for _, run in chosen.iterrows()])
+    look = by_arm(chosen["network"].unique(), "network")
+    values = pd.DataFrame({run_id: curvature[run_id] for run_id in chosen["run_id"]}).rename_axis("epoch")
+    values = values.melt(var_name="run_id", ignore_index=False).reset_index().merge(chosen[["run_id", "network"]])
     with plain_style():
         figure = Figure(figsize=(PAGE, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)
-        for index, arm in enumerate(arms):
-            colour = arm_style(index)["color"]
-            run_ids = list(chosen[chosen["arm"] == arm]["run_id"])
-            every = np.concatenate([lines[run_id] for run_id in run_ids]).clip(LOWEST, HIGHEST)
-            left.plot(DISTANCES, every.T, color=colour, linewidth=0.5, alpha=0.35)
-            left.plot(DISTANCES, np.exp(np.log(every).mean(axis=0)), color=colour, linewidth=1.8)
-            values = pd.DataFrame([curvature[run_id] for run_id in run_ids])
-            values = values.where(values > 0).sort_index(axis=1)
-            right.plot(values.columns, np.exp(np.log(values).mean()), markersize=4, linewidth=1.4, **arm_style(index))
-            right.fill_between(values.columns, values.min(), values.max(), color=colour, alpha=0.15, linewidth=0)
+        for network, runs in chosen.groupby("network", sort=False):  # arrays, which seaborn would want as long tables
+            every = np.concatenate([lines[run_id] for run_id in runs["run_id"]]).clip(LOWEST, HIGHEST)
+            left.plot(DISTANCES, every.T, color=look["palette"][network], linewidth=0.5, alpha=0.35)
+            left.plot(DISTANCES, np.exp(np.log(every).mean(axis=0)), color=look["palette"][network], linewidth=1.8)
+        right.set_yscale("log")
+        draw_means(right, values[values["value"] > 0], "epoch", "value", **look, markersize=4)
         left.set(yscale="log", xlabel="distance along a filter-normalised direction", ylabel="training loss (nats)")
-        right.set(yscale="log", xlabel="epoch", ylabel="largest eigenvalue of the Hessian")
+        right.set(xlabel="epoch", ylabel="largest eigenvalue of the Hessian")
         right.xaxis.set_major_locator(MaxNLocator(integer=True))
-        labels = [f"{arm} {chosen['depth'].iloc[0]}" for arm in arms]
-        handles = [Line2D([], [], label=label, **arm_style(index)) for index, label in enumerate(labels)]
-        draw_legend(figure, handles)
+        draw_legend(figure)
     return figure
 
 
 def draw_planes(data: pd.DataFrame, planes: Mapping[str, np.ndarray]) -> Figure:
-    """Contours of the loss around one network of each arm at the deepest depth, the first seed's."""
+    """Contours of the loss around one network of each arm at the deepest depth, the first seed's.
+
+    seaborn's contours are those of densities, so matplotlib draws these.
+    """
     chosen = data[data["run_id"].isin(list(planes))]
     with plain_style():
         figure, panels = panels_in_rows(len(chosen), 3.0 if len(chosen) < MOST_COLUMNS else 2.5)

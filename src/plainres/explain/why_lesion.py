@@ -1,11 +1,7 @@
 """What blocks are worth to a trained network: errors without them, and how large F(x) is against x."""
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from plainres.analysis.paired_seeds import answer, difference, percent, spread
@@ -13,11 +9,18 @@ from plainres.analysis.trained import TrainedRun
 from plainres.explain.inspection import Findings, columns, training_batch
 from plainres.names import BLOCK_INPUT, LESION, RESPONSE
 from plainres.probes import lesion, responses
-from plainres.screen.figure_style import PAGE, arm_style, draw_legend, plain_style
+from plainres.screen.drawn_seeds import draw_means
+from plainres.screen.figure_style import PAGE, by_arm, draw_legend, plain_style
 from plainres.screen.table import TerminalTable, terminal
 
 COLUMNS = ("network", "seeds", "whole", "one dropped", "four dropped", "permuted", "std F(x) / std x")
+WHOLE = LESION + "none"
 RANDOM = "random_"  # `random_4`: without four blocks drawn at random
+ROWS = (
+    ("block dropped", "training error (%)"),
+    ("blocks dropped at random", "training error (%)"),
+    ("block", "std of F(x) / std of x"),
+)  # of panels: what their axes are
 
 
 def measures(run: TrainedRun, images: int) -> dict[str, float]:
@@ -36,7 +39,7 @@ def summarised(measured: pd.DataFrame) -> pd.DataFrame:
     """Beside what was measured: the mean over blocks of a lesion's error, and of the size of F(x) against x."""
     alone = measured[columns(measured, f"{LESION}layer")]
     ratios = pd.DataFrame({block: _ratio(measured, block) for block in _blocks(measured)})
-    rise = alone.sub(measured[LESION + "none"], axis=0)
+    rise = alone.sub(measured[WHOLE], axis=0)
     return measured.assign(one=alone.mean(axis=1), rise=rise.mean(axis=1), ratio=ratios.mean(axis=1))
 
 
@@ -46,7 +49,7 @@ def table(summary: pd.DataFrame, images: int) -> TerminalTable:
         (
             f"{arm} {depth}",
             str(len(runs)),
-            *(percent(_column(runs, name)) for name in (LESION + "none", "one", f"{LESION}{RANDOM}4")),
+            *(percent(_column(runs, name)) for name in (WHOLE, "one", f"{LESION}{RANDOM}4")),
             percent(_column(runs, LESION + "permuted")),
             spread(runs["ratio"], 2),
         )
@@ -82,48 +85,38 @@ def draw_lesions(summary: pd.DataFrame) -> Figure:
 
     Lines are means over seeds, bands reach from the lowest to the highest seed.
     """
-    arms, depths = list(dict.fromkeys(summary["arm"])), sorted(set(summary["depth"]))
+    look, depths = by_arm(dict.fromkeys(summary["arm"])), sorted(set(summary["depth"]))
     with plain_style():
         figure = Figure(figsize=(PAGE, 6.3), layout="constrained")
         panels = figure.subplots(3, len(depths), squeeze=False, sharey="row")
-        for column, depth in enumerate(depths):
-            for index, arm in enumerate(arms):
-                runs = summary[(summary["arm"] == arm) & (summary["depth"] == depth)].dropna(axis=1, how="all")
-                if len(runs):
-                    _draw(panels[:, column], runs, arm_style(index))
-            panels[0, column].set_title(f"depth {depth}")
-            panels[0, column].set_xlabel("block dropped")
-            panels[1, column].set_xlabel("blocks dropped at random")
-            panels[2, column].set_xlabel("block")
-            for axes in panels[:, column]:
+        for depth, column in zip(depths, panels.T, strict=True):
+            at_depth = dict(list(summary[summary["depth"] == depth].groupby("arm", sort=False)))
+            by_place = [_by_place(runs.dropna(axis=1, how="all")) for runs in at_depth.values()]
+            for axes, (across, up), tables in zip(column, ROWS, zip(*by_place, strict=True), strict=True):
+                draw_means(axes, pd.concat(tables), "place", "value", **look, markersize=3.5)
+                axes.set(xlabel=across, ylabel=up if depth == depths[0] else "")
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        for axes, label in zip(
-            panels[:, 0], ("training error (%)", "training error (%)", "std of F(x) / std of x"), strict=True
-        ):
-            axes.set_ylabel(label)
-        for axes in panels[:2].flat:
-            axes.set_ylim(-3, 102)
-        for axes in panels[2]:
-            axes.set_yscale("log")
-        handles = [Line2D([], [], markersize=4, label=arm, **arm_style(index)) for index, arm in enumerate(arms)]
-        handles.append(Line2D([], [], color=".3", linestyle="--", label="whole network"))
-        draw_legend(figure, handles)
+            for arm, runs in at_depth.items():
+                column[0].axhline(100 * runs[WHOLE].mean(), color=look["palette"][arm], linestyle="--", linewidth=0.9)
+            column[0].set_title(f"depth {depth}")
+        panels[0, 0].set_ylim(-3, 102)
+        panels[1, 0].set_ylim(-3, 102)
+        panels[2, 0].set_yscale("log")
+        panels[0, 0].plot([], [], color=".3", linestyle="--", label="whole network")
+        draw_legend(figure)
     return figure
 
 
-def _draw(panels: Any, runs: pd.DataFrame, style: dict[str, Any]) -> None:
+def _by_place(runs: pd.DataFrame) -> list[pd.DataFrame]:
+    """Of one arm and depth what each row of panels shows, a row for each run and place, from the first block on."""
     blocks = _blocks(runs)
-    places = np.arange(1, len(blocks) + 1)
-    alone = 100 * runs[[LESION + block for block in blocks]]
     counts = sorted(int(name.removeprefix(LESION + RANDOM)) for name in columns(runs, LESION + RANDOM))
-    several = 100 * runs[[LESION + "none", *(f"{LESION}{RANDOM}{count}" for count in counts)]]
-    ratios = pd.DataFrame({block: _ratio(runs, block) for block in blocks})
-    for axes, x, values in (
-        (panels[0], places, alone), (panels[1], [0, *counts], several), (panels[2], places, ratios)
-    ):  # fmt: skip
-        axes.plot(x, values.mean(), markersize=3, linewidth=1.3, **style)
-        axes.fill_between(x, values.min(), values.max(), color=style["color"], alpha=0.15, linewidth=0)
-    panels[0].axhline(100 * runs[LESION + "none"].mean(), color=style["color"], linestyle="--", linewidth=0.9)
+    shown = (
+        100 * runs[[LESION + block for block in blocks]].set_axis(range(1, len(blocks) + 1), axis=1),
+        100 * runs[[WHOLE, *(f"{LESION}{RANDOM}{count}" for count in counts)]].set_axis([0, *counts], axis=1),
+        pd.DataFrame({place: _ratio(runs, block) for place, block in enumerate(blocks, start=1)}),
+    )
+    return [table.melt(var_name="place").assign(arm=runs["arm"].iloc[0]) for table in shown]
 
 
 def _blocks(runs: pd.DataFrame) -> list[str]:

@@ -11,7 +11,6 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 DOTS_PER_INCH = 200
 MOST_COLUMNS = 3  # of panels
@@ -20,6 +19,8 @@ UNDATED: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 # Okabe and Ito (2008), which the colour-blind tell apart; without yellow, too faint for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Columns of what tells lines and points apart: seaborn's headings in a legend, which needs none.
+HEADINGS = {"network", "split", "lost", "batch size", "outcome"}
 CHARACTER, HANDLE, LINE = 0.07, 0.65, 0.18  # inches of a legend's entry
 STYLE: Any = {
     "axes.axisbelow": True,
@@ -98,30 +99,52 @@ def ragged_panels(figure: Figure, rows: Sequence[int], **labelled: bool) -> list
     return [axes for count, line in zip(rows, grid, strict=True) for axes in line[:count]]
 
 
+def in_rows(panels: int, columns: int = MOST_COLUMNS) -> list[range]:
+    """Divide so many panels into rows as long as each other, but for the last, of at most so many."""
+    used = max(1, math.ceil(panels / max(1, math.ceil(panels / columns))))
+    return [range(start, min(panels, start + used)) for start in range(0, panels, used)]
+
+
 def panels_in_rows(count: int, height: float) -> tuple[Figure, list[Axes]]:
     """A figure of a page's width, or less for one or two, with so many panels: at most three in a row, of this height.
 
     All have the same axes.
     """
-    rows = math.ceil(count / MOST_COLUMNS)
-    columns = math.ceil(count / rows)
-    width = {1: COLUMN, 2: PAGE * 0.83}.get(columns, PAGE)
-    figure = Figure(figsize=(width, height * rows), layout="constrained")
-    in_rows = [min(columns, count - row * columns) for row in range(rows)]
-    return figure, ragged_panels(figure, in_rows, labelbottom=True)
+    rows = [len(row) for row in in_rows(count)]
+    width = {1: COLUMN, 2: PAGE * 0.83}.get(max(rows), PAGE)
+    figure = Figure(figsize=(width, height * len(rows)), layout="constrained")
+    return figure, ragged_panels(figure, rows, labelbottom=True)
 
 
-def arm_style(index: int) -> dict[str, Any]:
-    """A colour and a marker that no other of the first 49 arms has together."""
-    return {
-        "color": COLOURS[index % len(COLOURS)],
-        "marker": MARKERS[(index + index // len(COLOURS)) % len(MARKERS)],
-    }
+def by_arm(arms: Iterable[str], column: str = "arm") -> dict[str, Any]:
+    """Give each arm, or what else a column names, a colour and a marker that no other of the first 49 has together.
+
+    Returns:
+        seaborn's arguments.
+    """
+    order = list(arms)
+    colours = {arm: COLOURS[i % len(COLOURS)] for i, arm in enumerate(order)}
+    markers = {arm: MARKERS[(i + i // len(COLOURS)) % len(MARKERS)] for i, arm in enumerate(order)}
+    return {"hue": column, "hue_order": order, "palette": colours, "style": column, "markers": markers}
 
 
-def draw_legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    """Above the panels, in as many columns as the figure is wide enough for."""
-    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
-    columns = max(1, min(len(handles), int(figure.get_figwidth() / (HANDLE + CHARACTER * longest))))
-    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(handles) / columns) - 1))
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+def take_legends(panels: Iterable[Axes]) -> dict[str, Any]:
+    """Take the panels' legends away, for one that stands for all of them; what is drawn, by label."""
+    entries: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            if label not in HEADINGS:
+                entries.setdefault(label, handle)
+        legend = axes.get_legend()
+        if legend:
+            legend.remove()
+    return entries
+
+
+def draw_legend(figure: Figure) -> None:
+    """Draw a legend above the panels, in as many columns as the figure is wide enough for."""
+    entries = take_legends(figure.axes)
+    longest = max(map(len, entries), default=0)
+    columns = max(1, min(len(entries), int(figure.get_figwidth() / (HANDLE + CHARACTER * longest))))
+    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(entries) / columns) - 1))
+    figure.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=columns)

@@ -1,5 +1,6 @@
 """Run a sweep: take what the store has, train the rest, note on the parent run which runs belong to it."""
 
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -16,14 +17,7 @@ from plainres.settings import RunConfig
 from plainres.sweeps.plan import Sweep
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.parents import add_members, open_parent
-from plainres.tracking.runs import (
-    Experiment,
-    began_on_other_images,
-    end_if_open,
-    finished_runs,
-    open_runs,
-    set_status,
-)
+from plainres.tracking.runs import Experiment, began_on_other_images, end_if_open, finished_runs, open_runs, set_status
 from plainres.tracking.shared_view import store_view, view_name
 from plainres.tracking.source import current_source
 from plainres.tracking.store import browse_hint
@@ -38,11 +32,12 @@ def run_sweep(
     console: Console,
     checkpoints: Path,
     checkpoint_every: int = 0,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> str:
     """Train the runs of a sweep that aren't finished yet, or with `fresh` all of them; the id of its parent run.
 
     Runs that were interrupted go on from their checkpoints. An interrupt ends the parent run and the runs in flight
-    as KILLED. A run that fails doesn't stop the others.
+    as KILLED. A run that fails doesn't stop the others. `meanwhile` is called when the first has begun.
 
     Raises:
         StoreAway: the store went away and isn't back; what it lacks is kept for the next time.
@@ -90,7 +85,9 @@ def run_sweep(
             watch = browse_hint(experiment.tracking_uri, experiment.experiment_id, view)
             console.print(f"Watch: {watch}", highlight=False, markup=False, soft_wrap=True)
         with closing(shown_runs(todo, launcher, job, console)) as events:
-            for event in events:
+            for number, event in enumerate(events):
+                if not number:
+                    meanwhile()
                 failures += isinstance(event, Failed)
                 if isinstance(event, Finished):
                     unnoted.append((event.config, event.run_id))

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +157,7 @@ def _train(sweep: Sweep, request: Request, uri: str, checkpoints: Path, console:
         console=console,
         checkpoints=checkpoints,
         checkpoint_every=request.checkpoint_every,
+        meanwhile=partial(import_module, "plainres.analysis.figures"),  # takes a second; a second call draws nothing
     )
     with reaching_store():
         rebuild = not has_report(experiment, parent_run_id, request.margin)
