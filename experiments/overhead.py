@@ -55,8 +55,9 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     import torch
     from rich.console import Console
 
-    from plainres.running.display import LiveDisplay
     from plainres.running.events import Progress, Started
+    from plainres.running.shown_runs import RunsTally
+    from plainres.screen.screens import LiveScreen
     from plainres.tracking.journal import Journal
     from plainres.tracking.lease import Lease
     from plainres.tracking.run_log import RunLog
@@ -71,7 +72,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     pairs = []
     with (
         TemporaryDirectory() as folder,
-        (Path(folder) / "screen").open("w") as screen,
+        (Path(folder) / "screen").open("w") as file,
         closing(Journal(Path(folder) / "journal")) as journal,
     ):
         experiment = open_experiment(f"sqlite:///{Path(folder) / 'mlflow.db'}", "overhead")
@@ -85,21 +86,21 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
         for record in records:  # initialisation and the first epoch warm up
             if record.epoch == 1:
                 break
-        with LiveDisplay(Console(file=screen, force_terminal=True), [trainer.config]) as display:
-            display.show(Started(trainer.config, 1))
+        tally = RunsTally({trainer.config: trainer.config.name})
+        with LiveScreen(Console(file=file, force_terminal=True), tally.after(Started(trainer.config, 1))) as screen:
             for _ in range(count):
                 started = perf_counter()
                 record = next(records)
                 log_metrics(experiment.client, log.run_id, record.metrics, record.epoch)
-                display.show(Progress(trainer.config, record.epoch, record.metrics["loss/train"], 0.0))
+                screen.show(tally.after(Progress(trainer.config, record.epoch, record.metrics["loss/train"], 0.0)))
                 evidence = perf_counter() - started
-                display.live.stop()
+                screen.stop()
                 with_norms, norms.measure = norms.measure, lambda: nothing  # type: ignore[method-assign]
                 started = perf_counter()
                 next(records)
                 pairs.append((evidence, perf_counter() - started))
                 norms.measure = with_norms  # type: ignore[method-assign]
-                display.live.start()
+                screen.start()
     return run_seconds, pairs
 
 

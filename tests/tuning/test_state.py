@@ -1,14 +1,14 @@
-import time
 from collections.abc import Callable
 
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from plainres.screen.clock import time_left
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import ORIGINAL
 from plainres.tuning.state import study_state, whole_state
-from plainres.tuning.study_display import WorkDone
+from plainres.tuning.studies_tally import StudiesTally
 from plainres.tuning.trials_table import trials_table
 
 
@@ -23,10 +23,10 @@ def test_the_time_left_goes_by_the_epochs_that_were_trained(tiny_plans: Callable
 
     add(TrialState.COMPLETE, 10)
     add(TrialState.FAIL, 6)
-    work = WorkDone([study_state(plan, 4, study.trials)])
-    assert work.clock.started
-    work.clock.started = time.monotonic() - 60
-    assert work.remaining([study_state(plan, 4, study.trials)]) == ""
+    seconds = 0
+    tally = StudiesTally([study_state(plan, 4, study.trials)], lambda: seconds)
+    seconds = 60
+    assert time_left(tally.seconds_left([study_state(plan, 4, study.trials)])) == ""
     add(TrialState.PRUNED, 4)
     add(TrialState.RUNNING, 6, **{ORIGINAL: 1})  # goes on from the checkpoint of the one that failed
     state = study_state(plan, 4, study.trials)
@@ -34,7 +34,7 @@ def test_the_time_left_goes_by_the_epochs_that_were_trained(tiny_plans: Callable
     assert (state.epochs, state.epochs_underway) == (20, 6)
     assert state.work_left == pytest.approx((2 * 7 - 6) * 8)
     # The four epochs of the pruned one took 60 s.
-    assert work.remaining([state]) == "2:00 left"
+    assert time_left(tally.seconds_left([state])) == "2:00 left"
 
 
 def test_trials_of_a_larger_budget_count_where_a_study_is_told_of(

@@ -8,11 +8,12 @@ from rich.console import Console
 
 from plainres.errors import StoreAway
 from plainres.launchers.launcher import AtOnce, Launcher
-from plainres.launchers.shown_runs import shown_runs
+from plainres.launchers.train_runs import train_runs
 from plainres.names import SETTINGS_TAG
 from plainres.running.events import Failed, Finished
 from plainres.running.folders import RunFolder, run_folder
 from plainres.running.job import Job
+from plainres.running.shown_runs import shown_runs
 from plainres.settings import RunConfig
 from plainres.sweeps.plan import Sweep
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
@@ -84,7 +85,8 @@ def run_sweep(
         if todo:
             watch = browse_hint(experiment.tracking_uri, experiment.experiment_id, view)
             console.print(f"Watch: {watch}", highlight=False, markup=False, soft_wrap=True)
-        with closing(shown_runs(todo, launcher, job, console)) as events:
+        training, names = train_runs(todo, launcher, job), {config: config.name for config in todo}
+        with closing(shown_runs(training, names, console)) as events:
             for number, event in enumerate(events):
                 if not number:
                     meanwhile()

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from plainres.errors import BadInput
 from plainres.launchers.launcher import Launcher
-from plainres.launchers.shown_runs import shown_runs
+from plainres.launchers.train_runs import train_runs
 from plainres.names import DIVERGED_TAG
 from plainres.running.events import Failed
+from plainres.running.shown_runs import shown_runs
 from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying
 from plainres.tracking.runs import Experiment, finished_run
@@ -60,9 +61,9 @@ def confirm(
         for (plan, _), configs in runs.items()
         for config in configs
     }
-    todo = [config for config, job in job_of.items() if _finished(job.experiment, config) is None]
+    todo = {config: name for config, name in names.items() if _finished(job_of[config].experiment, config) is None}
     failures: dict[RunConfig, str] = {}
-    with closing(shown_runs(todo, launcher, job_of, console, names.__getitem__)) as events:
+    with closing(shown_runs(train_runs([*todo], launcher, job_of), todo, console)) as events:
         for event in events:
             if isinstance(event, Failed):
                 failures[event.config] = event.reason

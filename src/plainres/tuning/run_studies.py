@@ -12,6 +12,7 @@ from rich.console import Console
 from plainres.errors import StoreAway
 from plainres.launchers.launcher import AtOnce, Launcher
 from plainres.running.job import Job
+from plainres.screen.screens import make_screen
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.runs import set_status
 from plainres.tuning.confirmation import confirm, confirmed
@@ -19,7 +20,7 @@ from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import queue_failed_again
 from plainres.tuning.state import StudyState, study_state, whole_state
 from plainres.tuning.storage import KEY, load_study, open_studies, opened_storage
-from plainres.tuning.study_display import make_study_display
+from plainres.tuning.studies_tally import StudiesTally
 from plainres.tuning.study_runs import open_study_run
 from plainres.tuning.trial_workers import Order, employ
 
@@ -112,16 +113,15 @@ def _share(
 ) -> None:
     """Let workers train until nothing is left."""
     states = look(studies, order.budget)
-    with make_study_display(console, states) as display:
+    tally = StudiesTally(states)
+    with make_screen(console, tally.after(states)) as screen:
         # Workers may have gone home just before a lost trial was queued again.
         while left := sum(state.left for state in states):
             looked = 0.0
             with closing(employ(order, storage, launcher, min(launcher.jobs, left))) as words:
                 for text in words:
-                    if text is not None:
-                        display.notice(text)
-                    if time.monotonic() - looked > SECONDS_BETWEEN_LOOKS:
+                    if text is not None or time.monotonic() - looked > SECONDS_BETWEEN_LOOKS:
                         looked = time.monotonic()
-                        display.show(look(studies, order.budget))
+                        screen.show(tally.after(look(studies, order.budget), text))
             states = look(studies, order.budget)
-            display.show(states)
+            screen.show(tally.after(states))

@@ -1,12 +1,14 @@
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
-from plainres.running.display import LiveDisplay, WorkLeft, make_display
 from plainres.running.events import Event, Failed, Finished, Notice, Progress, Started
+from plainres.running.shown_runs import RunsTally
 from plainres.screen.clock import clock_time
+from plainres.screen.screens import LiveScreen, make_screen
 from plainres.settings import RunConfig
 
 
@@ -20,36 +22,40 @@ class Time:
         return self.seconds
 
 
+def tally_of(configs: Iterable[RunConfig], now: Callable[[], float] = time.monotonic) -> RunsTally:
+    return RunsTally({config: config.name for config in configs}, now)
+
+
 def test_the_time_left_counts_the_epochs_that_are_trained_now(tiny: Callable[..., RunConfig]) -> None:
     resumed, diverged, failed, waiting = (tiny(seed=seed, epochs=10) for seed in range(4))
     now = Time()
-    work = WorkLeft([resumed, diverged, failed, waiting], now)
-    work.count(Started(resumed, 5))  # five epochs of before, and one now
+    work = tally_of([resumed, diverged, failed, waiting], now)
+    work.after(Started(resumed, 5))  # five epochs of before, and one now
     now.seconds = 20
     for event in (Progress(resumed, 6, 1.0, 0.5), Started(diverged, 0)):
-        work.count(event)
+        work.after(event)
     now.seconds = 40
     for event in (
         Progress(diverged, 1, 1.0, 0.5),
         Progress(diverged, 2, float("nan"), 0.1),
-        Finished(diverged, "id", {}, diverged=2),
+        Finished(diverged, "id", {"final/train_error": 0.9}, diverged=2),
         Failed(failed, "no memory"),
     ):
-        work.count(event)
+        work.after(event)
     # Three epochs took two workers 60 s, 20 s each; one has 4 left, the other is free for a run of 10.
-    assert work.remaining == "3:20 left"
+    assert work.standing().left == "3:20 left"
 
 
 def test_deeper_networks_take_longer(tiny: Callable[..., RunConfig]) -> None:
     shallow, deep = tiny(depth=8, epochs=1), tiny(depth=20, epochs=1)
     now = Time()
-    work = WorkLeft([shallow, deep], now)
-    assert work.remaining == ""
-    work.count(Started(shallow, 0))
+    work = tally_of([shallow, deep], now)
+    assert work.standing().left == ""
+    work.after(Started(shallow, 0))
     now.seconds = 8
-    assert work.remaining == ""
-    work.count(Progress(shallow, 1, 1.0, 0.5))
-    assert work.remaining == "0:20 left"
+    assert work.standing().left == ""
+    work.after(Progress(shallow, 1, 1.0, 0.5))
+    assert work.standing().left == "0:20 left"
 
 
 # Seconds of a run with nine epochs, by network, as once measured.
@@ -73,15 +79,14 @@ def test_after_a_third_of_the_work_the_time_left_is_right_within_a_quarter(
         happenings.append((end, Finished(config, "id", {"final/train_error": 0.0})))
         free_at[free_at.index(start)] = end
     now = Time()
-    work, checked = WorkLeft(configs, now), 0
+    work, checked = tally_of(configs, now), 0
     whole = sum(config.epochs * config.depth for config in configs)
     for when, event in sorted(happenings, key=lambda happening: happening[0]):
         now.seconds = when
-        assert not isinstance(event, Notice)
-        work.count(event)
-        if work.clock.done >= whole / 3 and max(free_at) - when > 5:
+        work.after(event)
+        if work.done >= whole / 3 and max(free_at) - when > 5:
             checked += 1
-            assert work.seconds_left == pytest.approx(max(free_at) - when, rel=0.25)
+            assert work.seconds_left() == pytest.approx(max(free_at) - when, rel=0.25)
     assert checked > 5
 
 
@@ -96,11 +101,12 @@ def test_a_terminal_has_plain_lines_in_ci_and_without_colour(
     tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "1")
-    screen = StringIO()
+    file = StringIO()
     config = tiny()
-    with make_display(Console(file=screen, force_terminal=True), [config]) as display:
-        display.show(Finished(config, "id", {"final/train_error": 0.25}))
-    assert screen.getvalue() == "[1/1] plain-8-seed0          training error 25.00%\n"
+    tally = tally_of([config])
+    with make_screen(Console(file=file, force_terminal=True), tally.standing()) as screen:
+        screen.show(tally.after(Finished(config, "id", {"final/train_error": 0.25})))
+    assert file.getvalue() == "[1/1] plain-8-seed0          training error 25.00%\n"
 
 
 def test_both_displays_tell_of_a_run_that_is_tried_again(tiny: Callable[..., RunConfig]) -> None:
@@ -114,27 +120,29 @@ def test_both_displays_tell_of_a_run_that_is_tried_again(tiny: Callable[..., Run
         Finished(config, "id", {"final/train_error": 0.25}),
     ]
     for terminal in (False, True):
-        screen = StringIO()
-        console = Console(file=screen, force_terminal=terminal, width=100)
-        with make_display(console, [config]) as display:
-            assert isinstance(display, LiveDisplay) == terminal
+        file = StringIO()
+        console = Console(file=file, force_terminal=terminal, width=100)
+        tally = tally_of([config])
+        with make_screen(console, tally.standing()) as screen:
+            assert isinstance(screen, LiveScreen) == terminal
             for event in events:
-                display.show(event)
-        assert "plain-8-seed0: no memory; it is tried once more\n" in screen.getvalue()
-        assert "plain-8-seed0          training error 25.00%" in screen.getvalue()
+                screen.show(tally.after(event))
+        assert "plain-8-seed0: no memory; it is tried once more\n" in file.getvalue()
+        assert "plain-8-seed0          training error 25.00%" in file.getvalue()
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
 def test_no_digit_is_cut_in_a_terminal_of_any_width(tiny: Callable[..., RunConfig], width: int) -> None:
     configs = [tiny(seed=seed, epochs=164, arm="plain:init=dirac,init_share=0.2") for seed in range(30)]
-    screen = StringIO()
-    console = Console(file=screen, force_terminal=True, width=width, color_system=None)
-    display = LiveDisplay(console, configs)
+    file = StringIO()
+    console = Console(file=file, force_terminal=True, width=width, color_system=None)
+    tally = tally_of(configs)
+    screen = LiveScreen(console, tally.standing())
     for config in configs[:2]:
-        display.show(Started(config, 0))
-        display.show(Progress(config, 123, 12.3456, 0.9876))
-    console.print(display)
-    lines = screen.getvalue().splitlines()
+        screen.show(tally.after(Started(config, 0)))
+        screen.show(tally.after(Progress(config, 123, 12.3456, 0.9876)))
+    console.print(screen)
+    lines = file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     words = " ".join(lines).split()
     assert {"0/30", "123/164", "12.3456", "98.76%", "left"} <= set(words)
@@ -144,28 +152,30 @@ def test_no_digit_is_cut_in_a_terminal_of_any_width(tiny: Callable[..., RunConfi
 @pytest.mark.parametrize("terminal", [False, True])
 def test_names_and_reasons_are_never_markup(tiny: Callable[..., RunConfig], terminal: bool) -> None:
     config = tiny(arm="plain[bold]:smile:")
-    screen = StringIO()
-    console = Console(file=screen, force_terminal=terminal, width=200, emoji=False)
-    with make_display(console, [config]) as display:
+    file = StringIO()
+    console = Console(file=file, force_terminal=terminal, width=200, emoji=False)
+    tally = tally_of([config])
+    with make_screen(console, tally.standing()) as screen:
         for event in (Started(config, 0), Progress(config, 1, 1.0, 0.5), Failed(config, "no [red]file[/] /a[1]")):
-            display.show(event)
-    assert "plain[bold]:smile:-8-seed0" in screen.getvalue()
-    assert "failed: no [red]file[/] /a[1]" in screen.getvalue()
+            screen.show(tally.after(event))
+    assert "plain[bold]:smile:-8-seed0" in file.getvalue()
+    assert "failed: no [red]file[/] /a[1]" in file.getvalue()
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_runs_of_one_name_are_told_apart_by_another(tiny: Callable[..., RunConfig], terminal: bool) -> None:
     trials = {tiny(lr=lr): f"plain-8-seed0-trial{number}" for number, lr in enumerate((0.1, 0.2))}
-    screen = StringIO()
-    console = Console(file=screen, force_terminal=terminal, width=200, color_system=None)
-    with make_display(console, list(trials), trials.__getitem__) as display:
+    file = StringIO()
+    console = Console(file=file, force_terminal=terminal, width=200, color_system=None)
+    tally = RunsTally(trials)
+    with make_screen(console, tally.standing()) as screen:
         for config in trials:
-            display.show(Started(config, 0))
-        if isinstance(display, LiveDisplay):
-            assert [bar.name for bar in display.running.values()] == list(trials.values())
+            screen.show(tally.after(Started(config, 0)))
+        if isinstance(screen, LiveScreen):
+            assert [bar.name for bar in screen.standing.parts] == list(trials.values())
         for config in trials:
-            display.show(Finished(config, "id", {"final/train_error": 0.25}))
-    assert all(f"{name}   training error 25.00%" in screen.getvalue() for name in trials.values())
+            screen.show(tally.after(Finished(config, "id", {"final/train_error": 0.25})))
+    assert all(f"{name}   training error 25.00%" in file.getvalue() for name in trials.values())
 
 
 def test_a_time_reads_as_on_a_clock() -> None:
