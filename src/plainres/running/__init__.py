@@ -1,1 +1,1 @@
-"""One tracked run, whole; what it tells, and what a person sees meanwhile."""
+"""Train one tracked run, whole; tell how it goes, and show that to a person."""

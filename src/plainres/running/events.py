@@ -1,4 +1,4 @@
-"""What happens in a sweep, as it is told to whoever shows it."""
+"""Name what happens in a sweep, as it is told to whoever shows it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from plainres.settings import RunConfig
 
 @dataclass(frozen=True)
 class Started:
-    """A run's training begins, or goes on, after so many epochs."""
+    """Says that a run's training begins, or goes on, after so many epochs."""
 
     config: RunConfig
     epoch: int
@@ -17,7 +17,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """A run has finished this epoch."""
+    """Says that a run has finished this epoch."""
 
     config: RunConfig
     epoch: int
@@ -27,7 +27,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something about a run that a person should know; `text` is one line."""
+    """Says something about a run that a person should know; `text` is one line."""
 
     config: RunConfig
     text: str
@@ -35,11 +35,11 @@ class Notice:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run is trained and stored under this id.
+    """Says that a run is trained and stored under this id.
 
     Attributes:
-        metrics: of its last epoch, the final ones among them.
-        diverged: the epoch in which it did, if it did.
+        metrics: those of its last epoch, the final ones among them.
+        diverged: the epoch in which it diverged, if it did.
     """
 
     config: RunConfig
@@ -49,13 +49,13 @@ class Finished:
 
     @property
     def train_error(self) -> float:
-        """Over the whole training split."""
+        """Return its error over the whole training split."""
         return self.metrics[FINAL_TRAIN_ERROR]
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """A run was ended after this epoch, since who trains it wants no more of it."""
+    """Says that a run was ended after this epoch, since who trains it wants no more of it."""
 
     config: RunConfig
     run_id: str
@@ -64,7 +64,7 @@ class Pruned:
 
 @dataclass(frozen=True)
 class Failed:
-    """A run ended without a result; `reason` is one line."""
+    """Says that a run ended without a result; `reason` is one line."""
 
     config: RunConfig
     reason: str
@@ -73,14 +73,14 @@ class Failed:
 
 @dataclass(frozen=True)
 class Stopped(Failed):
-    """A run was told to stop; it goes on from its checkpoint when it is taken up again."""
+    """Says that a run was told to stop; it goes on from its checkpoint when it is taken up again."""
 
     reason: str = "was told to stop"
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Another process trains this run."""
+    """Says that another process trains this run."""
 
     config: RunConfig
 

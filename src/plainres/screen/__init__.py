@@ -1,1 +1,1 @@
-"""How things look on a screen or a page: text, tables, bars, clock times and figures."""
+"""Decide how things look on a screen or a page: text, tables, bars, clock times and figures."""

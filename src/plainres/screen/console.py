@@ -1,4 +1,4 @@
-"""The console that every command prints to: no width that can't be, no character that the terminal can't show."""
+"""Make the console that every command prints to: no width that can't be, no character that the terminal can't show."""
 
 import codecs
 import sys
@@ -12,7 +12,7 @@ REPLACE = "plainres.replace"
 
 
 def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
-    """A console on stdout or stderr, on which names and paths are never read as markup.
+    """Make a console on stdout or stderr, on which names and paths are never read as markup.
 
     Args:
         stderr: whether it prints there.
@@ -28,7 +28,7 @@ def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that an encoding lacks."""
+    """Give what stands for characters that an encoding lacks, and where they end."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]

@@ -1,4 +1,4 @@
-"""Tables of text for the terminal and in Markdown: the first column, of names, to the left, numbers to the right."""
+"""Write tables of text for the terminal, in Markdown, LaTeX and HTML: names to the left, numbers to the right."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ LATEX_SIGNS = {
 
 @dataclass(frozen=True)
 class TerminalTable:
-    """A table that fits its terminal: cells fold between words; where words would be cut, rows become sentences."""
+    """Fits a table to its terminal: cells fold between words; where words would be cut, rows become sentences."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -40,9 +40,9 @@ class TerminalTable:
         yield Text(self.caption, style="italic", overflow="fold")
 
     def _widths(self, most: int) -> list[int]:
-        """Of the columns, so that no word is cut; cells stay on a line from the second column on, names last.
+        """Give every column a width that cuts no word; cells stay on a line from the second column on, names last.
 
-        None where that's too wide. A heading may fold in any case.
+        No width is given where the table is too wide. A heading may fold in any case.
         """
         columns = list(zip(self.columns, *map(_folding, self.rows), strict=True))
         widths = [max(cell_len(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
@@ -66,19 +66,19 @@ class TerminalTable:
 
 
 def terminal(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> TerminalTable:
-    """The table for a terminal, its caption below."""
+    """Make the table for a terminal, its caption below."""
     return TerminalTable(tuple(columns), tuple(map(tuple, rows)), caption)
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """The table in Markdown, its caption below."""
+    """Write the table in Markdown, its caption below."""
     cells = [list(map(escaped, line)) for line in (columns, *rows)]
     lines = [cells[0], ["---", *["---:"] * (len(columns) - 1)], *cells[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption}"
 
 
 def latex(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """The table in LaTeX, for the package booktabs, its caption above."""
+    """Write the table in LaTeX, for the package booktabs, its caption above."""
     lines = [" & ".join(map(_latex_text, line)) + r" \\" for line in (columns, *rows)]
     return "\n".join(
         [
@@ -99,7 +99,7 @@ def latex(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
 
 
 def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """The table in HTML, its caption below, in the colours of the page that shows it."""
+    """Write the table in HTML, its caption below, in the colours of the page that shows it."""
     sides = ["left", *["right"] * (len(columns) - 1)]
 
     def line(tag: str, cells: Sequence[str]) -> str:
@@ -115,7 +115,7 @@ def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
 
 
 def escaped(text: str) -> str:
-    """The text as Markdown shows it."""
+    """Write the text so that Markdown shows it as it is."""
     return MARKDOWN_SIGNS.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 
@@ -128,5 +128,5 @@ def _latex_text(text: str) -> str:
 
 
 def _folding(row: Sequence[str]) -> Sequence[str]:
-    """A row whose first cell folds between an arm's settings as well."""
+    """Let the first cell fold between an arm's settings as well."""
     return [re.sub("([:,_])", "\\1\n", row[0]), *row[1:]]
