@@ -55,6 +55,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     import torch
     from rich.console import Console
 
+    from plainres.names import MODEL_FILE
     from plainres.running.events import Progress, Started
     from plainres.running.shown_runs import RunsTally
     from plainres.screen.screens import LiveScreen
@@ -77,6 +78,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     ):
         experiment = open_experiment(f"sqlite:///{Path(folder) / 'mlflow.db'}", "overhead")
         (Path(folder) / "artifacts").mkdir()
+        (Path(folder) / "artifacts" / MODEL_FILE).touch()  # without which no run ends
         lease = Lease(experiment, config)
         log = RunLog(journal, experiment, config, trainer.dataset, None, source, {}, lease)
         started = perf_counter()
