@@ -3,9 +3,11 @@
 import time
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from plainres.errors import BadInput
 from plainres.tracking.database import (
@@ -25,15 +27,20 @@ from plainres.tuning.definition import StudyPlan, differences
 if TYPE_CHECKING:  # imported where a storage is opened: a check does without
     from optuna import Study
     from optuna.storages import RDBStorage
+    from optuna.trial import TrialState
     from sqlalchemy import Engine
 
 DEFAULT_STORAGE = "sqlite:///studies/lr_batch_size.db"
 HEARTBEAT_SECONDS = 5
 GRACE_SECONDS = 20  # without a heartbeat, after which a trial's process counts as dead
 TRIES = 10
+SECONDS_TO_RECONNECT = 60.0  # to a database on a server
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds between two tries
 
 DEFINITION = "definition"
 KEY = "key"  # tells studies of one name in two storages apart
+
+Value = TypeVar("Value")
 
 
 def check_storage(url: str) -> None:
@@ -65,8 +72,6 @@ def open_storage(url: str) -> "RDBStorage":
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import SQLAlchemyError
 
-    from plainres.tuning.patient_storage import PatientStorage
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     of_file = is_sqlite(url)
     if resolved(url) == resolved(DEFAULT_STORAGE):
@@ -77,7 +82,7 @@ def open_storage(url: str) -> "RDBStorage":
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                storage = (RDBStorage if of_file else PatientStorage)(
+                storage = RDBStorage(
                     url,
                     engine_kwargs={"connect_args": arguments, "pool_pre_ping": True},
                     heartbeat_interval=HEARTBEAT_SECONDS,
@@ -93,6 +98,8 @@ def open_storage(url: str) -> "RDBStorage":
             time.sleep(0.2 * attempt)
     if of_file:
         _lock_before_reading(storage.engine)
+    else:
+        _outlast_cuts(storage)
     return storage
 
 
@@ -115,14 +122,67 @@ def _lock_before_reading(engine: "Engine") -> None:
     engine.dispose()  # of connections that were made before
 
 
-@contextmanager
-def existing_storage(url: str) -> "Iterator[RDBStorage | None]":
-    """The storage meanwhile, if it holds studies' tables; nothing is made where it doesn't."""
-    if OPTUNAS_TABLE not in tables_and_version(url)[0]:
-        yield None
-        return
-    with opened_storage(url) as storage:
-        yield storage
+def _outlast_cuts(storage: "RDBStorage") -> None:
+    """Let the storage make a call again whose connection was cut; its pool replaces only those cut between two calls.
+
+    A commit may have arrived although its answer did not. What is made twice then does no harm: values are set to what
+    they are, a trial too many is beyond the budget, and one that was claimed twice shows no sign of life and is queued
+    again.
+    """
+    from optuna.exceptions import UpdateFinishedTrialError
+    from optuna.storages import BaseStorage
+
+    set_once = storage.set_trial_state_values
+
+    def set_state(trial_id: int, state: "TrialState", values: Sequence[float] | None = None) -> bool:
+        """Set a trial's state; a second try finds it set if the first one arrived."""
+        tries = count()
+
+        def try_once() -> bool:
+            is_second = next(tries) > 0
+            try:
+                return set_once(trial_id, state, values)
+            except UpdateFinishedTrialError:
+                if is_second and storage.get_trial(trial_id).state == state:
+                    return True
+                raise
+
+        return keep_calling(try_once)
+
+    called_by_optunas_cache = {"_create_new_trial", "_get_stale_trial_ids", "_get_trials", "_set_trial_param"}
+    names = {*BaseStorage.__abstractmethods__, "record_heartbeat", *called_by_optunas_cache}
+    patient = {name: partial(keep_calling, getattr(storage, name)) for name in names}
+    vars(storage).update(patient, set_trial_state_values=set_state)
+
+
+def keep_calling(
+    call: Callable[..., Value], *arguments: Any, patience: float = SECONDS_TO_RECONNECT, **named: Any
+) -> Value:
+    """Call a database, again while its connection is cut or refused.
+
+    Raises:
+        StorageInternalError, DBAPIError: it still was after `patience` seconds, or something else is wrong.
+    """
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+    def is_cut(error: BaseException | None) -> bool:
+        return error is not None and (isinstance(error, OperationalError | InterfaceError) or is_cut(error.__cause__))
+
+    deadline, wait = time.monotonic() + patience, FIRST_WAIT
+    while True:
+        try:
+            return call(*arguments, **named)
+        except (StorageInternalError, DBAPIError) as error:
+            if not is_cut(error) or time.monotonic() + wait > deadline:
+                raise
+        time.sleep(wait)
+        wait = min(2 * wait, LONGEST_WAIT)
+
+
+def existing_storage(url: str) -> "AbstractContextManager[RDBStorage | None]":
+    """Open the storage if it holds studies' tables, as `opened_storage`; nothing is made where it doesn't."""
+    return opened_storage(url) if OPTUNAS_TABLE in tables_and_version(url)[0] else nullcontext()
 
 
 @contextmanager

@@ -13,8 +13,7 @@ from optuna.trial import TrialState
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from plainres.tuning.patient_storage import keep_calling
-from plainres.tuning.storage import opened_storage
+from plainres.tuning.storage import keep_calling, opened_storage
 
 
 @pytest.fixture
