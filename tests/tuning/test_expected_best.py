@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plainres.tuning.expected_best import expected_best
+from plainres.tuning.study_table import expected_best
 
 LOSSES = [0.9, 0.31, 2.3, 0.31, 1.4, 0.75, 4.0, 0.52]
 

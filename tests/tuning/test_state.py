@@ -7,9 +7,9 @@ from optuna.trial import TrialState, create_trial
 from plainres.screen.clock import time_left
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import ORIGINAL
-from plainres.tuning.state import study_state, whole_state
+from plainres.tuning.state import study_state
 from plainres.tuning.studies_tally import StudiesTally
-from plainres.tuning.trials_table import trials_table
+from plainres.tuning.study_report import trials_table
 
 
 def test_the_time_left_goes_by_the_epochs_that_were_trained(tiny_plans: Callable[..., tuple[StudyPlan, ...]]) -> None:
@@ -46,9 +46,9 @@ def test_trials_of_a_larger_budget_count_where_a_study_is_told_of(
         state = TrialState.COMPLETE if value else TrialState.RUNNING if len(study.trials) == 2 else TrialState.FAIL
         study.add_trial(create_trial(state=state, value=value))
     assert study_state(plan, 2, study.trials).left == 0
-    whole = whole_state(plan, 2, study.trials)
+    whole = study_state(plan, 2, study.trials)
     assert (len(whole.done), whole.budget, whole.left, whole.failures) == (3, 3, 0, ())
     assert list(trials_table(study.trials, 2)["trial"]) == [0, 1, 4]
     assert whole.best is not None
     assert whole.best.value == 1.0
-    assert whole_state(plan, 6, study.trials).left == 2
+    assert study_state(plan, 6, study.trials).left == 2

@@ -19,9 +19,9 @@ from plainres.running.job import Job
 from plainres.system.stopping import StopSignal
 from plainres.tracking.runs import finished_run
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.run_studies import look, prepared
+from plainres.tuning.run_studies import prepared
 from plainres.tuning.slots import claim, deaths_of, queue_again, queue_failed_again, slots_of
-from plainres.tuning.state import StudyState
+from plainres.tuning.state import StudyState, look
 from plainres.tuning.storage import check_studies, load_study, open_storage, open_studies
 from plainres.tuning.trial_workers import work as run_worker
 from tests.faults.stored import histories

@@ -12,12 +12,10 @@ from optuna.trial import TrialState, create_trial
 from plainres.screen.figure_style import save_figure
 from plainres.tuning import study_figures
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.expected_best import expected_best
 from plainres.tuning.slots import FIXED
 from plainres.tuning.state import Confirmation, StudyState, study_state
-from plainres.tuning.study_report import report_text
-from plainres.tuning.study_table import budget_remarks, drawn_values, remarks, study_table
-from plainres.tuning.trials_table import trials_table
+from plainres.tuning.study_report import report_text, trials_table
+from plainres.tuning.study_table import budget_remarks, drawn_values, expected_best, remarks, study_table
 
 Plans = Callable[..., tuple[StudyPlan, ...]]
 DISTRIBUTIONS: dict[str, BaseDistribution] = {

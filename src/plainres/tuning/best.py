@@ -1,8 +1,8 @@
 """The tuned values of networks, out of their studies."""
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Sequence
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
@@ -15,7 +15,7 @@ from plainres.tuning.space import borders, space_of
 from plainres.tuning.storage import DEFINITION, check_storage, existing_storage, stored_attributes
 
 if TYPE_CHECKING:
-    from optuna.storages import RDBStorage
+    from optuna import Study
 
 
 def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tuned]:
@@ -30,46 +30,39 @@ def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tu
         BadInput: a network has no study, fewer than another, one without a whole trial, one that was tuned under other
             settings, or whose confirmation is out of date; or a seed is one on which the best trials were confirmed.
     """
-    check_storage(url)
-    with existing_storage(url) as storage:
-        return _values(storage, url, prefix, configs)
-
-
-def _values(storage: "RDBStorage | None", url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tuned]:
     import optuna
 
-    known = stored_attributes(storage)
+    check_storage(url)
     networks = {config.network: config for config in configs}
-    names = {network: _studies(prefix, config, known) for network, config in networks.items()}
-    missing = [network for network, found in names.items() if not found]
-    if storage is None or missing:
-        raise BadInput(
-            f"no study of {', '.join(missing)} named {prefix}/{configs[0].dataset}/... in {without_credentials(url)}: "
-            "run studies.lr_batch_size first"
-        )
-    if len({len(found) for found in names.values()}) > 1:
-        counts = ", ".join(f"{network} has {len(found)}" for network, found in names.items())
-        raise BadInput(f"the networks have unequal numbers of studies: {counts}")
     seeds = {config.seed for config in configs}
-    return [
-        _tuned(optuna.load_study(study_name=name, storage=storage), number, networks[network], seeds)
-        for network, found in names.items()
-        for number, name in enumerate(found)
-    ]
+    with existing_storage(url) as storage:
+        known = stored_attributes(storage)
+        names = {
+            network: list(takewhile(known.__contains__, (study_name(prefix, config, number) for number in count())))
+            for network, config in networks.items()
+        }
+        missing = [network for network, found in names.items() if not found]
+        if storage is None or missing:
+            raise BadInput(
+                f"no study of {', '.join(missing)} named {prefix}/{configs[0].dataset}/... in "
+                f"{without_credentials(url)}: run studies.lr_batch_size first"
+            )
+        if len({len(found) for found in names.values()}) > 1:
+            counts = ", ".join(f"{network} has {len(found)}" for network, found in names.items())
+            raise BadInput(f"the networks have unequal numbers of studies: {counts}")
+        return [
+            _tuned(optuna.load_study(study_name=name, storage=storage), number, networks[network], seeds)
+            for network, found in names.items()
+            for number, name in enumerate(found)
+        ]
 
 
-def _studies(prefix: str, config: RunConfig, known: Mapping[str, Any]) -> list[str]:
-    """The names of a network's studies."""
-    names = (study_name(prefix, config, number) for number in range(len(known)))
-    return list(takewhile(known.__contains__, names))
-
-
-def _tuned(study: Any, number: int, config: RunConfig, seeds: set[int]) -> Tuned:
+def _tuned(study: "Study", number: int, config: RunConfig, seeds: set[int]) -> Tuned:
     from plainres.tuning.confirmation import check_confirmed, confirmed
     from plainres.tuning.slots import DONE
     from plainres.tuning.state import value_of, whole_trials
 
-    definition = complete(study.user_attrs.get(DEFINITION, {}))
+    definition: dict[str, Any] = complete(study.user_attrs.get(DEFINITION, {}))
     budget = definition["budget"].split()[0]
     space = space_of(definition)
     asked = run_settings(config, [each.name for each in space]) | {"budget": budget_words(budget, config)}

@@ -16,13 +16,14 @@ from plainres.launchers.launcher import Launcher
 from plainres.launchers.train_runs import train_runs
 from plainres.names import DIVERGED_TAG
 from plainres.running.events import Failed
+from plainres.running.job import Job
 from plainres.running.shown_runs import shown_runs
 from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying
 from plainres.tracking.runs import Experiment, finished_run
 from plainres.tracking.store import with_ending
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.objective import final_value, is_known
+from plainres.tuning.search import final_value, is_known
 from plainres.tuning.state import Confirmation, value_of, whole_trials
 from plainres.tuning.trial_workers import Order
 
@@ -46,47 +47,30 @@ def confirm(
     line each.
     """
     chosen = {plan: candidates(study.get_trials(deepcopy=False), count) for plan, study in studies.items()}
-    runs = {
-        (plan, trial.number): [plan.trial_config(trial.params, seed) for seed in plan.fresh_seeds]
-        for plan, trials in chosen.items()
-        for trial in trials
-    }
-    names = {
-        config: with_ending(config.name, f"-trial{number}")
-        for (_, number), configs in runs.items()
-        for config in configs
-    }
-    job_of = {
-        config: replace(order.jobs[plan.name], tags={MLFLOW_RUN_NAME: names[config]})
-        for (plan, _), configs in runs.items()
-        for config in configs
-    }
-    todo = {config: name for config, name in names.items() if _finished(job_of[config].experiment, config) is None}
-    failures: dict[RunConfig, str] = {}
-    with closing(shown_runs(train_runs([*todo], launcher, job_of), todo, console)) as events:
-        for event in events:
-            if isinstance(event, Failed):
-                failures[event.config] = event.reason
+    job_of: dict[RunConfig, Job] = {}
+    names: dict[RunConfig, str] = {}
     for plan, trials in chosen.items():
-        experiment = order.jobs[plan.name].experiment
-        if not any(config in failures for trial in trials for config in runs[plan, trial.number]):
+        for trial in trials:
+            for config in plan.fresh_runs(trial.params):
+                names[config] = with_ending(config.name, f"-trial{trial.number}")
+                job_of[config] = replace(order.jobs[plan.name], tags={MLFLOW_RUN_NAME: names[config]})
+    todo = [config for config, job in job_of.items() if _finished(job.experiment, config) is None]
+    shown = {config: names[config] for config in todo}
+    with closing(shown_runs(train_runs(todo, launcher, job_of), shown, console)) as events:
+        failures = {event.config: event.reason for event in events if isinstance(event, Failed)}
+    unconfirmed = {}
+    for plan, trials in chosen.items():
+        runs = [plan.fresh_runs(trial.params) for trial in trials]
+        failed = [config for configs in runs for config in configs if config in failures]
+        unconfirmed[plan] = tuple(f"{names[config]}: {failures[config]}" for config in failed)
+        if not failed:
+            values = [tuple(_value(job_of[config].experiment, plan, config) for config in configs) for configs in runs]
             found = [
-                Confirmation(
-                    trial.number, trial.params, value_of(trial), plan.fresh_seeds,
-                    tuple(_value(plan, experiment, config) for config in runs[plan, trial.number]),
-                )
-                for trial in trials
-            ]  # fmt: skip
+                Confirmation(trial.number, trial.params, value_of(trial), plan.fresh_seeds, of_trial)
+                for trial, of_trial in zip(trials, values, strict=True)
+            ]
             studies[plan].set_user_attr(CONFIRMED, [asdict(each) for each in found])
-    return {
-        plan: tuple(
-            f"{names[config]}: {failures[config]}"
-            for trial in trials
-            for config in runs[plan, trial.number]
-            if config in failures
-        )
-        for plan, trials in chosen.items()
-    }
+    return unconfirmed
 
 
 def confirmed(study: Study) -> tuple[Confirmation, ...]:
@@ -117,7 +101,7 @@ def _finished(experiment: Experiment, config: RunConfig) -> str | None:
     return keep_trying(lambda: finished_run(experiment, config), PATIENCE)
 
 
-def _value(plan: StudyPlan, experiment: Experiment, config: RunConfig) -> float:
+def _value(experiment: Experiment, plan: StudyPlan, config: RunConfig) -> float:
     run_id = _finished(experiment, config)
     assert run_id is not None
     data = keep_trying(lambda: experiment.client.get_run(run_id).data, PATIENCE)

@@ -99,6 +99,10 @@ class StudyPlan:
         own = trial_settings(self.config, values, self.search.budget)
         return changed(self.config, **own, **({} if seed is None else {"seed": seed}))
 
+    def fresh_runs(self, values: Mapping[str, Any]) -> list[RunConfig]:
+        """List the runs that train a trial's values again, one on each fresh seed."""
+        return [self.trial_config(values, seed) for seed in self.fresh_seeds]
+
     @property
     def definition(self) -> dict[str, Any]:
         """Everything that the outcome of a trial and the choice of the next one depend on, as JSON holds it."""

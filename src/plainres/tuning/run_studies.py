@@ -11,17 +11,20 @@ from rich.console import Console
 
 from plainres.errors import StoreAway
 from plainres.launchers.launcher import AtOnce, Launcher
+from plainres.names import STUDY_KEY_TAG, STUDY_TAG
 from plainres.running.job import Job
 from plainres.screen.screens import make_screen
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
-from plainres.tracking.runs import set_status
+from plainres.tracking.params import log_params
+from plainres.tracking.runs import Experiment, set_status
+from plainres.tracking.shown import without_credentials
+from plainres.tracking.store import LONGEST_NAME
 from plainres.tuning.confirmation import confirm, confirmed
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.slots import queue_failed_again
-from plainres.tuning.state import StudyState, study_state, whole_state
+from plainres.tuning.state import StudyState, look
 from plainres.tuning.storage import KEY, load_study, open_studies, opened_storage
 from plainres.tuning.studies_tally import StudiesTally
-from plainres.tuning.study_runs import open_study_run
 from plainres.tuning.trial_workers import Order, employ
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -60,12 +63,9 @@ def run_studies(
             _share(storage, studies, order, launcher, console)
             failures = confirm(studies, to_confirm, order, launcher, console) if to_confirm else {}
             states = [
-                replace(
-                    whole_state(plan, budget, study.get_trials(deepcopy=False)),
-                    confirmed=confirmed(study), unconfirmed=failures.get(plan, ()),
-                )
-                for plan, study in studies.items()
-            ]  # fmt: skip
+                replace(state, confirmed=confirmed(studies[state.plan]), unconfirmed=failures.get(state.plan, ()))
+                for state in look(studies, budget)
+            ]
             from plainres.tuning.study_report import store_reports  # pandas takes a second to import
 
             keep_trying(lambda: store_reports(studies, states, order), PATIENCE)
@@ -98,14 +98,8 @@ def prepared(
         with reaching_store():
             for plan in plans:
                 key = load_study(storage, plan).user_attrs[KEY]
-                run_id = open_study_run(job.experiment, plan, key, storage_url, job.source)
-                jobs[plan.name] = replace(job, parent_run_id=run_id)
+                jobs[plan.name] = replace(job, parent_run_id=_open_study_run(job, plan, key, storage_url))
         yield storage, Order(storage_url, plans, budget, jobs)
-
-
-def look(studies: dict[StudyPlan, Study], budget: int) -> list[StudyState]:
-    """How far the studies are."""
-    return [study_state(plan, budget, study.get_trials(deepcopy=False)) for plan, study in studies.items()]
 
 
 def _share(
@@ -125,3 +119,49 @@ def _share(
                         screen.show(tally.after(look(studies, order.budget), text))
             states = look(studies, order.budget)
             screen.show(tally.after(states))
+
+
+def _open_study_run(job: Job, plan: StudyPlan, key: str, storage_url: str) -> str:
+    """Return the id of the study's MLflow run, which is RUNNING then: one, however many commands work on the study.
+
+    Args:
+        job: what the study's trials have in common: where they are tracked, and the code that trains now.
+        plan: the study.
+        key: stored with the study; tells it from others of its name.
+        storage_url: shown without credentials.
+    """
+    run_id = _oldest_run(job.experiment, key)
+    if run_id is None:
+        made = _make_study_run(job, plan, key, storage_url)
+        run_id = _oldest_run(job.experiment, key) or made
+        if run_id != made:  # another command was a moment faster
+            job.experiment.client.delete_run(made)
+    set_status(job.experiment, run_id, "RUNNING")
+    return run_id
+
+
+def _oldest_run(experiment: Experiment, key: str) -> str | None:
+    found = experiment.client.search_runs(
+        [experiment.experiment_id],
+        f"tags.{STUDY_KEY_TAG} = '{key}'",
+        order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
+        max_results=1,
+    )
+    return found[0].info.run_id if found else None
+
+
+def _make_study_run(job: Job, plan: StudyPlan, key: str, storage_url: str) -> str:
+    client, config = job.experiment.client, plan.config
+    tags = {
+        STUDY_KEY_TAG: key,
+        STUDY_TAG: plan.name,
+        **{name: str(getattr(config, name)) for name in ("arm", "variant", "depth", "dataset")},
+        **job.source.tags,
+    }
+    name = f"study-{plan.label}"[:LONGEST_NAME]
+    run_id: str = client.create_run(job.experiment.experiment_id, run_name=name, tags=tags).info.run_id
+    params = {"storage": without_credentials(storage_url), **plan.definition}
+    # MLflow's names hold no apostrophe.
+    named = {name.replace("'s", "").replace(" ", "_"): str(value) for name, value in params.items()}
+    log_params(client, run_id, named)
+    return run_id

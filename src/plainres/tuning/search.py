@@ -1,6 +1,7 @@
 """How networks are tuned: what is searched, drawn by whom, for what; the same for every network of a comparison."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +13,7 @@ from plainres.settings.declaration import check_choice
 from plainres.sweeps.plan import check_distinct
 from plainres.tuning.space import SEARCHABLE, Choices, Dimension, LogRange
 
+# What can be minimised; the test split is none of it.
 OBJECTIVES = ("train_loss", "train_error", "validation_loss", "validation_error")
 PRUNERS = ("median", "hyperband", "none")
 SAMPLERS = ("tpe", "random", "qmc")
@@ -98,3 +100,28 @@ def budget_words(budget: str, config: RunConfig) -> str:
 def _rounded(value: Fraction) -> int:
     """To the nearest whole number, halves up."""
     return math.floor(value + Fraction(1, 2))
+
+
+def epoch_metric(objective: str) -> str:
+    """Name the metric that tells the objective after an epoch."""
+    split, _, quantity = objective.partition("_")
+    return f"loss/{split}" if quantity == "loss" else f"accuracy/{split}"
+
+
+def epoch_value(objective: str, metrics: Mapping[str, float]) -> float:
+    """Read the objective after an epoch, which pruning goes by.
+
+    Of the training images it's the mean over the epoch's steps in training mode: the nearest that costs nothing.
+    """
+    value = metrics[epoch_metric(objective)]
+    return value if objective.endswith("loss") else 1 - value
+
+
+def final_value(objective: str, metrics: Mapping[str, float]) -> float:
+    """Read the objective of a trained run from its last epoch's metrics: over the whole split in evaluation mode."""
+    return metrics[f"final/{objective}"] if objective.startswith("train_") else epoch_value(objective, metrics)
+
+
+def is_known(value: float) -> bool:
+    """Tell whether a value is a number; infinity is stored by MLflow's databases as the largest float."""
+    return abs(value) < sys.float_info.max

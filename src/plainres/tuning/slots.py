@@ -61,17 +61,16 @@ class Slot:
 
 
 def slots_of(trials: Sequence[FrozenTrial], budget: int) -> list[Slot]:
-    """The slots that trials, ordered by number, fill so far; no more than the budget."""
+    """Group trials, ordered by number, into slots: the budget's, and those beyond it that have ended well.
+
+    The latter are of a command that was given more; they are never worked on, but count where a study is told of.
+    """
     attempts: dict[int, list[FrozenTrial]] = {}
     for trial in trials:
         original = trial.system_attrs.get(ORIGINAL, trial.number)
         attempts.setdefault(original, []).append(trial)
-    return [Slot(number, tuple(of_slot)) for number, of_slot in enumerate(list(attempts.values())[:budget])]
-
-
-def counted_slots(trials: Sequence[FrozenTrial], budget: int) -> list[Slot]:
-    """The slots of the budget, and those beyond it that have ended well, of a command that was given more."""
-    return [slot for slot in slots_of(trials, len(trials)) if slot.number < budget or slot.done]
+    slots = [Slot(number, tuple(of_slot)) for number, of_slot in enumerate(attempts.values())]
+    return [slot for slot in slots if slot.number < budget or slot.done]
 
 
 def claim(
@@ -91,7 +90,7 @@ def claim(
             trial = slot.waiting
             if trial is not None and _take(storage, trial, fixed(slot.number)):
                 return slot.number, trial
-        if len(slots) == budget:
+        if len(slots) >= budget:
             return None
         study.add_trial(create_trial(state=TrialState.WAITING))
 
@@ -108,37 +107,30 @@ def _take(storage: RDBStorage, trial: FrozenTrial, fixed: dict[str, Any] | None)
         return False
 
 
-def queue_again(study: Study, trial: FrozenTrial, deaths: list[int]) -> None:
-    """Let a failed trial's slot be tried again with the same parameters.
+def queue_again(study: Study, trial: FrozenTrial, deaths: Sequence[int]) -> None:
+    """Let a failed trial's slot be tried again with the same parameters, unless its attempts' processes die every time.
 
     Args:
         study: the study.
         trial: the attempt that failed.
         deaths: numbers of the slot's attempts whose processes died.
     """
-    attributes = {ORIGINAL: trial.system_attrs.get(ORIGINAL, trial.number), HISTORY: deaths}
-    if FIXED in trial.system_attrs:
-        attributes[FIXED] = trial.system_attrs[FIXED]
+    if len(deaths) > RETRIES:
+        return
+    kept = {name: trial.system_attrs[name] for name in (ORIGINAL, FIXED) if name in trial.system_attrs}
     study.add_trial(
         create_trial(
             state=TrialState.WAITING,
             params=trial.params,
             distributions=trial.distributions,
-            system_attrs=attributes,
+            system_attrs={ORIGINAL: trial.number, **kept, HISTORY: deaths},
         )
     )
 
 
 def deaths_of(trial: FrozenTrial) -> list[int]:
-    """The numbers of the earlier attempts at this trial's slot whose processes died."""
+    """Read the numbers of the earlier attempts at this trial's slot whose processes died."""
     return list(trial.system_attrs.get(HISTORY, []))
-
-
-def queue_after_death(study: Study, trial: FrozenTrial) -> None:
-    """Let the slot of a trial whose process died be tried again, at most `RETRIES` times."""
-    deaths = [*deaths_of(trial), trial.number]
-    if len(deaths) <= RETRIES:
-        queue_again(study, trial, deaths)
 
 
 def queue_failed_again(study: Study, budget: int) -> None:

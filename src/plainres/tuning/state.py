@@ -1,13 +1,14 @@
 """How far a study is: what its trials have come to so far."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.slots import Slot, counted_slots, slots_of
+from plainres.tuning.slots import slots_of
 from plainres.tuning.space import Values
 
 # Attributes of a trial in its study.
@@ -49,7 +50,7 @@ class StudyState:
 
     Attributes:
         plan: the study.
-        budget: trials asked for.
+        budget: trials asked for, or those of a command that was given more.
         done: the trials that ended well, by slot: complete, diverged ones among them, or pruned.
         running: how many are in training.
         failures: why trials failed whose slots aren't tried again.
@@ -87,7 +88,7 @@ class StudyState:
     @property
     def best(self) -> FrozenTrial | None:
         """The trial of the lowest objective among those that trained to the end."""
-        return best_trial(self.done)
+        return next(iter(whole_trials(self.done)), None)
 
     @property
     def winner(self) -> FrozenTrial | None:
@@ -114,24 +115,21 @@ class StudyState:
         return (self.left - self.running) * self.plan.config.depth
 
 
-def whole_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> StudyState:
-    """As `study_state`, with the trials that have ended well beyond the budget, of a command that was given more."""
-    slots = counted_slots(trials, budget)
-    return _state(plan, max(budget, len(slots)), slots)
+def look(studies: Mapping[StudyPlan, Study], budget: int) -> list[StudyState]:
+    """Find how far studies are."""
+    return [study_state(plan, budget, study.get_trials(deepcopy=False)) for plan, study in studies.items()]
 
 
 def study_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> StudyState:
-    """What the trials of a study, ordered by number, come to."""
-    return _state(plan, budget, slots_of(trials, budget))
-
-
-def _state(plan: StudyPlan, budget: int, slots: Sequence[Slot]) -> StudyState:
+    """Sum up the trials of a study, ordered by number."""
+    slots = slots_of(trials, budget)
+    failed = [slot.attempts[-1] for slot in slots if slot.failed]
     return StudyState(
         plan=plan,
-        budget=budget,
+        budget=max(budget, len(slots)),
         done=tuple(slot.done for slot in slots if slot.done is not None),
         running=sum(slot.done is None and slot.running is not None for slot in slots),
-        failures=tuple(failure_text(slot.attempts[-1]) for slot in slots if slot.failed),
+        failures=tuple(trial.user_attrs.get(FAILURE, "its process died") for trial in failed),
         epochs=sum(slot.epochs for slot in slots),
         epochs_underway=sum(slot.epochs for slot in slots if not (slot.done or slot.failed)),
     )
@@ -147,13 +145,3 @@ def value_of(trial: FrozenTrial) -> float:
     """The objective's value of a trial that has one, as every complete trial has."""
     assert trial.value is not None
     return trial.value
-
-
-def best_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The best of the trials that trained to the end without diverging."""
-    return next(iter(whole_trials(trials)), None)
-
-
-def failure_text(trial: FrozenTrial) -> str:
-    """Why a trial failed, in one line."""
-    return str(trial.user_attrs.get(FAILURE, "its process died"))

@@ -1,4 +1,4 @@
-"""Where studies are stored: any database, opened so that many processes can share it, and checked before it is."""
+"""Opens the database that studies are stored in, so that many processes can share it, and checks it before."""
 
 import time
 import uuid
@@ -44,11 +44,7 @@ Value = TypeVar("Value")
 
 
 def check_storage(url: str) -> None:
-    """Return if the storage can be reached and written; nothing is written to find out.
-
-    Raises:
-        BadInput: it can't, or it could not be shared between processes.
-    """
+    """Raise BadInput if the storage can't be reached, written or shared by processes; nothing is written for that."""
     if "://" not in url:
         raise BadInput(f"storage {url!r} is no database's URL, as sqlite:///FILE or postgresql://USER@HOST/DATABASE")
     if resolved(url) == resolved(tracking_uri()):
@@ -63,7 +59,7 @@ def check_storage(url: str) -> None:
 
 
 def open_storage(url: str) -> "RDBStorage":
-    """The storage, its tables made where they are missing; several processes may do so at once.
+    """Open the storage, and make its tables where they are missing; several processes may do so at once.
 
     Raises:
         BadInput: it is no storage of studies, or was made by another version of Optuna.
@@ -111,14 +107,8 @@ def _lock_before_reading(engine: "Engine") -> None:
     """
     from sqlalchemy import event
 
-    @event.listens_for(engine, "connect")
-    def leave_transactions_to_us(connection: Any, _: object) -> None:
-        connection.isolation_level = None
-
-    @event.listens_for(engine, "begin")
-    def lock(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
+    event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     engine.dispose()  # of connections that were made before
 
 
@@ -136,16 +126,16 @@ def _outlast_cuts(storage: "RDBStorage") -> None:
 
     def set_state(trial_id: int, state: "TrialState", values: Sequence[float] | None = None) -> bool:
         """Set a trial's state; a second try finds it set if the first one arrived."""
-        tries = count()
+        tries = count(1)
 
         def try_once() -> bool:
-            is_second = next(tries) > 0
+            number = next(tries)
             try:
                 return set_once(trial_id, state, values)
             except UpdateFinishedTrialError:
-                if is_second and storage.get_trial(trial_id).state == state:
-                    return True
-                raise
+                if number == 1 or storage.get_trial(trial_id).state != state:
+                    raise
+                return True
 
         return keep_calling(try_once)
 
@@ -161,20 +151,19 @@ def keep_calling(
     """Call a database, again while its connection is cut or refused.
 
     Raises:
-        StorageInternalError, DBAPIError: it still was after `patience` seconds, or something else is wrong.
+        StorageInternalError, SQLAlchemyError: it still was after `patience` seconds, or something else is wrong.
     """
     from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+    from sqlalchemy.exc import InterfaceError, OperationalError
 
-    def is_cut(error: BaseException | None) -> bool:
-        return error is not None and (isinstance(error, OperationalError | InterfaceError) or is_cut(error.__cause__))
-
+    cuts = OperationalError, InterfaceError
     deadline, wait = time.monotonic() + patience, FIRST_WAIT
     while True:
         try:
             return call(*arguments, **named)
-        except (StorageInternalError, DBAPIError) as error:
-            if not is_cut(error) or time.monotonic() + wait > deadline:
+        except (StorageInternalError, *cuts) as error:
+            is_cut = isinstance(error, cuts) or isinstance(error.__cause__, cuts)
+            if not is_cut or time.monotonic() + wait > deadline:
                 raise
         time.sleep(wait)
         wait = min(2 * wait, LONGEST_WAIT)
@@ -187,7 +176,7 @@ def existing_storage(url: str) -> "AbstractContextManager[RDBStorage | None]":
 
 @contextmanager
 def opened_storage(url: str) -> "Iterator[RDBStorage]":
-    """As `open_storage`, and closed afterwards."""
+    """Open the storage as `open_storage` does, and close it afterwards."""
     storage = open_storage(url)
     try:
         yield storage
@@ -197,30 +186,25 @@ def opened_storage(url: str) -> "Iterator[RDBStorage]":
 
 
 def stored_attributes(storage: "RDBStorage | None") -> dict[str, dict[str, Any]]:
-    """The attributes of all studies by their names."""
-    return {} if storage is None else {study.study_name: study.user_attrs for study in storage.get_all_studies()}
+    """Read the attributes of all studies, by their names."""
+    return {study.study_name: study.user_attrs for study in storage.get_all_studies()} if storage else {}
 
 
 def check_studies(plans: Sequence[StudyPlan], url: str) -> None:
-    """Return if none of the studies exists with another definition; nothing is written to find out.
-
-    Raises:
-        BadInput: one does; says in what it differs.
-    """
+    """Raise BadInput if one of the studies exists with another definition; nothing is written to find out."""
     with existing_storage(url) as storage:
         stored = stored_attributes(storage)
     for plan in plans:
-        if plan.name in stored:
-            check_definition(plan, stored[plan.name])
+        _check_definition(plan, stored.get(plan.name, {}))
 
 
 def open_studies(storage: "RDBStorage", plans: Sequence[StudyPlan]) -> None:
     """Make the studies that are missing, while other commands may do the same; raises as `check_studies`."""
     stored = stored_attributes(storage)
     for plan in plans:
-        if DEFINITION in stored.get(plan.name, {}):
-            check_definition(plan, stored[plan.name])
-        else:
+        attributes = stored.get(plan.name, {})
+        _check_definition(plan, attributes)
+        if DEFINITION not in attributes:
             _make_study(storage, plan)
 
 
@@ -234,14 +218,14 @@ def _make_study(storage: "RDBStorage", plan: StudyPlan) -> None:
         study = optuna.load_study(study_name=plan.name, storage=storage)
         for _ in range(TRIES):
             if DEFINITION in study.user_attrs:
-                check_definition(plan, study.user_attrs)
+                _check_definition(plan, study.user_attrs)
                 return
             time.sleep(0.5)
     study.set_user_attr(KEY, uuid.uuid4().hex)
     study.set_user_attr(DEFINITION, plan.definition)
 
 
-def check_definition(plan: StudyPlan, attributes: dict[str, Any]) -> None:
+def _check_definition(plan: StudyPlan, attributes: dict[str, Any]) -> None:
     """Raise BadInput if a study of the plan's name was defined otherwise."""
     differing = differences(attributes.get(DEFINITION, plan.definition), plan.definition)
     if differing:
@@ -252,16 +236,15 @@ def check_definition(plan: StudyPlan, attributes: dict[str, Any]) -> None:
 
 
 def load_study(storage: "RDBStorage", plan: StudyPlan, slot: int | None = None) -> "Study":
-    """The study, for a trial in the given slot with a sampler that is seeded for it."""
+    """Load the study; for a trial in the given slot with a sampler that is seeded for it."""
     import optuna
 
-    sampler: Any = None
-    if slot is not None:
-        seed = plan.draw_seed(slot)
-        if plan.search.sampler == "tpe":
-            sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-        else:
-            sampler = optuna.samplers.RandomSampler(seed=seed)
+    seed = None if slot is None else plan.draw_seed(slot)
+    sampler = (
+        optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        if plan.search.sampler == "tpe"
+        else optuna.samplers.RandomSampler(seed=seed)
+    )
     study = optuna.load_study(study_name=plan.name, storage=storage, sampler=sampler, pruner=_pruner(plan))
     study.get_trials(deepcopy=False)  # Optuna's cache has to know a trial before its parameters can be set
     return study

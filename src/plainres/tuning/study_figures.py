@@ -20,8 +20,8 @@ from plainres.screen.drawn_seeds import draw_means, draw_points
 from plainres.screen.figure_style import COLOURS, COLUMN, PAGE, depth_colours, plain_style, take_legends
 from plainres.settings import ABOUT
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.expected_best import expected_best
 from plainres.tuning.space import LogRange
+from plainres.tuning.study_table import expected_best
 
 OUTCOMES = {"complete": "o", "pruned": "v", "diverged": "X"}  # a trial's, and its marker
 NAMES = {"lr": "peak learning rate"}
@@ -31,14 +31,14 @@ OUTCOME_MARKERS: dict[str, Any] = {
 STEPS: dict[str, Any] = {"estimator": None, "drawstyle": "steps-post"}
 
 Tables = Mapping[StudyPlan, pd.DataFrame]
-"""Each study's trials, as from `plainres.tuning.trials_table.trials_table`."""
+"""Each study's trials, as from `plainres.tuning.study_report.trials_table`."""
 
 
 def draw_history(trials: pd.DataFrame, objective: str) -> Figure:
     """The objective of every trial in its order, and the best so far.
 
     Args:
-        trials: as from `plainres.tuning.trials_table.trials_table`.
+        trials: as from `plainres.tuning.study_report.trials_table`.
         objective: its name.
     """
     data = _ended(trials)
@@ -58,7 +58,7 @@ def draw_space(trials: pd.DataFrame, plan: StudyPlan) -> Figure:
     """The objective against each searched rate, coloured by batch size where it is searched.
 
     Args:
-        trials: as from `plainres.tuning.trials_table.trials_table`.
+        trials: as from `plainres.tuning.study_report.trials_table`.
         plan: the study.
     """
     data, names = _ended(trials), _drawn_along(plan)

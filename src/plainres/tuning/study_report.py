@@ -12,7 +12,7 @@ import pandas as pd
 from optuna import Study
 from optuna.exceptions import ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from plainres.screen.figure_style import save_figure
 from plainres.screen.table import markdown
@@ -20,15 +20,20 @@ from plainres.sweeps.tuned import objective_words
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.runs import Experiment, log_metrics
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.state import RUN_ID, StudyState, value_of
+from plainres.tuning.slots import slots_of
+from plainres.tuning.space import SEARCHABLE
+from plainres.tuning.state import DIVERGED, FAILURE, PRUNED_EPOCH, RUN_ID, StudyState, value_of
 from plainres.tuning.study_table import budget_remarks, in_order, remarks, study_table, values_text
 from plainres.tuning.trial_workers import Order
-from plainres.tuning.trials_table import trials_table
 
 if TYPE_CHECKING:  # seaborn takes seconds to import
     from matplotlib.figure import Figure
 
 FEWEST_FOR_IMPORTANCES = 4
+COLUMNS = (
+    "slot", "trial", "state", *SEARCHABLE, "objective", "diverged", "epochs", "pruned_epoch", "seconds",
+    "run_id", "failure",
+)  # fmt: skip
 
 
 def store_reports(studies: Mapping[StudyPlan, Study], states: Sequence[StudyState], order: Order) -> None:
@@ -74,6 +79,35 @@ def report_text(states: Sequence[StudyState]) -> str:
     if budget:
         parts += ["## Was the budget enough?", "\n".join(f"- {line}" for line in budget)]
     return "\n\n".join(parts) + "\n"
+
+
+def trials_table(trials: Sequence[FrozenTrial], budget: int) -> pd.DataFrame:
+    """A row for each attempt at a trial.
+
+    Columns: slot (place in the study, from 0; beyond the budget those that ended well), trial (Optuna's number), state
+    (complete, pruned, fail, running or waiting), lr, batch_size and weight_decay where they are searched, objective (of
+    a pruned trial the last epoch's value), diverged, epochs (reported), pruned_epoch, seconds, run_id (in MLflow),
+    failure (why, in one line).
+    """
+    rows = [
+        {
+            "slot": slot.number,
+            "trial": trial.number,
+            "state": trial.state.name.lower(),
+            **{name: trial.params.get(name) for name in SEARCHABLE},
+            "objective": trial.value if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) else None,
+            "diverged": DIVERGED in trial.user_attrs,
+            "epochs": len(trial.intermediate_values),
+            "pruned_epoch": trial.user_attrs.get(PRUNED_EPOCH),
+            "seconds": trial.duration.total_seconds() if trial.duration else None,
+            "run_id": trial.user_attrs.get(RUN_ID, ""),
+            "failure": trial.user_attrs.get(FAILURE, ""),
+        }
+        for slot in slots_of(trials, budget)
+        for trial in slot.attempts
+    ]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.astype({"batch_size": "Int64", "pruned_epoch": "Int64"})
 
 
 def _write_shared(folder: Path, states: Sequence[StudyState], tables: Mapping[StudyPlan, pd.DataFrame]) -> None:

@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from plainres.screen.table import TerminalTable, terminal
 from plainres.settings import ABOUT
 from plainres.sweeps.tuned import border_remarks, objective_words
-from plainres.tuning.expected_best import expected_best
 from plainres.tuning.slots import FIXED
 from plainres.tuning.space import borders
 from plainres.tuning.state import StudyState, value_of
+
+CONFIDENCE = 0.95
 
 
 def study_table(states: Sequence[StudyState]) -> TerminalTable:
@@ -60,6 +64,23 @@ def drawn_values(state: StudyState) -> list[float]:
     """The objective of the trials that were drawn, a pruned one's when it was stopped; the recipe's isn't drawn."""
     first = state.plan.first_trial
     return [value_of(trial) for trial in state.done if first is None or trial.system_attrs.get(FIXED) != first]
+
+
+def expected_best(values: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Compute mean and ends of the central 95 % interval of the lowest of n values, for n from 1 to their number.
+
+    The n values are drawn independently, with replacement, from the ones given: P(min > v) = P(value > v)^n, equations
+    5 to 7 of Dodge et al. (2019), "Show Your Work", for a minimum. So the trials must have been drawn independently of
+    each other, as random search draws them.
+    """
+    ordered = np.sort(np.asarray(values, dtype=float))
+    count = len(ordered)
+    draws = np.arange(1, count + 1)[:, None]
+    above = (1 - np.arange(count + 1) / count) ** draws  # P(min > v) for no v, then for each v
+    mean = (above[:, :-1] - above[:, 1:]) @ ordered
+    tail = (1 - CONFIDENCE) / 2
+    low, high = (ordered[np.argmax(above[:, 1:] <= 1 - share + 1e-12, axis=1)] for share in (tail, 1 - tail))
+    return mean, low, high
 
 
 def _cells(state: StudyState, searched: Sequence[str], is_confirmed: bool) -> tuple[str, ...]:

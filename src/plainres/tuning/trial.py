@@ -1,5 +1,6 @@
 """One trial: draw its values, train the run that they make, and tell the study what came of it."""
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -19,8 +20,9 @@ from plainres.tracking.outages import PATIENCE, keep_trying
 from plainres.tracking.store import with_ending
 from plainres.training import EpochRecord
 from plainres.tuning.definition import StudyPlan
-from plainres.tuning.objective import chance_value, epoch_metric, epoch_value, final_value, is_known, worst_value
-from plainres.tuning.state import DIVERGED, FAILURE, PRUNED_EPOCH, RUN_ID, TAKEN
+from plainres.tuning.search import epoch_metric, epoch_value, final_value, is_known
+from plainres.tuning.slots import DONE
+from plainres.tuning.state import DIVERGED, FAILURE, PRUNED_EPOCH, RUN_ID, TAKEN, value_of
 
 
 def run_trial(
@@ -117,10 +119,17 @@ class _Reports:
 def _value(
     study: Study, trial: Trial, plan: StudyPlan, config: RunConfig, outcome: Finished, values: list[float]
 ) -> float:
-    """The objective's value of a trained run, marking the trial if it diverged."""
-    value = final_value(plan.search.objective, outcome.metrics)
+    """Return the objective's value of a trained run; one that diverged is marked, and counts as the worst value.
+
+    That is of the study's trials, of its own epochs and of guessing, so that a worst value is known even when the very
+    first trial diverges, and no diverged trial is better than guessing.
+    """
+    objective = plan.search.objective
+    value = final_value(objective, outcome.metrics)
     if outcome.diverged is None and is_known(value):
         return value
     trial.set_user_attr(DIVERGED, outcome.diverged or config.epochs)
-    chance = chance_value(plan.search.objective, dataset_of(config).num_classes)
-    return worst_value(study.get_trials(deepcopy=False), values, chance)
+    classes = dataset_of(config).num_classes
+    chance = math.log(classes) if objective.endswith("loss") else 1 - 1 / classes
+    ended = [value_of(each) for each in study.get_trials(deepcopy=False, states=DONE)]
+    return max([chance, *filter(math.isfinite, (*ended, *values))])

@@ -201,7 +201,6 @@ def _tune(
         from plainres.tracking.runs import open_experiment
         from plainres.tracking.source import current_source
         from plainres.tuning.run_studies import run_studies
-        from plainres.tuning.trial_workers import WorkersFail
 
         launcher = make_launcher(request.launch, request.jobs, first, checkpoints, console)
     experiment = open_experiment(uri, request.experiment_name)
@@ -210,8 +209,6 @@ def _tune(
         states = run_studies(
             plans, request.trials, request.storage, job, launcher, console, to_confirm=request.confirm or 0
         )
-    except WorkersFail as error:
-        raise StudiesFail(str(error)) from error
     except StorageInternalError as error:
         storage = without_credentials(request.storage)
         raise StudiesFail(f"storage {storage} was lost; the same command goes on when it is back") from error
