@@ -25,7 +25,7 @@ BULK = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 LARGEST = 1.7e308  # databases hold infinity as the largest number
 
 Histories = dict[str, dict[int, float]]
-Entry = tuple[str, int, float]  # run, step, value
+Point = tuple[str, int, float]  # run, step, value
 
 
 def stored_run(uri: str, run_id: str) -> Run:
@@ -73,7 +73,7 @@ def histories(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Hist
     return values
 
 
-def _entries(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Entry]:
+def _entries(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Point]:
     store = client._tracking_client.store
     if isinstance(store, SqlAlchemyStore):
         yield from metric_entries(store, run_ids, metric)
@@ -102,7 +102,7 @@ def _page_of_server(store: RestStore, experiment_id: str, run_ids: Sequence[str]
     ]
 
 
-def _entries_of_server(client: MlflowClient, store: RestStore, run_ids: Sequence[str], metric: str) -> Iterator[Entry]:
+def _entries_of_server(client: MlflowClient, store: RestStore, run_ids: Sequence[str], metric: str) -> Iterator[Point]:
     asked = {"run_id": list(run_ids), "metric_key": metric, "max_results": VALUES_A_HISTORY}
     try:
         response = http_request(store.get_host_creds(), BULK, "GET", params=asked)  # type: ignore[no-untyped-call]
@@ -124,7 +124,7 @@ def _entries_of_server(client: MlflowClient, store: RestStore, run_ids: Sequence
         yield from _entries_one_by_one(client, run_ids, metric)
 
 
-def _entries_one_by_one(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Entry]:
+def _entries_one_by_one(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Point]:
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
         found = threads.map(lambda run_id: client.get_metric_history(run_id, metric), run_ids)
         for run_id, entries in zip(run_ids, found, strict=True):

@@ -19,7 +19,7 @@ from plainres.settings.thresholds import MARGIN, check_margin
 MOST_LISTED = 5  # names in a sentence
 
 Status = Literal["degrades", "does not degrade", "undecided"]
-Outcome = Literal["reproduced", "not reproduced", "undecided", "incomplete"]
+Judgement = Literal["reproduced", "not reproduced", "undecided", "incomplete"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Verdict:
         difference: plain less residual of the deepest gap, paired by seed: what the shortcut is worth.
     """
 
-    outcome: Outcome
+    outcome: Judgement
     sentence: str
     others: tuple[str, ...]
     margin: float
@@ -111,7 +111,7 @@ def status_of(interval: Interval, margin: float) -> Status:
     return "does not degrade" if interval.high < margin else "undecided"
 
 
-def outcome_of(plain: Status, residual: Status) -> Outcome:
+def outcome_of(plain: Status, residual: Status) -> Judgement:
     """What the statuses of both at the deepest depth come to."""
     if plain == "does not degrade" or residual == "degrades":
         return "not reproduced"
@@ -148,7 +148,7 @@ def _arm_sentence(
     return f"{arm} from depth {depths[0]} to {depths[-1]}: {gap}{compared}.{_seeds_words(gap.status, [gap])}"
 
 
-def _seeds_words(outcome: Outcome | Status, gaps: Iterable[Gap]) -> str:
+def _seeds_words(outcome: Judgement | Status, gaps: Iterable[Gap]) -> str:
     """How many seeds would probably settle what is undecided."""
     if outcome != "undecided":
         return ""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # it imports torch
     Order = tuple[RunConfig, State | None]
     """A run, and the state from which it goes on."""
 
-PATIENCE = timedelta(days=1)  # of those who wait for the first, which stores a run and judges a sweep meanwhile
+ONE_DAY = timedelta(days=1)  # others wait so long for the first, which stores a run and judges a sweep meanwhile
 LOST = ("gloo", "NCCL", "Connection closed", "Connection reset")  # what torch says of it; it has no exception for that
 
 
@@ -80,7 +80,7 @@ def join() -> Share:
     if not distributed.is_initialized():
         if int(os.environ["LOCAL_RANK"]) < cuda.device_count():  # fewer may be there where runs are trained on CPUs
             cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo", timeout=PATIENCE)
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo", timeout=ONE_DAY)
     return Share(distributed.get_rank(), distributed.get_world_size())
 
 

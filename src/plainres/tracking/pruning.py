@@ -12,14 +12,14 @@ from plainres.tracking.runs import Experiment, run_or_none
 
 
 @dataclass(frozen=True)
-class Pruned:
+class PrunedNetworks:
     """How many runs have lost their network, and the bytes that these took."""
 
     runs: int
     freed: int
 
 
-def prune_networks(experiment: Experiment) -> Pruned:
+def prune_networks(experiment: Experiment) -> PrunedNetworks:
     """Delete the networks of runs that belong to superseded sweeps alone; again has no effect.
 
     Such a run counts as finished no longer: a sweep that needs it trains it anew.
@@ -37,7 +37,7 @@ def prune_networks(experiment: Experiment) -> Pruned:
             freed += sum(delete_artifact(experiment.tracking_uri, run_id, name) for name in (MODEL_FILE, EXPORTED_FILE))
             experiment.client.delete_tag(run_id, ATTEMPT_TAG)  # at last, so that who is interrupted begins here again
             runs += 1
-    return Pruned(runs, freed)
+    return PrunedNetworks(runs, freed)
 
 
 def _parents(experiment: Experiment) -> Iterator[Run]:

@@ -1,1 +1,1 @@
-"""Tuning learning rate and batch size of every network alike, with Optuna."""
+"""Tunes learning rate, batch size and weight decay of every network alike, with Optuna."""

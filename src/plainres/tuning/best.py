@@ -1,4 +1,4 @@
-"""The tuned values of networks, out of their studies."""
+"""Reads the tuned values of networks out of their studies."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tuned]:
-    """The tuned values of the networks that configurations are for: a network's first study, second, and so on.
+    """Read the tuned values of the networks that configurations are for: a network's first study, second, and so on.
 
     Args:
         url: the studies' storage.
@@ -30,9 +30,9 @@ def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tu
         BadInput: a network has no study, fewer than another, one without a whole trial, one that was tuned under other
             settings, or whose confirmation is out of date; or a seed is one on which the best trials were confirmed.
     """
+    check_storage(url)
     import optuna
 
-    check_storage(url)
     networks = {config.network: config for config in configs}
     seeds = {config.seed for config in configs}
     with existing_storage(url) as storage:

@@ -1,4 +1,4 @@
-"""The best trials of a study trained again on fresh seeds: the winner is the one with the best mean."""
+"""Trains the best trials of a study again on fresh seeds: the one with the best mean wins."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ CONFIRMED = "confirmed"  # attribute of a study
 
 
 def candidates(trials: Sequence[FrozenTrial], count: int) -> list[FrozenTrial]:
-    """The best trials of a study, no two of them with the same values."""
+    """Choose the best trials of a study, no two of them with the same values."""
     distinct: dict[tuple[Any, ...], FrozenTrial] = {}
     for trial in whole_trials(trials):
         distinct.setdefault(tuple(sorted(trial.params.items())), trial)
@@ -74,7 +74,7 @@ def confirm(
 
 
 def confirmed(study: Study) -> tuple[Confirmation, ...]:
-    """The trials of a study that were trained again, the best mean first; none if they aren't its best any more."""
+    """Read which trials were trained again, the best mean first; none if they aren't the study's best any more."""
     stored = [
         Confirmation(**{**each, "seeds": tuple(each["seeds"]), "values": tuple(each["values"])})
         for each in study.user_attrs.get(CONFIRMED, [])

@@ -1,4 +1,4 @@
-"""What a study is: one network's runs under one search, and what its outcome depends on."""
+"""Defines a study: one network's runs under one search, and all that its outcome depends on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
@@ -26,7 +26,7 @@ BEFORE = {
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """One study of a network; `plan_studies` makes them.
+    """Describes one study of a network; `plan_studies` makes them.
 
     Attributes:
         prefix: what the names of all studies of one comparison begin with.
@@ -49,34 +49,34 @@ class StudyPlan:
 
     @property
     def label(self) -> str:
-        """The arm at its depth, and which of its studies, as `plain-34` and `plain-34-study1`."""
+        """Name the arm at its depth, and which of its studies, as `plain-34` and `plain-34-study1`."""
         return self.config.network + numbered(self.number)
 
     @property
     def name(self) -> str:
-        """The study's name in its storage."""
+        """Name the study in its storage."""
         return study_name(self.prefix, self.config, self.number)
 
     @property
     def pruner_warmup(self) -> int:
-        """Epochs before a trial may be pruned."""
+        """Count the epochs before a trial may be pruned."""
         warmup = self.search.pruner_warmup
         return max(1, self.config.epochs // 3) if warmup is None else warmup
 
     @property
     def fresh_seeds(self) -> tuple[int, ...]:
-        """Seeds that no trial of any study has, on which this study's best trials are trained again."""
+        """List the seeds, which no trial of any study has, on which this study's best trials are trained again."""
         first = FRESH_SEEDS + self.number * SEEDS_TO_CONFIRM
         return tuple(range(first, first + SEEDS_TO_CONFIRM))
 
     @property
     def first_trial(self) -> Values | None:
-        """The recipe's values of what is searched, or None if they lie outside the space."""
+        """Look up the recipe's values of what is searched; None if they lie outside the space."""
         values = {each.name: getattr(self.config, each.name) for each in self.search.space}
         return values if all(values[each.name] in each for each in self.search.space) else None
 
     def fixed_values(self, slot: int) -> Values | None:
-        """The values of a slot's trial where they don't depend on other trials; None where a sampler draws them."""
+        """Find the values of a slot's trial that don't depend on other trials; None where a sampler draws them."""
         if slot == 0 and self.first_trial:
             return self.first_trial
         if self.search.sampler == "qmc":
@@ -84,7 +84,7 @@ class StudyPlan:
         return None
 
     def draw_seed(self, *slot: int) -> int:
-        """The seed of the study's draws, or of a slot's.
+        """Make the seed of the study's draws, or of a slot's.
 
         A seed of each slot's own draws the same values whether or not the study was interrupted before it, and however
         many workers share it no draw is repeated.
@@ -95,7 +95,7 @@ class StudyPlan:
         return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
     def trial_config(self, values: Mapping[str, Any], seed: int | None = None) -> RunConfig:
-        """The run that a trial of these values trains, with the study's seed or another one."""
+        """Configure the run that a trial of these values trains, with the study's seed or another one."""
         own = trial_settings(self.config, values, self.search.budget)
         return changed(self.config, **own, **({} if seed is None else {"seed": seed}))
 
@@ -105,7 +105,7 @@ class StudyPlan:
 
     @property
     def definition(self) -> dict[str, Any]:
-        """Everything that the outcome of a trial and the choice of the next one depend on, as JSON holds it."""
+        """List all that the outcome of a trial and the choice of the next one depend on, as JSON holds it."""
         search = self.search
         return {
             **described(search.space),
@@ -122,12 +122,12 @@ class StudyPlan:
 
 
 def study_name(prefix: str, config: RunConfig, number: int = 0) -> str:
-    """The name of a network's study, as `lr-batch-size/digits/plain-34`."""
+    """Name a network's study, as `lr-batch-size/digits/plain-34`."""
     return f"{prefix}/{config.dataset}/{config.network}{numbered(number)}"
 
 
 def run_settings(config: RunConfig, searched: Sequence[str]) -> dict[str, Any]:
-    """What a run and the study that tunes it must share: the identity, but for what is searched and the seed."""
+    """List what a run and the study that tunes it must share: the identity, but for what is searched and the seed."""
     return {name: _in_json(value) for name, value in identity_of(config).items() if name not in (*searched, "seed")}
 
 
@@ -136,13 +136,13 @@ def _in_json(value: Any) -> Any:
 
 
 def complete(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored definition with what came after it: a setting, of a run or of the search, that had its default then."""
+    """Complete a stored definition with what came after it: settings, of runs or searches, at their defaults then."""
     defaults = {name: _in_json(each.default) for name, each in DECLARED.items() if each.default is not MISSING}
     return {**defaults, **BEFORE, **definition}
 
 
 def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """In words, what two definitions differ in."""
+    """Say in what two definitions differ."""
     before = complete(stored)
     return [
         f"{name.replace('_', ' ')} is {before.get(name)}, not {value}"
@@ -162,7 +162,7 @@ def plan_studies(
     studies: int = 1,
     elsewhere: bool = False,
 ) -> tuple[StudyPlan, ...]:
-    """Studies for each arm at each depth, deepest first.
+    """Plan studies for each arm at each depth, deepest first.
 
     Args:
         arms: as `plan_sweep` has them.

@@ -1,4 +1,4 @@
-"""Run studies to their end: open them, let workers share them, show how far they are, store what came of them."""
+"""Runs studies to their end: opens them, lets workers share them, shows how far they are, stores what came of it."""
 
 import time
 from collections.abc import Iterator
@@ -86,7 +86,7 @@ def run_studies(
 def prepared(
     plans: tuple[StudyPlan, ...], budget: int, storage_url: str, job: Job
 ) -> Iterator[tuple[RDBStorage, Order]]:
-    """The studies and their MLflow runs opened, or made: the storage meanwhile, and the workers' order.
+    """Open or make the studies and their MLflow runs: the storage meanwhile, and the workers' order.
 
     Raises:
         BadInput: a study exists with another definition, or the storage can't hold studies.

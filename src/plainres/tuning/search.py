@@ -1,4 +1,4 @@
-"""How networks are tuned: what is searched, drawn by whom, for what; the same for every network of a comparison."""
+"""Tells how networks are tuned: what is searched, drawn by whom, for what; the same for all that are compared."""
 
 import math
 import sys
@@ -22,7 +22,7 @@ BUDGETS = ("epochs", "steps")
 
 @dataclass(frozen=True)
 class Search:
-    """How a network is tuned; every network of a comparison is tuned by the same search.
+    """Tells how a network is tuned; every network of a comparison is tuned by the same search.
 
     Attributes:
         lr_range: lowest and highest learning rate, searched log-uniformly.
@@ -69,7 +69,7 @@ class Search:
 
     @property
     def space(self) -> tuple[Dimension, ...]:
-        """What is searched, in the order in which it is drawn."""
+        """List what is searched, in the order in which it is drawn."""
         dimensions: dict[str, Dimension] = {
             "lr": LogRange("lr", *self.lr_range),
             "batch_size": Choices("batch_size", self.batch_sizes),
@@ -79,27 +79,22 @@ class Search:
 
 
 def trial_settings(config: RunConfig, values: Mapping[str, Any], budget: str) -> dict[str, Any]:
-    """All settings in which the trial of these values differs from the configuration of its network.
+    """List the settings in which the trial of these values differs from the configuration of its network.
 
     With equal epochs every trial sees the same number of images. With equal steps, epochs and warm-up grow with the
     batch size, so that steps are those of the configuration's own batch size but for rounding to whole epochs.
     """
     if budget == "epochs" or "batch_size" not in values:
         return dict(values)
-    factor = Fraction(values["batch_size"], config.batch_size)
-    epochs = max(1, _rounded(config.epochs * factor))
-    warmup = min(_rounded(config.warmup_epochs * factor), epochs - 1)
+    factor, half = Fraction(values["batch_size"], config.batch_size), Fraction(1, 2)  # halves are rounded up
+    epochs = max(1, math.floor(config.epochs * factor + half))
+    warmup = min(math.floor(config.warmup_epochs * factor + half), epochs - 1)
     return {**values, "epochs": epochs, **({"warmup_epochs": warmup} if config.warmup_epochs else {})}
 
 
 def budget_words(budget: str, config: RunConfig) -> str:
-    """The budget as a definition has it; steps are those of the configuration's batch size."""
+    """Write the budget as a definition has it; steps are those of the configuration's batch size."""
     return budget if budget == "epochs" else f"steps of batch size {config.batch_size}"
-
-
-def _rounded(value: Fraction) -> int:
-    """To the nearest whole number, halves up."""
-    return math.floor(value + Fraction(1, 2))
 
 
 def epoch_metric(objective: str) -> str:

@@ -1,4 +1,4 @@
-"""A study's budget: numbered slots, each filled by one trial, and tried again when that trial's process dies.
+"""Divides a study's budget into numbered slots, each filled by one trial and tried again when its process dies.
 
 Optuna numbers trials atomically, so a slot is a trial's rank among those that are no second attempt. However many
 workers add trials at once, exactly the first `--trials` slots are ever worked on.
@@ -24,39 +24,39 @@ FIXED = "fixed_params"  # as `Study.enqueue_trial` names it
 
 @dataclass(frozen=True)
 class Slot:
-    """One trial of a study's budget: its attempts in order, of which at most one ends well."""
+    """Holds one trial of a study's budget: its attempts in order, of which at most one ends well."""
 
     number: int
     attempts: tuple[FrozenTrial, ...]
 
     def attempt_that_is(self, *states: TrialState) -> FrozenTrial | None:
-        """The first attempt in one of these states."""
+        """Find the first attempt in one of these states."""
         return next((trial for trial in self.attempts if trial.state in states), None)
 
     @property
     def done(self) -> FrozenTrial | None:
-        """The attempt that ended well: complete or pruned."""
+        """Find the attempt that ended well: complete or pruned."""
         return self.attempt_that_is(*DONE)
 
     @property
     def running(self) -> FrozenTrial | None:
-        """The attempt in training."""
+        """Find the attempt in training."""
         return self.attempt_that_is(TrialState.RUNNING)
 
     @property
     def waiting(self) -> FrozenTrial | None:
-        """The attempt that is to be trained next; never a second one beside one that runs or has ended well."""
+        """Find the attempt to be trained next; never a second one beside one that runs or has ended well."""
         busy = self.attempt_that_is(*DONE, TrialState.RUNNING)
         return None if busy else self.attempt_that_is(TrialState.WAITING)
 
     @property
     def epochs(self) -> int:
-        """How many the furthest attempt has trained: one that goes on from another's checkpoint reports its epochs."""
+        """Count what the furthest attempt has trained: one that goes on from a checkpoint reports its epochs too."""
         return max(len(trial.intermediate_values) for trial in self.attempts)
 
     @property
     def failed(self) -> bool:
-        """Whether every attempt failed, and none is left."""
+        """Tell whether every attempt failed, and none is left."""
         return all(trial.state == TrialState.FAIL for trial in self.attempts)
 
 
@@ -76,7 +76,7 @@ def slots_of(trials: Sequence[FrozenTrial], budget: int) -> list[Slot]:
 def claim(
     study: Study, storage: RDBStorage, budget: int, fixed: Callable[[int], dict[str, Any] | None]
 ) -> tuple[int, FrozenTrial] | None:
-    """A slot's number and its trial, now RUNNING and this process's to train; None if there is none to be had.
+    """Claim a trial: its slot's number and itself, now RUNNING and this process's to train; None if all are taken.
 
     Args:
         study: the study.
@@ -96,7 +96,7 @@ def claim(
 
 
 def _take(storage: RDBStorage, trial: FrozenTrial, fixed: dict[str, Any] | None) -> bool:
-    """Whether this process was the one to set the trial RUNNING."""
+    """Set a trial RUNNING; whether this process was the one to do so."""
     try:
         # Before the claim, so that a process that dies right after it is noticed.
         storage.record_heartbeat(trial._trial_id)

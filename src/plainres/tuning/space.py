@@ -1,4 +1,4 @@
-"""The space that a study searches: what is drawn from it, and what lies at its border."""
+"""Describes the space that a study searches: what is drawn from it, and what lies at its border."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class LogRange:
-    """A range that is searched log-uniformly."""
+    """Holds a range that is searched log-uniformly."""
 
     name: str
     low: float
@@ -34,15 +34,15 @@ class LogRange:
         return self.low <= value <= self.high
 
     def at(self, share: float) -> float:
-        """The value below which a share of the range lies."""
+        """Find the value below which a share of the range lies."""
         return self.low * math.pow(self.high / self.low, share)
 
     def suggested(self, trial: "Trial") -> float:
-        """What the study's sampler draws."""
+        """Let the study's sampler draw a value."""
         return trial.suggest_float(self.name, self.low, self.high, log=True)
 
     def to_try(self, value: float, config: RunConfig) -> Sequence[float]:
-        """The range to try next if the best value lies at a border of this one; empty if it doesn't."""
+        """Name the range to try next if the best value lies at a border of this one; empty if it doesn't."""
         if value < self.at(BORDER):
             return self.low / DECADE, self.high
         return (self.low, self.high * DECADE) if value > self.at(1 - BORDER) else ()
@@ -50,7 +50,7 @@ class LogRange:
 
 @dataclass(frozen=True)
 class Choices:
-    """Values of which one is chosen."""
+    """Holds values of which one is chosen."""
 
     name: str
     values: tuple[int, ...]
@@ -59,15 +59,15 @@ class Choices:
         return value in self.values
 
     def at(self, share: float) -> int:
-        """The value below which a share of the choices lies."""
+        """Find the value below which a share of the choices lies."""
         return self.values[int(share * len(self.values))]
 
     def suggested(self, trial: "Trial") -> int:
-        """What the study's sampler draws."""
+        """Let the study's sampler draw a value."""
         return int(trial.suggest_categorical(self.name, self.values))
 
     def to_try(self, value: int, config: RunConfig) -> Sequence[int]:
-        """The choices to try next if the best one is the smallest or the largest; empty if none can be trained."""
+        """Name the choices to try next if the best is the smallest or largest; empty if none can be trained."""
         smallest, largest = min(self.values), max(self.values)
         further = ([smallest // 2] if value == smallest else []) + ([2 * largest] if value == largest else [])
         found = [size for size in further if _is_possible(config, self.name, size)]
@@ -78,7 +78,7 @@ Dimension = LogRange | Choices
 
 
 def borders(space: Sequence[Dimension], values: Mapping[str, Any], config: RunConfig) -> list[str]:
-    """For each value at a border of its range, what it is and the range to try.
+    """Say for each value at a border of its range what it is, and the range to try.
 
     Args:
         space: what was searched.
@@ -93,7 +93,7 @@ def borders(space: Sequence[Dimension], values: Mapping[str, Any], config: RunCo
 
 
 def described(space: Sequence[Dimension]) -> dict[str, Any]:
-    """The space as a study's definition has it; `space_of` reads it back. None stands for what isn't searched."""
+    """Describe the space as a study's definition has it, None for what isn't searched; `space_of` reads it back."""
     text: dict[str, Any] = {"searched": " ".join(each.name for each in space)}
     found = {each.name: each for each in space}
     for name, words in RANGES.items():
@@ -105,7 +105,7 @@ def described(space: Sequence[Dimension]) -> dict[str, Any]:
 
 
 def space_of(definition: Mapping[str, Any]) -> tuple[Dimension, ...]:
-    """The space of a study's definition."""
+    """Read the space back from a study's definition."""
     return tuple(
         LogRange(name, definition[f"lowest {RANGES[name]}"], definition[f"highest {RANGES[name]}"])
         if name in RANGES
@@ -115,7 +115,7 @@ def space_of(definition: Mapping[str, Any]) -> tuple[Dimension, ...]:
 
 
 def quasi_random(space: Sequence[Dimension], number: int, seed: int) -> Values:
-    """The point of this number, from 0, in a scrambled Sobol sequence (Sobol 1967, Owen 1995) through the space."""
+    """Draw the point of this number, from 0, of a scrambled Sobol sequence (Sobol 1967, Owen 1995) in the space."""
     from scipy.stats import qmc  # it takes a second to import
 
     sequence = qmc.Sobol(len(space), rng=seed)

@@ -1,4 +1,4 @@
-"""How far a study is: what its trials have come to so far."""
+"""Tells how far a study is: what its trials have come to so far."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ TAKEN = "taken"  # its run was finished already, by a sweep or another trial
 
 @dataclass(frozen=True)
 class Confirmation:
-    """A trial's values on fresh seeds.
+    """Holds a trial's values on fresh seeds.
 
     Attributes:
         trial: its number in its study.
@@ -40,13 +40,13 @@ class Confirmation:
 
     @property
     def mean(self) -> float:
-        """Of the objective over the seeds."""
+        """Average the objective over the seeds."""
         return math.fsum(self.values) / len(self.values)
 
 
 @dataclass(frozen=True)
 class StudyState:
-    """What one network's study has come to.
+    """Tells what one network's study has come to.
 
     Attributes:
         plan: the study.
@@ -72,46 +72,46 @@ class StudyState:
 
     @property
     def pruned(self) -> int:
-        """Trials stopped early."""
+        """Count the trials that were stopped early."""
         return sum(trial.state == TrialState.PRUNED for trial in self.done)
 
     @property
     def prune_rate(self) -> float:
-        """The share of the trials that were stopped early, NaN before the first trial."""
+        """Compute the share of the trials that were stopped early, NaN before the first trial."""
         return self.pruned / len(self.done) if self.done else float("nan")
 
     @property
     def diverged(self) -> int:
-        """Trials whose loss was no longer finite."""
+        """Count the trials whose loss was no longer finite."""
         return sum(DIVERGED in trial.user_attrs for trial in self.done)
 
     @property
     def best(self) -> FrozenTrial | None:
-        """The trial of the lowest objective among those that trained to the end."""
+        """Find the trial of the lowest objective among those that trained to the end."""
         return next(iter(whole_trials(self.done)), None)
 
     @property
     def winner(self) -> FrozenTrial | None:
-        """The trial whose values an experiment takes: of the best mean on fresh seeds, or else the best one."""
+        """Find the trial whose values an experiment takes: of the best mean on fresh seeds, or else the best one."""
         if self.confirmed:
             return next((trial for trial in self.done if trial.number == self.confirmed[0].trial), None)
         return self.best
 
     @property
     def left(self) -> int:
-        """Trials that are yet to end."""
+        """Count the trials that are yet to end."""
         return self.budget - len(self.done) - len(self.failures)
 
     @property
     def work_left(self) -> float:
-        """Epochs times depth, if the trials left are as long as those that ended: pruning makes them shorter."""
+        """Estimate the epochs times depth that are left, each trial as long as those that ended: pruning shortens them."""
         done = [len(trial.intermediate_values) for trial in self.done]
         epochs = sum(done) / len(done) if done else self.plan.config.epochs
         return max(0.0, self.left * epochs - self.epochs_underway) * self.plan.config.depth
 
     @property
     def unclaimed_work(self) -> int:
-        """Trials that nobody trains yet, weighted by what one costs."""
+        """Weigh the trials that nobody trains yet by what one costs."""
         return (self.left - self.running) * self.plan.config.depth
 
 
@@ -136,12 +136,12 @@ def study_state(plan: StudyPlan, budget: int, trials: Sequence[FrozenTrial]) -> 
 
 
 def whole_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials that trained to the end without diverging, best first."""
+    """List the trials that trained to the end without diverging, best first."""
     whole = [trial for trial in trials if trial.state == TrialState.COMPLETE and DIVERGED not in trial.user_attrs]
     return sorted(whole, key=lambda trial: (value_of(trial), trial.number))
 
 
 def value_of(trial: FrozenTrial) -> float:
-    """The objective's value of a trial that has one, as every complete trial has."""
+    """Read the objective's value of a trial that has one, as every complete trial has."""
     assert trial.value is not None
     return trial.value

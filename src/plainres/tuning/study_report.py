@@ -1,4 +1,4 @@
-"""What studies came to, stored with their MLflow runs: best values, prune rate, the table of trials and figures."""
+"""Stores with their MLflow runs what studies came to: best values, prune rate, the table of trials and figures."""
 
 import json
 import shutil
@@ -42,20 +42,19 @@ def store_reports(studies: Mapping[StudyPlan, Study], states: Sequence[StudyStat
     with TemporaryDirectory() as shared:
         _write_shared(Path(shared), states, tables)
         for state in states:
-            plan = state.plan
-            experiment, run_id = order.jobs[plan.name].experiment, order.jobs[plan.name].parent_run_id
-            assert run_id
-            _store_values(experiment, run_id, state, len(tables[plan]))
+            plan, job = state.plan, order.jobs[state.plan.name]
+            assert job.parent_run_id
+            _store_values(job.experiment, job.parent_run_id, state, len(tables[plan]))
             with TemporaryDirectory() as folder:
                 shutil.copytree(shared, folder, dirs_exist_ok=True)
                 tables[plan].to_csv(Path(folder) / "trials.csv", index=False)
                 for name, figure in _figures(plan, studies[plan], tables[plan]).items():
                     save_figure(figure, Path(folder) / name)
-                log_artifact(experiment.tracking_uri, run_id, Path(folder))
+                log_artifact(job.experiment.tracking_uri, job.parent_run_id, Path(folder))
 
 
 def report_text(states: Sequence[StudyState]) -> str:
-    """What studies came to, in Markdown."""
+    """Say in Markdown what studies came to."""
     table = study_table(states)
     parts = [
         f"# Studies of {objective_words(states[0].plan.search.objective)}",
@@ -82,7 +81,7 @@ def report_text(states: Sequence[StudyState]) -> str:
 
 
 def trials_table(trials: Sequence[FrozenTrial], budget: int) -> pd.DataFrame:
-    """A row for each attempt at a trial.
+    """Tabulate trials, a row for each attempt.
 
     Columns: slot (place in the study, from 0; beyond the budget those that ended well), trial (Optuna's number), state
     (complete, pruned, fail, running or waiting), lr, batch_size and weight_decay where they are searched, objective (of
@@ -111,7 +110,7 @@ def trials_table(trials: Sequence[FrozenTrial], budget: int) -> pd.DataFrame:
 
 
 def _write_shared(folder: Path, states: Sequence[StudyState], tables: Mapping[StudyPlan, pd.DataFrame]) -> None:
-    """What each study's run holds of all of them."""
+    """Write what each study's run holds of all of them."""
     (folder / "report.md").write_text(report_text(states), encoding="utf-8")
     if any(state.done for state in states):
         from plainres.tuning import study_figures as figures
@@ -121,18 +120,14 @@ def _write_shared(folder: Path, states: Sequence[StudyState], tables: Mapping[St
 
 
 def _store_values(experiment: Experiment, run_id: str, state: StudyState, step: int) -> None:
-    """As metrics, whose last value counts: a study that goes on finds better ones. The step: attempts so far."""
-    metrics = {
-        "study/trials": float(len(state.done)),
-        "study/diverged": float(state.diverged),
-        "study/failed": float(len(state.failures)),
-    }
+    """Log metrics, whose last value counts: a study that goes on finds better ones. The step is the attempts so far."""
+    metrics: dict[str, float] = {"study/trials": len(state.done), "study/diverged": state.diverged}
+    metrics["study/failed"] = len(state.failures)
     if state.done:
         metrics["study/prune_rate"] = state.prune_rate
-    winner = state.winner
-    if winner is not None:
-        metrics |= {f"best/{name}": float(value) for name, value in winner.params.items()}
-        metrics |= {"best/objective": value_of(winner), "best/trial": float(winner.number)}
+    if winner := state.winner:
+        metrics |= {f"best/{name}": value for name, value in winner.params.items()}
+        metrics |= {"best/objective": value_of(winner), "best/trial": winner.number}
         experiment.client.set_tag(run_id, "best_params", json.dumps(winner.params))
         experiment.client.set_tag(run_id, "best_run_id", winner.user_attrs[RUN_ID])
     if state.confirmed:
@@ -149,17 +144,11 @@ def _figures(plan: StudyPlan, study: Study, table: pd.DataFrame) -> dict[str, "F
         "history.png": figures.draw_history(table, plan.search.objective),
         "space.png": figures.draw_space(table, plan),
     }
-    complete = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
-    importances = _importances(study, complete)
-    if importances:
-        drawn["importances.png"] = figures.draw_importances(importances, len(complete))
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) >= FEWEST_FOR_IMPORTANCES and len({trial.value for trial in complete}) > 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            importances = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+        if importances:
+            drawn["importances.png"] = figures.draw_importances(importances, len(complete))
     return drawn
-
-
-def _importances(study: Study, complete: Sequence[FrozenTrial]) -> dict[str, float]:
-    """fANOVA's shares (Hutter et al. 2014) over the complete trials; none where trials are too few or all alike."""
-    if len(complete) < FEWEST_FOR_IMPORTANCES or len({trial.value for trial in complete}) == 1:
-        return {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))

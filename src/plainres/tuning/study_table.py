@@ -1,5 +1,6 @@
-"""The table that studies close with, and what is to be said below it."""
+"""Makes the table that studies close with, and says below it what is to be said."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ CONFIDENCE = 0.95
 
 
 def study_table(states: Sequence[StudyState]) -> TerminalTable:
-    """A row for each study, by arm and depth."""
+    """Tabulate studies, a row for each, by arm and depth."""
     objective = objective_words(states[0].plan.search.objective)
     is_confirmed = any(state.confirmed for state in states)
     words = f"Objective: {objective}, lowest of the trials that trained to the end."
@@ -30,38 +31,56 @@ def study_table(states: Sequence[StudyState]) -> TerminalTable:
     searched = [each.name for each in states[0].plan.search.space]
     columns = ["network", "trials", "pruned", "diverged", "failed", *(f"best {_short(name)}" for name in searched)]
     columns += ["objective", *(["confirmed"] if is_confirmed else [])]
-    return terminal(columns, [_cells(state, searched, is_confirmed) for state in in_order(states)], words)
+    rows = [
+        (
+            state.plan.label,
+            f"{len(state.done)}/{state.budget}",
+            f"{state.prune_rate:.0%}" if state.done else "",
+            str(state.diverged),
+            str(len(state.failures)),
+            *(value_text(state.winner.params[name]) if state.winner else "" for name in searched),
+            f"{value_of(state.winner):.4g}" if state.winner else "",
+            *([f"{state.confirmed[0].mean:.4g}" if state.confirmed else ""] if is_confirmed else []),
+        )
+        for state in in_order(states)
+    ]
+    return terminal(columns, rows, words)
 
 
 def in_order(states: Sequence[StudyState]) -> list[StudyState]:
-    """By arm, depth and number."""
+    """Sort studies by arm, depth and number."""
     return sorted(states, key=lambda state: (state.plan.config.arm, state.plan.config.depth, state.plan.number))
 
 
 def values_text(values: Mapping[str, Any]) -> str:
-    """As `lr 0.02, batch size 64`."""
+    """Write values as `lr 0.02, batch size 64`."""
     return ", ".join(f"{_short(name)} {value_text(value)}" for name, value in values.items())
 
 
 def value_text(value: float) -> str:
-    """A searched value, whole numbers in full."""
+    """Write a searched value, whole numbers in full."""
     return str(value) if isinstance(value, int) else f"{value:.3g}"
 
 
 def remarks(states: Sequence[StudyState]) -> list[str]:
-    """What a person should know of the studies beside their table: shares pruned by arm, and values at a border."""
+    """Say what a person should know beside the table: the shares pruned by arm, and values at a border."""
     states = in_order(states)
-    return [*_prune_rates(states), *border_remarks((state.plan.label, _borders(state)) for state in states)]
+    found = [
+        (state.plan.label, borders(state.plan.search.space, state.winner.params, state.plan.config))
+        for state in states
+        if state.winner
+    ]
+    return [*_prune_rates(states), *border_remarks(found)]
 
 
 def budget_remarks(states: Sequence[StudyState]) -> list[str]:
-    """Whether each study had trials enough."""
+    """Say whether each study had trials enough."""
     found = {state.plan.label: _budget(state) for state in in_order(states)}
     return [f"{label}: {words}." for label, words in found.items() if words]
 
 
 def drawn_values(state: StudyState) -> list[float]:
-    """The objective of the trials that were drawn, a pruned one's when it was stopped; the recipe's isn't drawn."""
+    """List the objective of the trials that were drawn, a pruned one's when it was stopped; the recipe's wasn't."""
     first = state.plan.first_trial
     return [value_of(trial) for trial in state.done if first is None or trial.system_attrs.get(FIXED) != first]
 
@@ -83,37 +102,19 @@ def expected_best(values: Sequence[float]) -> tuple[NDArray[np.float64], NDArray
     return mean, low, high
 
 
-def _cells(state: StudyState, searched: Sequence[str], is_confirmed: bool) -> tuple[str, ...]:
-    counts = (
-        f"{len(state.done)}/{state.budget}",
-        f"{state.prune_rate:.0%}" if state.done else "",
-        str(state.diverged),
-        str(len(state.failures)),
-    )
-    winner = state.winner
-    found = [value_text(winner.params[name]) for name in searched] if winner else [""] * len(searched)
-    mean = [f"{state.confirmed[0].mean:.4g}" if state.confirmed else ""] if is_confirmed else []
-    return state.plan.label, *counts, *found, f"{value_of(winner):.4g}" if winner else "", *mean
-
-
 def _prune_rates(states: Sequence[StudyState]) -> list[str]:
     if states[0].plan.search.pruner == "none":
         return []
-    arms = dict.fromkeys(state.plan.config.arm for state in states)
-    of_arm = {arm: [state for state in states if state.plan.config.arm == arm] for arm in arms}
-    rates = [
-        f"{arm} {sum(state.pruned for state in found) / max(1, sum(len(state.done) for state in found)):.0%}"
-        for arm, found in of_arm.items()
-    ]
+    done, pruned = Counter[str](), Counter[str]()
+    for state in states:
+        done[state.plan.config.arm] += len(state.done)
+        pruned[state.plan.config.arm] += state.pruned
+    rates = [f"{arm} {pruned[arm] / max(1, count):.0%}" for arm, count in done.items()]
     return [f"Pruned: {', '.join(rates)} of the trials (--pruner none trains all of them to the end)."]
 
 
-def _borders(state: StudyState) -> list[str]:
-    return borders(state.plan.search.space, state.winner.params, state.plan.config) if state.winner else []
-
-
 def _budget(state: StudyState) -> str:
-    """What half the trials would have found; of TPE, whose draws depend on each other, when it found its best."""
+    """Say what half the trials would have found; of TPE, whose draws depend on each other, when it found its best."""
     if state.best is None:
         return ""
     if state.plan.search.sampler == "tpe":

@@ -1,4 +1,4 @@
-"""One trial: draw its values, train the run that they make, and tell the study what came of it."""
+"""Carries out one trial: draws its values, trains the run that they make, and tells the study what came of it."""
 
 import math
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def run_trial(
 
 
 class _Reports:
-    """What a trial's study is told of its epochs.
+    """Tells a trial's study of its epochs.
 
     Trials of equal steps have unequal epochs: theirs are counted in those of the recipe's batch size, `share` each, so
     that pruning compares trials that are equally far.
@@ -104,7 +104,7 @@ class _Reports:
                 raise Interrupted from None
 
     def prunes(self, record: EpochRecord, epochs: int) -> bool:
-        """Report an epoch; whether the study wants no more. After the last one nothing is saved by pruning."""
+        """Report an epoch and say whether the study wants no more; after the last one pruning saves nothing."""
         self.add(record)
         return 0 < record.epoch < epochs and not record.diverged and self.trial.should_prune()
 

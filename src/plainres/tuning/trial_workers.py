@@ -1,4 +1,4 @@
-"""Workers that share studies: each claims trials until none is left, and is replaced should it die."""
+"""Employs workers that share studies: each claims trials until none is left, and is replaced should it die."""
 
 import hashlib
 import time
@@ -37,7 +37,7 @@ DEATHS_WITHOUT_A_TRIAL = 3  # in a row, after which something other than a trial
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is told: which studies, how many trials each, and where they are tracked."""
+    """Tells a worker which studies to work on, how many trials each has, and where they are tracked."""
 
     storage_url: str
     plans: tuple[StudyPlan, ...]
@@ -47,7 +47,7 @@ class Order:
 
 
 def employ(order: Order, storage: RDBStorage, launcher: Launcher, workers: int) -> Generator[str | None, None, None]:
-    """Let workers train until nothing is left; yields what they have to say, and None now and then.
+    """Let workers train until nothing is left; yield what they have to say, and None now and then.
 
     Closing it, or an interrupt, stops them; the trials that this cuts short wait to be tried again, and go on from
     their checkpoints then.
@@ -137,19 +137,19 @@ def _train(
 
 
 def _task(order: Order, key: str, launcher: Launcher) -> Task:
-    """The task of a worker, who has a name of its own; one that outlives this command has the name that others know."""
+    """Make the task of a worker with a name of its own; one that outlives this command has the name others know."""
     worker = key if launcher.outlives else uuid.uuid4().hex
     return Task(worker, partial(work, order, worker), key)
 
 
 def _key(order: Order) -> str:
-    """Stands for the studies, by the ids of their runs."""
+    """Make a key that stands for the studies, of the ids of their runs."""
     ids = sorted(job.parent_run_id or "" for job in order.jobs.values())
     return hashlib.sha256(" ".join(ids).encode()).hexdigest()[:12]
 
 
 def _give_up(order: Order, storage: RDBStorage, workers: Sequence[str], *, died: bool) -> int:
-    """Fail the trials that workers who are gone had in training; how many they were."""
+    """Fail the trials that workers who are gone had in training, and count them."""
     lost = 0
     for plan in order.plans:
         study = load_study(storage, plan)
