@@ -7,6 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
@@ -75,6 +76,17 @@ def test_drawing_reporting_and_noting_outlast_a_cut(study: optuna.Study, postgre
     stored = study.get_trials()[trial.number]
     assert (stored.params.keys(), stored.intermediate_values) == ({"lr"}, {1: 0.25})
     assert stored.user_attrs == {"worker": "a"}
+
+
+def test_what_optunas_cache_asks_of_the_storage_outlasts_a_cut(study: optuna.Study, postgresql: str) -> None:
+    cache, trial = study._storage, study.ask()
+    with cut_at_the_next_commit(storage_of(study), postgresql) as ended:
+        cache.set_trial_param(trial._trial_id, "lr", 0.25, FloatDistribution(0, 1))
+    assert len(ended) == 1
+    with cut_at_the_next_commit(storage_of(study), postgresql) as ended:
+        cache.create_new_trial(study._study_id)
+    assert len(ended) == 1
+    assert [stored.params for stored in study.get_trials()] == [{"lr": 0.25}, {}]
 
 
 def test_a_commit_that_arrived_though_its_answer_did_not_counts(study: optuna.Study, postgresql: str) -> None:

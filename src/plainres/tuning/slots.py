@@ -5,6 +5,7 @@ workers add trials at once, exactly the first `--trials` slots are ever worked o
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,25 +30,25 @@ class Slot:
     number: int
     attempts: tuple[FrozenTrial, ...]
 
-    def attempt_that_is(self, *states: TrialState) -> FrozenTrial | None:
+    def _first_that_is(self, *states: TrialState) -> FrozenTrial | None:
         """Find the first attempt in one of these states."""
         return next((trial for trial in self.attempts if trial.state in states), None)
 
     @property
     def done(self) -> FrozenTrial | None:
         """Find the attempt that ended well: complete or pruned."""
-        return self.attempt_that_is(*DONE)
+        return self._first_that_is(*DONE)
 
     @property
     def running(self) -> FrozenTrial | None:
         """Find the attempt in training."""
-        return self.attempt_that_is(TrialState.RUNNING)
+        return self._first_that_is(TrialState.RUNNING)
 
     @property
     def waiting(self) -> FrozenTrial | None:
         """Find the attempt to be trained next; never a second one beside one that runs or has ended well."""
-        busy = self.attempt_that_is(*DONE, TrialState.RUNNING)
-        return None if busy else self.attempt_that_is(TrialState.WAITING)
+        busy = self._first_that_is(*DONE, TrialState.RUNNING)
+        return None if busy else self._first_that_is(TrialState.WAITING)
 
     @property
     def epochs(self) -> int:
@@ -88,23 +89,17 @@ def claim(
         slots = slots_of(study.get_trials(deepcopy=False), budget)
         for slot in slots:
             trial = slot.waiting
-            if trial is not None and _take(storage, trial, fixed(slot.number)):
-                return slot.number, trial
+            with suppress(UpdateFinishedTrialError):
+                if trial is not None:
+                    # Before the claim, so that a process that dies right after it is noticed.
+                    storage.record_heartbeat(trial._trial_id)
+                    if values := fixed(slot.number):
+                        storage.set_trial_system_attr(trial._trial_id, FIXED, values)
+                    if storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+                        return slot.number, trial
         if len(slots) >= budget:
             return None
         study.add_trial(create_trial(state=TrialState.WAITING))
-
-
-def _take(storage: RDBStorage, trial: FrozenTrial, fixed: dict[str, Any] | None) -> bool:
-    """Set a trial RUNNING; whether this process was the one to do so."""
-    try:
-        # Before the claim, so that a process that dies right after it is noticed.
-        storage.record_heartbeat(trial._trial_id)
-        if fixed is not None:
-            storage.set_trial_system_attr(trial._trial_id, FIXED, fixed)
-        return storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
-    except UpdateFinishedTrialError:
-        return False
 
 
 def queue_again(study: Study, trial: FrozenTrial, deaths: Sequence[int]) -> None:

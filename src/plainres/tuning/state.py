@@ -104,7 +104,7 @@ class StudyState:
 
     @property
     def work_left(self) -> float:
-        """Estimate the epochs times depth that are left, each trial as long as those that ended: pruning shortens them."""
+        """Estimate the epochs times depth that are left, if trials are as long as those that ended, pruned ones too."""
         done = [len(trial.intermediate_values) for trial in self.done]
         epochs = sum(done) / len(done) if done else self.plan.config.epochs
         return max(0.0, self.left * epochs - self.epochs_underway) * self.plan.config.depth

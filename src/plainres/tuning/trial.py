@@ -89,17 +89,13 @@ class _Reports:
     def add(self, record: EpochRecord) -> None:
         """Report an epoch's objective, if it's finite."""
         self.any = True
-        if record.epoch == 0:
+        if record.epoch == 0 or not is_known(value := epoch_value(self.objective, record.metrics)):
             return
-        value = epoch_value(self.objective, record.metrics)
-        epoch = int(record.epoch * self.share)
-        if is_known(value):
-            self.values.append(value)
-            if epoch == self.epoch:
-                return
-            self.epoch = epoch
+        self.values.append(value)
+        before, self.epoch = self.epoch, int(record.epoch * self.share)
+        if self.epoch > before:
             try:
-                self.trial.report(value, epoch)
+                self.trial.report(value, self.epoch)
             except UpdateFinishedTrialError:  # the run is left as it is to the process that has the trial now
                 raise Interrupted from None
 
