@@ -1,5 +1,5 @@
 """One file a question, each run as `python -m experiments.NAME`."""
 
-from plainres.system import interrupts
+from plainres.system.stopping import say_interrupts_in_a_line
 
-interrupts.begin()
+say_interrupts_in_a_line()

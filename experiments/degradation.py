@@ -110,12 +110,12 @@ def prune(flags: Flags) -> int:
     if not experiment_exists(uri, flags.experiment_name):
         raise BadInput(f"the tracking store has no experiment {flags.experiment_name!r}")
     from plainres.tracking.outages import reaching_store
-    from plainres.tracking.pruning import prune_networks
+    from plainres.tracking.parents import prune_networks
     from plainres.tracking.runs import open_experiment
 
     with reaching_store():
-        pruned = prune_networks(open_experiment(uri, flags.experiment_name))
-    print(f"{pruned.runs} networks of superseded sweeps deleted: {pruned.freed / 1e6:.1f} MB freed")
+        runs, freed = prune_networks(open_experiment(uri, flags.experiment_name))
+    print(f"{runs} networks of superseded sweeps deleted: {freed / 1e6:.1f} MB freed")
     return FINISHED
 
 

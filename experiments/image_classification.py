@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from plainres.networks.summary import NetworkSummary
     from plainres.running.events import Outcome
-    from plainres.running.job import Job
+    from plainres.running.folders import Job
     from plainres.training import EpochRecord, Trainer
 
 PROGRAM = "uv run python -m experiments.image_classification"
@@ -112,7 +112,7 @@ def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> in
     from plainres.data import dataset_of
     from plainres.names import FINAL_TEST_ERROR, FINAL_TEST_LOSS
     from plainres.running.events import Failed, Finished
-    from plainres.running.job import Job
+    from plainres.running.folders import Job
     from plainres.screen.console import console
     from plainres.tracking.artifacts import artifact_location
     from plainres.tracking.outages import reaching_store

@@ -82,7 +82,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
         lease = Lease(experiment, config)
         log = RunLog(journal, experiment, config, trainer.dataset, None, source, {}, lease)
         started = perf_counter()
-        log.finish(Path(folder) / "artifacts", patience=0)
+        log.finish(Path(folder) / "artifacts")
         run_seconds = perf_counter() - started
         records = iter(trainer)
         for record in records:  # initialisation and the first epoch warm up

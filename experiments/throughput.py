@@ -16,7 +16,7 @@ from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run
 from plainres.errors import BadInput
 from plainres.settings import RunConfig, Settings
 from plainres.sweeps.plan import plan_sweep
-from plainres.system.whole_files import write_whole
+from plainres.system.files import write_whole
 
 if TYPE_CHECKING:
     from plainres.throughput.comparison import Comparison

@@ -1,5 +1,5 @@
 """Optuna studies, each run as `python -m studies.NAME`."""
 
-from plainres.system import interrupts
+from plainres.system.stopping import say_interrupts_in_a_line
 
-interrupts.begin()
+say_interrupts_in_a_line()

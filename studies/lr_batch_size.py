@@ -8,9 +8,8 @@ import tyro
 
 from plainres.cli.checkpoint_flags import CheckpointFlags
 from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
-from plainres.errors import StudiesFail
+from plainres.errors import StudiesFail, without_credentials
 from plainres.settings import LaunchSettings, Settings
-from plainres.tracking.shown import without_credentials
 from plainres.workflows.tune import StudyRequest, StudyResults, carry_out_studies
 
 if TYPE_CHECKING:

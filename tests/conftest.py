@@ -18,7 +18,7 @@ from tests.faults.commands import Commands
 from tests.servers import free_port
 
 if TYPE_CHECKING:  # it would import MLflow, which some tests do without
-    from plainres.running.job import Job
+    from plainres.running.folders import Job
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +114,7 @@ def postgresql_server() -> Iterator[str]:
 @pytest.fixture
 def job(store: str, tmp_path: Path) -> "Job":
     """What the runs of a sweep have in common, in an empty store."""
-    from plainres.running.job import Job
+    from plainres.running.folders import Job
     from plainres.tracking.runs import open_experiment
     from plainres.tracking.source import Source
 

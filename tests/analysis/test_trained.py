@@ -14,7 +14,7 @@ from plainres.data import dataset_of
 from plainres.errors import BadInput
 from plainres.networks.configured import network_for
 from plainres.running.events import Finished
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.running.tracked_run import train_run
 from plainres.settings import RunConfig
 from plainres.sweeps.configure import configure, identified

@@ -18,7 +18,7 @@ from plainres.errors import BadInput
 from plainres.launchers.launcher import Died, Launcher, Returned, Task, Told
 from plainres.launchers.train_runs import train_runs
 from plainres.running.events import Event, Failed, Finished, Notice, Progress
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.settings import RunConfig
 from plainres.training import Trainer
 from tests.engines.two_runs import FLAGS, RUNS, begun, check_equal, finish, start, statuses

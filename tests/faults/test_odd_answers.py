@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from plainres.running.events import Failed, Finished
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
 from plainres.system.stopping import StopSignal

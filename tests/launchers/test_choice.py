@@ -7,7 +7,7 @@ from experiments import degradation
 from plainres.cli.command_line import run_command
 from plainres.errors import BadInput
 from plainres.launchers.choice import cpus_of, gpus_of
-from plainres.launchers.job_count import room
+from plainres.launchers.launcher import room
 from plainres.settings import LaunchSettings
 from plainres.sweeps.configure import configure
 from studies import lr_batch_size

@@ -11,7 +11,7 @@ from plainres.data import load_dataset
 from plainres.launchers.launcher import Died, Happening, Returned, Task, Told
 from plainres.launchers.local_launcher import LocalLauncher
 from plainres.launchers.train_runs import Tell
-from plainres.system.processes import begin_imports, gpu_of
+from plainres.system.processes import gpu_of, worker_context
 from plainres.system.stopping import StopSignal
 
 
@@ -40,8 +40,8 @@ def imported(*, tell: Tell, stop: StopSignal) -> dict[str, object]:
 
 
 def test_a_worker_begins_with_what_a_run_needs_imported_and_no_more() -> None:
-    begin_imports()
-    begin_imports()  # again has no effect
+    worker_context()
+    worker_context()  # again has no effect
     (returned,) = [happening for happening in LocalLauncher(1).run(deque([Task(0, imported)])) if happening]
     assert isinstance(returned, Returned)
     assert returned.value == {"needed": set(), "not needed": set(), "collecting": True, "passed over": True}

@@ -15,7 +15,7 @@ from plainres.launchers.launcher import Happening, Launcher, Returned, Task, Tol
 from plainres.launchers.local_launcher import LocalLauncher
 from plainres.launchers.train_runs import train_runs
 from plainres.running.events import Failed, Finished, Notice, Progress, Started
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.settings import RunConfig
 from plainres.system.stopping import StopSignal
 from tests.faults.stored import loading_processes, processes_at

@@ -18,8 +18,7 @@ from plainres.errors import BadInput
 from plainres.probes import PROBES
 from plainres.running import tracked_run as run_training
 from plainres.running.events import Elsewhere, Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
-from plainres.running.folders import check_root, run_folder
-from plainres.running.job import Job
+from plainres.running.folders import Job, check_root, run_folder
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
 from plainres.system.stopping import StopSignal

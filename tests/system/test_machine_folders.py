@@ -9,13 +9,13 @@ import pytest
 
 from plainres.running.folders import default_root
 from plainres.sweeps.configure import configure
-from plainres.system.machine_folders import cache_folder
+from plainres.system.files import cache_folder
 from tests.environment import environment
 
 TALK = """
 from multiprocessing.connection import Client, Listener
 from multiprocessing.util import get_temp_dir
-from plainres.system.machine_folders import shorten_socket_addresses
+from plainres.system.processes import shorten_socket_addresses
 shorten_socket_addresses()
 with Listener(family="AF_UNIX") as listener, Client(listener.address):
     print(get_temp_dir())

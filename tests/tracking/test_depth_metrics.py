@@ -2,7 +2,7 @@ import pytest
 from mlflow import MlflowClient
 
 from plainres.sweeps.arms import parse_arm
-from plainres.tracking.depth_metrics import depth_metric, log_by_depth
+from plainres.tracking.shared_view import depth_metric, log_by_depth
 
 ARMS = ("plain", "residual:shortcut=C", "plain:init=dirac,lr=0.01", "plain:lr=1e+20", "plain:probes=lesion sharpness")
 LONG = parse_arm("plain:" + ",".join(

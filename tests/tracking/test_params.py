@@ -1,5 +1,4 @@
-from plainres.tracking.params import log_params, whole_params
-from plainres.tracking.runs import open_experiment
+from plainres.tracking.runs import log_params, open_experiment, whole_params
 
 
 def read_back(store: str, params: dict[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from mlflow.entities import Run
 
 from plainres.data import load_dataset
 from plainres.running.events import Finished
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.running.tracked_run import train_run
 from plainres.settings import RunConfig
 from plainres.system.stopping import StopSignal

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from plainres.launchers.launcher import Happening, Launcher, Returned, Task, Told
 from plainres.running.events import Finished
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.running.tracked_run import Hooks
 from plainres.settings import RunConfig
 from plainres.system.stopping import StopSignal

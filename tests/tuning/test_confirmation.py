@@ -8,7 +8,7 @@ from optuna import create_study
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.training import train
 from plainres.tuning.best import tuned_values
 from plainres.tuning.confirmation import candidates

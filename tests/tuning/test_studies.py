@@ -14,8 +14,7 @@ from optuna.trial import TrialState
 
 from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
-from plainres.running.folders import run_folder
-from plainres.running.job import Job
+from plainres.running.folders import Job, run_folder
 from plainres.system.stopping import StopSignal
 from plainres.tracking.runs import finished_run
 from plainres.tuning.definition import StudyPlan

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from optuna.trial import TrialState
 
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.system.processes import follow_parent
 from plainres.system.stopping import StopSignal
 from plainres.tuning.definition import StudyPlan

@@ -19,9 +19,8 @@ from plainres.names import MARGIN_TAG, PAGE_FILE, REPORT_TAG, TEST_ERROR_BY_DEPT
 from plainres.screen.figure_style import MOST_COLUMNS, save_figure
 from plainres.tracking.artifacts import artifact_location, log_artifact
 from plainres.tracking.dataset_input import copy_dataset
-from plainres.tracking.depth_metrics import Errors, log_by_depth
 from plainres.tracking.outages import making_once
-from plainres.tracking.shared_view import store_view
+from plainres.tracking.shared_view import Errors, log_by_depth, store_view
 
 
 def store_report(results: SweepResults, verdict: Verdict) -> None:

@@ -31,8 +31,8 @@ from plainres.names import (
     VALIDATION_LOSS,
 )
 from plainres.sweeps.arms import arms_in
-from plainres.tracking.params import whole_params
 from plainres.tracking.parents import members_of
+from plainres.tracking.runs import whole_params
 from plainres.tracking.shared_view import view_name
 from plainres.tracking.store import tracking_uri as default_uri
 

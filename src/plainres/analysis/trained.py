@@ -12,14 +12,13 @@ from torch import Tensor
 from plainres.analysis.stored_runs import stored_run
 from plainres.data import ImageDataset, dataset_of
 from plainres.data.batches import Normalise
-from plainres.errors import BadInput
+from plainres.errors import BadInput, first_line
 from plainres.names import MODEL_DIGEST_TAG, MODEL_FILE
 from plainres.networks.configured import network_for
 from plainres.networks.network import Network
 from plainres.settings import RunConfig
-from plainres.system.whole_files import digest_of
+from plainres.system.files import digest_of
 from plainres.tracking.artifacts import download_artifact
-from plainres.tracking.shown import first_line
 from plainres.tracking.store import tracking_uri as default_uri
 
 BATCH = 512  # images that are predicted at once

@@ -16,14 +16,13 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from plainres.data.catalogue import facts_of
-from plainres.errors import BadInput, ProcessesFail, StoreAway, StoreRefuses, Terminated
+from plainres.errors import BadInput, ProcessesFail, StoreAway, StoreRefuses, Terminated, without_credentials
 from plainres.running.together import as_started, follow, release
 from plainres.settings import ABOUT, DECLARED, LaunchSettings, Settings, names_of
 from plainres.settings.declaration import Setting
 from plainres.settings.recipes import recipe_of
 from plainres.system.garbage import end_uncollected
 from plainres.system.hardware import is_first, processes
-from plainres.tracking.shown import without_credentials
 
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 

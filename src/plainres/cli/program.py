@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import fill
 
 from plainres.cli.command_line import BAD_INPUT, FINISHED, run_command
-from plainres.system import interrupts
+from plainres.system.stopping import say_interrupts_in_a_line
 
 LIBRARY = Path(__file__).parents[1]
 PACKAGED = LIBRARY / "_commands"  # where a wheel has them; in a clone they stand beside src
@@ -20,7 +20,7 @@ SUMMARY = "Plain and residual networks of equal depth, trained alike and compare
 
 def main() -> int:
     """Run the command that the first argument names."""
-    interrupts.begin()
+    say_interrupts_in_a_line()
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else "--help"), sys.argv[2:]
     if name in ("--help", "-h"):
         print(help_text())

@@ -11,7 +11,7 @@ import numpy as np
 from plainres.data.notices import notice, shown
 from plainres.data.progress import with_bar
 from plainres.errors import BadInput
-from plainres.system.whole_files import writing_whole
+from plainres.system.files import writing_whole
 
 
 def cached(cache_dir: Path, key: tuple[object, ...], make: Callable[[], np.ndarray]) -> np.ndarray:

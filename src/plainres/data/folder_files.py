@@ -12,7 +12,7 @@ from plainres.data.cache import content_digest, listing_digest
 from plainres.data.decode import EXTENSIONS
 from plainres.data.notices import notice, shown
 from plainres.errors import BadInput
-from plainres.system.machine_folders import cache_folder
+from plainres.system.files import cache_folder
 
 # What systems put beside a person's files; so are names that begin with a dot.
 LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}

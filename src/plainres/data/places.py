@@ -4,7 +4,7 @@ import os
 
 from plainres.errors import BadInput
 from plainres.settings import DEFAULT_DATA_DIR
-from plainres.system.machine_folders import cache_folder
+from plainres.system.files import cache_folder
 
 
 def resolved_data_dir(data_dir: str | None) -> str:

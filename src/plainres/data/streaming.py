@@ -18,7 +18,7 @@ from plainres.data.cache import cached, listing_digest
 from plainres.data.decode import RULES, Shape, decode
 from plainres.data.progress import with_bar
 from plainres.errors import BadInput
-from plainres.system.machine_folders import shorten_socket_addresses
+from plainres.system.processes import shorten_socket_addresses
 
 MOST_WORKERS = 8  # that a run on a GPU takes unless told; a run on the CPU takes one beside its own thread
 CHUNK = 256  # files that a thread counts at a time

@@ -1,4 +1,4 @@
-"""Which launcher trains the runs of a command, and whether it can."""
+"""Chooses the launcher that trains a command's runs, and checks that it can."""
 
 import shutil
 import socket
@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plainres.errors import BadInput
-from plainres.launchers.job_count import check_jobs, default_jobs
 from plainres.launchers.launcher import Launcher
 from plainres.launchers.slurm_commands import check_job
 from plainres.launchers.together_launcher import TogetherLauncher, check_together
 from plainres.settings import LaunchSettings, RunConfig
-from plainres.system.hardware import processes
-from plainres.system.processes import begin_imports
+from plainres.system.hardware import gpu_count, processes
+from plainres.system.processes import worker_context
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +39,8 @@ def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) ->
     Raises:
         BadInput: they can't.
     """
-    check_jobs(jobs)
+    if jobs is not None and jobs < 1:
+        raise BadInput(f"jobs {jobs} is below 1")
     check_together(config.device, jobs)
     launcher = launch.launcher
     if launch.elsewhere and processes() > 1:
@@ -68,7 +68,7 @@ def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) ->
 def make_launcher(
     launch: LaunchSettings, jobs: int | None, config: RunConfig, checkpoints: Path, console: "Console"
 ) -> Launcher:
-    """The launcher of runs that need what this one needs; `check_launch` has found that it's there.
+    """Make the launcher of runs that need what this one needs; `check_launch` has found that it's there.
 
     Raises:
         BadInput: a cluster refuses.
@@ -89,23 +89,30 @@ def make_launcher(
         return TogetherLauncher()
     from plainres.launchers.local_launcher import LocalLauncher
 
-    return LocalLauncher(jobs or default_jobs(config.device, config.threads))
+    return LocalLauncher(jobs or _default_jobs(config))
 
 
 def begin_imports_of(launch: LaunchSettings) -> None:
     """Let the imports of this machine's workers begin, if there are to be any."""
     if not launch.elsewhere and processes() == 1:
-        begin_imports()
+        worker_context()
 
 
 def cpus_of(config: RunConfig) -> int:
-    """The cores that a run keeps busy: its threads, and the processes that decode its images."""
+    """Count the cores that a run keeps busy: its threads, and the processes that decode its images."""
     return config.threads + config.data_workers
 
 
 def gpus_of(launch: LaunchSettings, config: RunConfig) -> float:
-    """The GPUs that a run is given."""
+    """Count the GPUs that a run is given, which may be a part of one."""
     return (launch.gpus or 1) if config.device == "cuda" else 0
+
+
+def _default_jobs(config: RunConfig) -> int:
+    """As many as the cores that this process may use hold, or on GPUs as many as there are."""
+    import joblib  # not for a check
+
+    return max(1, joblib.cpu_count() // config.threads if config.device == "cpu" else gpu_count())
 
 
 def _check_answers(address: str) -> None:

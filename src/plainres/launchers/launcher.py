@@ -1,14 +1,16 @@
-"""Who carries out tasks, here or elsewhere: the seam between what is to be trained and the machines that train it."""
+"""Declares how tasks are carried out, here or elsewhere: the seam between what is trained and the machines for it."""
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from plainres.errors import first_line
 
 
 @dataclass(frozen=True)
 class Task:
-    """One call in a process of the launcher's choice, `call(tell=..., stop=...)`; it can be pickled.
+    """Holds one call in a process of the launcher's choice, `call(tell=..., stop=...)`; it can be pickled.
 
     Attributes:
         about: what the task is known by to who asked for it.
@@ -25,7 +27,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Told:
-    """A task has told this of its progress."""
+    """Says what a task has told of its progress."""
 
     task: Task
     message: Any
@@ -33,7 +35,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Returned:
-    """A task has come to its end with this value."""
+    """Says with which value a task has come to its end."""
 
     task: Task
     value: Any
@@ -41,7 +43,7 @@ class Returned:
 
 @dataclass(frozen=True)
 class Died:
-    """A task raised an exception or lost its process; `reason` is one line.
+    """Says that a task raised an exception or lost its process; `reason` is one line.
 
     Attributes:
         on_purpose: whether a person ended it.
@@ -76,4 +78,17 @@ class Launcher(Protocol):
 
 
 class AtOnce(KeyboardInterrupt):
-    """A second interrupt, while the tasks in flight were being stopped."""
+    """Says that a second interrupt came while the tasks in flight were being stopped."""
+
+
+def room(machines: Iterable[Mapping[str, float]], needs: Mapping[str, float]) -> int:
+    """Count the tasks that machines can carry out at once, where each needs so many of what the machines have."""
+    return sum(min(int(machine.get(name, 0) / need) for name, need in needs.items() if need) for machine in machines)
+
+
+def outcome_of(call: Callable[..., object], **told: Any) -> tuple[type[Returned | Died], Any]:
+    """Carry out a task's call in this process; returns how it ended, and its value or the reason."""
+    try:
+        return Returned, call(**told)
+    except Exception as error:
+        return Died, f"{type(error).__name__}: {first_line(error)}"

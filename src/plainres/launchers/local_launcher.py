@@ -10,19 +10,18 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from plainres.launchers.launcher import AtOnce, Died, Happening, Launcher, Returned, Task, Told
+from plainres.launchers.launcher import AtOnce, Died, Happening, Launcher, Task, Told, outcome_of
 from plainres.running.events import Failed
 from plainres.system.hardware import gpu_count
 from plainres.system.processes import follow_parent, gpu_of, without_main, worker_context
 from plainres.system.stopping import StopSignal
-from plainres.tracking.shown import first_line
 
 SECONDS_TO_WAIT = 1.0  # for something to happen
 
 
 @dataclass
 class LocalLauncher(Launcher):
-    """So many worker processes, each of which carries out one task after another."""
+    """Employs so many worker processes, each of which carries out one task after another."""
 
     jobs: int
 
@@ -75,12 +74,8 @@ class _Crew:
     def happenings(self) -> Iterator[Happening | None]:
         """What happens, until every task has ended."""
         while self._hand_out():
-            happened = False
-            for happening in self._happenings():
-                happened = True
-                yield happening
-            if not happened:
-                yield None
+            happened: list[Happening | None] = list(self._happenings())
+            yield from happened or [None]
 
     def stop(self) -> None:
         """Have the tasks in flight leave their work in order; returns when they have."""
@@ -125,7 +120,7 @@ class _Crew:
                 self._dismiss(worker)
                 kind, content = Died, f"its process ended with exit code {worker.process.exitcode}"
             else:
-                if kind is Died or isinstance(content, Failed):  # at which it ends
+                if _is_last(kind, content):
                     self._dismiss(worker)
             if kind is not Told:
                 worker.task = None
@@ -139,11 +134,13 @@ class _Crew:
         worker.process.join()
 
 
-def _work(connection: Connection, environment: dict[str, str]) -> None:
-    """In a worker: carry out what comes through the pipe until it's closed, SIGTERM has come, or a task has failed.
+def _is_last(kind: type[Happening], content: object) -> bool:
+    """Whether a worker ends with this: what failed may have left it unusable, as an illegal access does on a GPU."""
+    return kind is Died or isinstance(content, Failed)
 
-    What failed may have left the process unusable, as an illegal access does on a GPU.
-    """
+
+def _work(connection: Connection, environment: dict[str, str]) -> None:
+    """In a worker: carry out what comes through the pipe until it's closed, SIGTERM has come, or a task has failed."""
     os.environ.update(environment)  # before CUDA looks at it
     follow_parent()
     stop = StopSignal()
@@ -155,12 +152,7 @@ def _work(connection: Connection, environment: dict[str, str]) -> None:
 
     with suppress(EOFError, OSError):
         while not stop.came:
-            call = connection.recv()
-            try:
-                value = call(tell=partial(send, Told), stop=stop)
-            except Exception as error:
-                send(Died, f"{type(error).__name__}: {first_line(error)}")
-                return
-            send(Returned, value)
-            if isinstance(value, Failed):
+            kind, content = outcome_of(connection.recv(), tell=partial(send, Told), stop=stop)
+            send(kind, content)
+            if _is_last(kind, content):
                 return

@@ -1,4 +1,4 @@
-"""What the server of worker processes imports before it forks them.
+"""Imports, in the server of worker processes, what they need before it forks them.
 
 Collections of garbage in workers leave alone what was imported before, and so leave it shared. The server itself ends
 at once, rather than after the seconds that it takes to free it all: who reads a command's output through a pipe waits

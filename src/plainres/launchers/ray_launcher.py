@@ -10,12 +10,10 @@ from typing import Any
 
 import joblib
 
-from plainres.errors import BadInput
-from plainres.launchers.job_count import room
-from plainres.launchers.launcher import AtOnce, Died, Happening, Launcher, Returned, Task, Told
+from plainres.errors import BadInput, first_line
+from plainres.launchers.launcher import AtOnce, Died, Happening, Launcher, Task, Told, outcome_of, room
 from plainres.system.hardware import gpu_count
 from plainres.system.stopping import StopSignal
-from plainres.tracking.shown import first_line
 
 SECONDS_TO_WAIT = 1.0  # for a task to end
 RETRIES = 10  # of a task whose process or machine is gone
@@ -32,7 +30,7 @@ HANDED_ON = "MLFLOW_"  # what the names of variables begin with that a task need
 
 
 class RayLauncher(Launcher):
-    """Each task is one of Ray's, with CPUs and GPUs of its own; one whose machine is lost is begun anew elsewhere."""
+    """Makes each task one of Ray's, with CPUs and GPUs of its own; it is begun anew if its machine is lost."""
 
     def __init__(self, cpus: int, gpus: float, address: str) -> None:
         """Connect to a cluster; a Ray of this machine's own is started when there is something to do.
@@ -77,11 +75,12 @@ class _Flight:
 
     def __init__(self, needs: Mapping[str, float]) -> None:
         import ray
+        from ray.util.queue import Queue
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.ray = ray
-        self.mailbox = ray.remote(_Mailbox).options(num_cpus=0, scheduling_strategy=here).remote()
+        self.told = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
         self.carry_out = ray.remote(_carry_out).options(
             num_cpus=needs["CPU"], num_gpus=needs["GPU"], max_retries=RETRIES
         )
@@ -95,14 +94,10 @@ class _Flight:
             while waiting:
                 self._submit(waiting.popleft())
             ended, _ = self.ray.wait(list(self.in_flight), timeout=SECONDS_TO_WAIT)
-            happened = [
-                Told(self.tasks[number], message) for number, message in self.ray.get(self.mailbox.take.remote())
-            ]
-            yield from happened
-            for reference in ended:
-                yield self._end(reference)
-            if not happened and not ended:
-                yield None
+            told = self.told.get_nowait_batch(self.told.qsize())
+            happened: list[Happening | None] = [Told(self.tasks[number], message) for number, message in told]
+            happened += map(self._end, ended)
+            yield from happened or [None]
 
     def stop(self) -> None:
         """Have the tasks in flight leave their work in order; returns when they have."""
@@ -118,57 +113,34 @@ class _Flight:
             self.ray.cancel(reference, force=True)
 
     def _submit(self, task: Task) -> None:
-        reference = self.carry_out.remote(task.call, os.getcwd(), self.environment, self.mailbox, len(self.tasks))
+        reference = self.carry_out.remote(task.call, os.getcwd(), self.environment, self.told, len(self.tasks))
         self.tasks.append(task)
         self.in_flight[reference] = task
 
     def _end(self, reference: Any) -> Happening:
         task = self.in_flight.pop(reference)
         try:
-            return Returned(task, self.ray.get(reference))
-        except self.ray.exceptions.RayTaskError as error:
-            return Died(task, f"{type(error.cause).__name__}: {first_line(error.cause)}")
+            kind, content = self.ray.get(reference)
         except self.ray.exceptions.RayError as error:
             return Died(task, first_line(error))
+        end: Happening = kind(task, content)
+        return end
 
 
-class _Mailbox:
-    """Beside who asked for the tasks: what they have told."""
-
-    def __init__(self) -> None:
-        self.letters: list[tuple[int, Any]] = []
-
-    def put(self, number: int, message: Any) -> None:
-        """Take in a message of a task."""
-        self.letters.append((number, message))
-
-    def take(self) -> list[tuple[int, Any]]:
-        """What has come since the last time."""
-        letters, self.letters = self.letters, []
-        return letters
-
-
-def _carry_out(call: Any, folder: str, environment: Mapping[str, str], mailbox: Any, number: int) -> object:
+def _carry_out(
+    call: Any, folder: str, environment: Mapping[str, str], told: Any, number: int
+) -> tuple[type[Happening], Any]:
     """In a process of Ray's: carry out a task; Ray's `cancel` is the request to stop."""
-    import ray
-
     os.chdir(folder)  # which all machines share: paths may be relative to it
     os.environ.update(environment)
-    sent: list[Any] = []
-
-    def tell(message: object) -> None:
-        sent[:] = [mailbox.put.remote(number, message)]
-
     stop = StopSignal()
     with stop.listening():
-        value = call(tell=tell, stop=stop)
-    ray.get(sent)  # so that what was told is there before what is returned
-    return value
+        return outcome_of(call, tell=lambda message: told.put((number, message)), stop=stop)
 
 
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
-    """In a cluster, or with a Ray of this machine's own, which ends afterwards; one that this process has is left.
+    """Connect to a cluster, or to a Ray of this machine's own that ends afterwards; one that is connected stays so.
 
     Raises:
         BadInput: the cluster refuses.
@@ -179,36 +151,20 @@ def _connected(address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    _connect(address)
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    own: dict[str, Any] = {
+        "num_cpus": joblib.cpu_count(), "num_gpus": gpu_count(), "include_dashboard": False,
+        "object_store_memory": OBJECT_STORE, "_node_ip_address": "127.0.0.1",
+    }  # fmt: skip
+    at_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=address or "local", **quiet, **({} if address else own))
+    except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
+        raise BadInput(f"Ray {address} refuses: {first_line(error)}") from error
+    finally:
+        if signal.getsignal(signal.SIGTERM) is not at_sigterm:  # Ray has its own idea of it
+            signal.signal(signal.SIGTERM, at_sigterm)
     try:
         yield
     finally:
         ray.shutdown()  # at which what is left of the tasks ends
-
-
-def _connect(address: str) -> None:
-    import ray
-
-    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    with _own_signals():
-        try:
-            if address:
-                ray.init(address=address, **quiet)
-                return
-            ray.init(
-                address="local", num_cpus=joblib.cpu_count(), num_gpus=gpu_count(), include_dashboard=False,
-                object_store_memory=OBJECT_STORE, _node_ip_address="127.0.0.1", **quiet,
-            )  # fmt: skip
-        except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
-            raise BadInput(f"Ray {address} refuses: {first_line(error)}") from error
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Keep what this process does at SIGTERM, for which Ray has its own idea."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGTERM) is not before:
-            signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""What is asked of Slurm's own commands."""
+"""Asks Slurm's own commands about its jobs and machines."""
 
 import re
 import subprocess
@@ -32,7 +32,7 @@ def check_job(cpus: int, gpus: int, partition: str, minutes: int) -> None:
 
 
 def states() -> dict[str, str] | None:
-    """The states of this user's jobs that have not ended, by id, as `12` or `12_0`; None while Slurm doesn't answer."""
+    """List the states of this user's jobs that have not ended, by id, as `12_0`; None while Slurm doesn't answer."""
     answer = _answer("squeue", "--me", "--array", "--noheader", "--format=%i %T")
     if answer is None:
         return None
@@ -40,18 +40,18 @@ def states() -> dict[str, str] | None:
 
 
 def last_state(job_id: str) -> str:
-    """The state in which a job ended, while Slurm remembers it, as CANCELLED."""
+    """Ask in which state a job ended, as CANCELLED, while Slurm remembers it."""
     found = re.search(r"\bJobState=(\w+)", _answer("scontrol", "show", "job", job_id) or "")
     return found[1] if found else "UNKNOWN"
 
 
 def id_of(name: str) -> str | None:
-    """The id of the job, or of the array, of this name, if it has not ended; waits until Slurm says."""
+    """Find the id of the job, or of the array, of this name, if it has not ended; waits until Slurm says."""
     return next(iter(_awaited("squeue", "--me", "--noheader", f"--name={name}", "--format=%F").split()), None)
 
 
 def machines(partition: str) -> list[dict[str, float]]:
-    """The CPUs and GPUs of each node, of a partition if one is named; waits until Slurm says."""
+    """Count the CPUs and GPUs of each node, of a partition if one is named; waits until Slurm says."""
     of_partition = [f"--partition={partition}"] if partition else []
     answer = _awaited("sinfo", "--Node", "--noheader", "--format=%N %c %G", *of_partition)
     nodes = {name: (cpus, gres) for name, cpus, gres in map(str.split, answer.splitlines())}

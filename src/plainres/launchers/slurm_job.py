@@ -1,4 +1,4 @@
-"""What one of Slurm's jobs does: it carries out a task, and is queued again where Slurm ends it before the task is."""
+"""Carries out a task in one of Slurm's jobs, which is queued again where Slurm ends it before the task is."""
 
 import os
 import pickle
@@ -11,9 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from plainres.launchers.launcher import Died, Returned
+from plainres.launchers.launcher import Died, Returned, outcome_of
 from plainres.system.stopping import StopSignal
-from plainres.tracking.shown import first_line
 
 NOTICE = signal.SIGUSR2  # that time is up, or another job goes first: submitit's
 SECONDS_TO_KILL = 600.0  # after SIGTERM, for Slurm to do so: it queues a pre-empted job again only if it has to
@@ -22,7 +21,7 @@ TERMINATED = 143
 
 @dataclass(frozen=True)
 class SlurmJob:
-    """A task as submitit takes it up: first, and again with what `checkpoint` returns, once Slurm has queued it again.
+    """Carries out a task when submitit calls it, and again once Slurm has queued its job again.
 
     Attributes:
         call: the task's.
@@ -33,7 +32,7 @@ class SlurmJob:
     told: Path
 
     def __call__(self) -> tuple[type[Returned | Died], Any]:
-        """What has become of the task, and its value or the reason.
+        """Carry out the task; returns how it ended, and its value or the reason.
 
         Raises:
             SystemExit: the job ends before its task.
@@ -42,12 +41,9 @@ class SlurmJob:
         assert callable(queue_again)  # submitit's
         stop = _NoticedStop()
         with stop.listening((signal.SIGTERM, NOTICE)):
-            try:
-                value = self.call(tell=self._tell, stop=stop)
-            except Exception as error:
-                return Died, f"{type(error).__name__}: {first_line(error)}"
-            if not stop.came:
-                return Returned, value
+            outcome = outcome_of(self.call, tell=self._tell, stop=stop)
+            if outcome[0] is Died or not stop.came:
+                return outcome
             until = time.monotonic() + SECONDS_TO_KILL
             while not stop.noticed and time.monotonic() < until:
                 time.sleep(0.1)
@@ -56,7 +52,7 @@ class SlurmJob:
         sys.exit(TERMINATED)
 
     def checkpoint(self) -> Any:
-        """What is to be carried out once the job is queued again: the same, since runs keep their own checkpoints."""
+        """Have submitit call the same once the job is queued again, since runs keep their own checkpoints."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)

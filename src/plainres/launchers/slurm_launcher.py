@@ -16,12 +16,11 @@ from typing import Any
 
 from filelock import FileLock
 
+from plainres.errors import first_line
 from plainres.launchers import slurm_commands
-from plainres.launchers.job_count import room
-from plainres.launchers.launcher import Died, Happening, Launcher, Returned, Task, Told
+from plainres.launchers.launcher import Died, Happening, Launcher, Returned, Task, Told, room
 from plainres.launchers.slurm_job import SlurmJob
 from plainres.running.events import Failed
-from plainres.tracking.shown import first_line
 
 SECONDS_TO_WAIT = 1.0  # for something to happen
 SECONDS_BETWEEN_LOOKS = 5.0  # at Slurm's queue
@@ -36,7 +35,7 @@ WELL = "well"  # how a job ended
 
 @dataclass
 class SlurmLauncher(Launcher):
-    """Each task is a job. The command may end: called again, it finds the jobs of the same tasks and submits the rest.
+    """Makes each task a job. The command may end: called again, it finds its tasks' jobs and submits the rest.
 
     Attributes:
         cpus, gpus: what a job is given.
@@ -56,7 +55,7 @@ class SlurmLauncher(Launcher):
 
     @cached_property
     def jobs(self) -> int:  # type: ignore[override]
-        """How many there's room for when nobody else has any."""
+        """Count the jobs that there's room for when nobody else has any."""
         return max(1, room(slurm_commands.machines(self.partition), {"CPU": self.cpus, "GPU": self.gpus}))
 
     def run(self, tasks: deque[Task]) -> Generator[Happening | None, None, None]:

@@ -1,4 +1,4 @@
-"""Runs that torchrun's processes train together, one after the other."""
+"""Has torchrun's processes train runs together, one after the other."""
 
 import os
 import signal
@@ -10,12 +10,11 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from plainres.errors import BadInput, ProcessesFail
-from plainres.launchers.launcher import Died, Happening, Launcher, Returned, Task, Told
+from plainres.launchers.launcher import Died, Happening, Launcher, Returned, Task, Told, outcome_of
 from plainres.running.events import Failed, Stopped
 from plainres.running.together import is_lost, join
 from plainres.system.hardware import gpu_count, is_first, processes
 from plainres.system.stopping import StopSignal
-from plainres.tracking.shown import first_line
 
 SECONDS_TO_WAIT = 1.0  # for something to happen
 SECONDS_TO_STOP = 20  # torchrun kills what it has told to end after 30
@@ -72,12 +71,8 @@ class TogetherLauncher(Launcher):
 
 
 def _carry_out(task: Task, happened: "SimpleQueue[Happening]", stop: StopSignal) -> None:
-    try:
-        value = task.call(tell=lambda message: happened.put(Told(task, message)), stop=stop)
-    except Exception as error:
-        happened.put(Died(task, f"{type(error).__name__}: {first_line(error)}"))
-    else:
-        happened.put(Returned(task, value))
+    kind, content = outcome_of(task.call, tell=lambda message: happened.put(Told(task, message)), stop=stop)
+    happened.put(kind(task, content))
 
 
 def _check(happening: Happening) -> Happening:

@@ -1,4 +1,4 @@
-"""Many runs trained by a launcher, told as a stream of events."""
+"""Trains many runs by a launcher, and tells what happens as a stream of events."""
 
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
@@ -8,8 +8,7 @@ from typing import Any
 
 from plainres.launchers.launcher import Died, Launcher, Task, Told
 from plainres.running.events import Elsewhere, Event, Failed, Notice, Outcome, Tell
-from plainres.running.folders import run_folder
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.settings import RunConfig
 from plainres.system.stopping import StopSignal
 
@@ -53,8 +52,8 @@ def train_runs(
 
 
 def _task(config: RunConfig, job: Job, *, patient: bool) -> Task:
-    folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config).path
-    return Task(config, partial(_train, config, job, patient=patient), f"{folder.name} {job.generation}".strip())
+    key = f"{job.folder_of(config).path.name} {job.generation}".strip()
+    return Task(config, partial(_train, config, job, patient=patient), key)
 
 
 def _train(config: RunConfig, job: Job, *, patient: bool, tell: Tell, stop: StopSignal) -> Outcome:

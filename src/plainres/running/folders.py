@@ -1,28 +1,32 @@
-"""Where an unfinished run's checkpoints and journal lie, and which process may touch them."""
+"""Tells where runs are stored, where unfinished ones keep checkpoints and journal, and which process may touch them."""
 
 import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from plainres.errors import BadInput
+from plainres.errors import BadInput, without_credentials
 from plainres.settings import RunConfig
-from plainres.system.machine_folders import cache_folder
+from plainres.system.files import cache_folder
 from plainres.tracking.database import is_sqlite, sqlite_path
-from plainres.tracking.journal import beginning_of, run_id_of
-from plainres.tracking.shown import without_credentials
+from plainres.tracking.journal import origin_of
+
+if TYPE_CHECKING:  # they import MLflow, which a check does without
+    from plainres.tracking.runs import Experiment
+    from plainres.tracking.source import Source
 
 SPACE_NEEDED = 64 * 2**20  # bytes free at the start, for a database, its journal and the checkpoints of small networks
 
 
 def checkpoint_root(folder: str | None, every: int, uri: str) -> Path:
-    """The folder of all checkpoints of runs in a store.
+    """Choose the folder of all checkpoints of runs in a store.
 
     Args:
         folder: what was asked for, if anything.
@@ -40,7 +44,7 @@ def checkpoint_root(folder: str | None, every: int, uri: str) -> Path:
 
 
 def default_root(uri: str) -> Path:
-    """`mlruns/checkpoints` beside a store in a file; for one elsewhere a folder of the user's.
+    """Give `mlruns/checkpoints` beside a store in a file; for one elsewhere a folder of the user's.
 
     All processes of this machine that write to one store find each other's locks there.
     """
@@ -50,7 +54,7 @@ def default_root(uri: str) -> Path:
 
 
 def writable_above(folder: Path) -> Path:
-    """The folder, or the nearest one above it that's there, if it can be written.
+    """Find the folder, or the nearest one above it that's there, if it can be written.
 
     Raises:
         PermissionError: it can't.
@@ -79,8 +83,31 @@ def check_root(root: Path) -> None:
 
 
 @dataclass(frozen=True)
+class Job:
+    """Says where the runs of a sweep or a study are stored, and how they are kept from getting lost.
+
+    It is small enough to be handed to a worker.
+    """
+
+    experiment: "Experiment"
+    parent_run_id: str | None
+    generation: str
+    """A fresh sweep's, for which only runs that were trained for it count; empty for others."""
+    source: "Source"
+    checkpoints: Path
+    checkpoint_every: int
+    """Epochs, or 0 for as often as costs under 1 % of the time."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Further ones of every MLflow run."""
+
+    def folder_of(self, config: RunConfig) -> "RunFolder":
+        """Tell where a run is trained."""
+        return run_folder(self.checkpoints, self.experiment.tracking_uri, self.experiment.experiment_id, config)
+
+
+@dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run, and the lock that the process training it holds."""
+    """Names the folder of one run, and the lock that the process training it holds."""
 
     path: Path
     lock: Path
@@ -92,21 +119,18 @@ class RunFolder:
         The system frees a lock whose process has died.
         """
         self.lock.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.lock, timeout=-1 if wait else 0)
-        try:
-            lock.acquire()
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(FileLock(self.lock, timeout=-1 if wait else 0))
+            except Timeout:
+                yield False
+            else:
+                yield True
 
     @property
     def attempt(self) -> str:
-        """That of its journal, empty where there is none."""
-        return beginning_of(self.path / "journal")[0]
+        """Read the attempt that its journal was begun for, empty where there is none."""
+        return origin_of(self.path / "journal")[0]
 
     def clear(self, run_id: str, generation: str) -> None:
         """Delete the folder, whose lock is held, if it's what this finished run has left, or needless now there is one.
@@ -114,12 +138,13 @@ class RunFolder:
         Needless is what was begun for a sweep of this generation, and finished elsewhere.
         """
         journal = self.path / "journal"
-        if journal.exists() and (run_id_of(journal) == run_id or beginning_of(journal)[1] == generation):
+        _, begun_for, told = origin_of(journal)
+        if journal.exists() and (told == run_id or begun_for == generation):
             shutil.rmtree(self.path, ignore_errors=True)
 
 
 def run_folder(root: Path, uri: str, experiment_id: str, config: RunConfig) -> RunFolder:
-    """The folder of a run of one experiment in one store; its name is made of our own words and digits."""
+    """Name the folder of a run of one experiment in one store, by our own words and digits."""
     if not is_sqlite(uri):
         store = without_credentials(uri)
     else:  # which may be moved to another place together with the folder beside it

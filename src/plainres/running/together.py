@@ -1,4 +1,4 @@
-"""The processes that torchrun starts train each run together; the first is the command.
+"""Has the processes that torchrun starts train each run together; the first is the command.
 
 It alone reads the store and writes to it. The others train along with it until it has no more runs.
 """
@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from plainres.data.share import Share
+from plainres.errors import first_line
 from plainres.settings import RunConfig
 from plainres.system.hardware import processes
-from plainres.tracking.shown import first_line
 
 if TYPE_CHECKING:  # it imports torch
     from plainres.training import Trainer
@@ -27,7 +27,7 @@ LOST = ("gloo", "NCCL", "Connection closed", "Connection reset")  # what torch s
 
 
 def as_started(program: str) -> str:
-    """A command as torchrun starts it, if it has."""
+    """Write a command as torchrun starts it, if it has."""
     if processes() == 1:
         return program
     return program.replace("python -m", f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']} -m")
@@ -40,7 +40,7 @@ def lead(trainer: "Trainer") -> None:
 
 
 def follow() -> int:
-    """In another process than the first: train along, run after run, until it has no more; the exit code."""
+    """Train along in another process than the first, run after run, until that has no more; returns the exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -72,7 +72,7 @@ def release() -> None:
 
 
 def join() -> Share:
-    """The share that this process has of runs, once all processes are connected."""
+    """Connect all processes; returns the share that this one has of runs."""
     from torch import cuda, distributed
 
     if processes() == 1:
@@ -94,5 +94,5 @@ def _broadcast(order: "Order | None") -> "Order | None":
 
 
 def is_lost(text: str) -> bool:
-    """Whether an error's text says that another process is lost."""
+    """Tell whether an error's text says that another process is lost."""
     return any(word in text for word in LOST)

@@ -1,17 +1,18 @@
-"""Train one run so that nothing is lost: from its checkpoint on, by one process only, its metrics kept until sent."""
+"""Trains one run so that nothing is lost: from its checkpoint on, by one process only, its metrics kept until sent."""
 
 import errno
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from plainres.data import dataset_of
-from plainres.errors import BadInput, StoreAway
+from plainres.errors import BadInput, StoreAway, first_line
 from plainres.names import DIVERGED_TAG, EXPORTED_FILE, MODEL_FILE, TRAIN_ACCURACY, TRAIN_LOSS
 from plainres.running.events import (
     Elsewhere,
@@ -25,19 +26,16 @@ from plainres.running.events import (
     Stopped,
     Tell,
 )
-from plainres.running.folders import run_folder
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.running.together import join, lead
 from plainres.settings import RunConfig
 from plainres.system.hardware import give_back_memory, processes
 from plainres.system.stopping import Interrupted, StopSignal
 from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.lease import SECONDS_BETWEEN_LOOKS, GivesWay, Lease, Watch
-from plainres.tracking.outages import PATIENCE, reaching_store
-from plainres.tracking.run_log import RunLog
+from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
+from plainres.tracking.run_log import RunLog, system_metrics
 from plainres.tracking.runs import finished_run
-from plainres.tracking.shown import first_line
-from plainres.tracking.system_metrics import system_metrics
 from plainres.training import EpochRecord, Trainer
 from plainres.training.checkpoint import (
     Rhythm,
@@ -52,7 +50,7 @@ from plainres.training.checkpoint import (
 
 @dataclass(frozen=True)
 class Hooks:
-    """What one caller wants of a run beside its training.
+    """Holds what one caller wants of a run beside its training.
 
     Attributes:
         tags: further ones of the MLflow run, in place of those of the same names.
@@ -77,7 +75,7 @@ def train_run(
     A patient call waits for another process that trains this run, and for a tracking store that's away; the others
     leave the run as it is then. A run that the store has already, finished, is taken as it is.
     """
-    folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
+    folder = job.folder_of(config)
     try:
         with ExitStack() as stack:
             with stop.may_stop():
@@ -113,6 +111,7 @@ class _Run:
     stop: StopSignal
     hooks: Hooks
     lease: Lease
+    told: set[str] = field(default_factory=set)
 
     @property
     def artifacts(self) -> Path:
@@ -173,13 +172,14 @@ class _Run:
                 if journal.complete and (self.artifacts / MODEL_FILE).exists():
                     self._tell_known(journal.entries)
                 else:
-                    with ExitStack() as beside:
-                        pruned = self._train_epochs(journal, log, beside)
+                    self._send(log)  # so that the run is seen in MLflow from its beginning
+                    with system_metrics(log) if config.system_metrics else nullcontext():
+                        trainer = self._resume(journal)
+                        pruned = self._train_epochs(trainer, journal, log)
+                        if not pruned:
+                            self._export(trainer)
                 with self.stop.may_stop():
-                    if pruned:
-                        log.prune(pruned, patience)
-                    else:
-                        log.finish(self.artifacts, patience)
+                    keep_trying(partial(log.prune, pruned) if pruned else partial(log.finish, self.artifacts), patience)
         except GivesWay:
             if processes() > 1 and journal.entries:  # the other processes may be in the middle of an epoch
                 return Failed(config, "another machine trains it", worth_a_retry=False)
@@ -197,84 +197,85 @@ class _Run:
         last = journal.entries[-1]
         return Finished(config, log.run_id, last.metrics, last.step if last.diverged else None)
 
-    def _tell_known(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            self.hooks.on_known(EpochRecord(entry.step, entry.metrics, entry.diverged))
-
-    def _train_epochs(self, journal: Journal, log: RunLog, beside: ExitStack) -> int | None:
-        """Train into the journal and write the artifacts; or the epoch after which the run was pruned.
-
-        What goes on beside the training is entered into `beside`.
-        """
-        config, folder, stop = self.config, self.folder, self.stop
-        told: set[str] = set()
-
-        def notice(text: str) -> None:
-            if text not in told:
-                told.add(text)
-                self.tell(Notice(config, text))
-
-        def send() -> None:
-            with stop.may_stop():  # a store that hangs mustn't hold up an interrupt
-                away = log.send()
-            if away:
-                notice(f"the tracking store is away ({away}): metrics are kept in {folder} until it's back")
-
-        send()  # so that the run is seen in MLflow from its beginning
-        if config.system_metrics and journal.run_id:
-            beside.enter_context(system_metrics(self.job.experiment.tracking_uri, journal.run_id))
-        trainer = Trainer(config, join())
-        trainer.after_step = stop.heed
-        state = load_checkpoint(folder, journal.last_step, notice)
-        if state:
+    def _resume(self, journal: Journal) -> Trainer:
+        """Make the trainer, from the newest checkpoint on if there is one, in all processes that train the run."""
+        trainer = Trainer(self.config, join())
+        trainer.after_step = self.stop.heed
+        if state := load_checkpoint(self.folder, journal.last_step, self._notice):
             trainer.load_state_dict(state)
-            notice(f"goes on after epoch {trainer.epoch}")
+            self._notice(f"goes on after epoch {trainer.epoch}")
             self._tell_known([entry for entry in journal.entries if entry.step <= trainer.epoch])
         lead(trainer)
-        self.tell(Started(config, trainer.epoch))
+        self.tell(Started(self.config, trainer.epoch))
         self.hooks.on_start(trainer)
+        return trainer
+
+    def _train_epochs(self, trainer: Trainer, journal: Journal, log: RunLog) -> int | None:
+        """Train into the journal, with checkpoints; or return the epoch after which the run was pruned."""
         on_disk, in_memory = Rhythm(self.job.checkpoint_every, 0.05), Rhythm(0, 0.0)  # the first epoch is copied
         unsaved: State | None = None
         records = iter(trainer)
         try:
-            while True:
-                with stop.may_stop():
-                    record = next(records, None)
-                if record is None:
-                    break
-                last = record.diverged or record.epoch == config.epochs
+            while record := self._next(records):
+                last = record.diverged or record.epoch == self.config.epochs
                 if record.epoch > journal.last_step:
                     journal.add(record.epoch, record.metrics, diverged=record.diverged, last=last)
-                send()
+                self._send(log)
                 if record.epoch > 0:
-                    self.tell(
-                        Progress(config, record.epoch, record.metrics[TRAIN_LOSS], record.metrics[TRAIN_ACCURACY])
-                    )
+                    loss, accuracy = record.metrics[TRAIN_LOSS], record.metrics[TRAIN_ACCURACY]
+                    self.tell(Progress(self.config, record.epoch, loss, accuracy))
                 if self.hooks.on_record(trainer, record):
                     return record.epoch
                 if record.epoch > 0 and not last:
-                    saved = False
-                    if on_disk.is_due(record.epoch):
-                        try:
-                            with on_disk.timed():
-                                save_checkpoint(folder, trainer.state_dict())
-                            saved, unsaved = True, None
-                        except OSError as error:
-                            notice(f"checkpoints can't be written ({error.strerror}): training goes on without")
-                    if not saved and in_memory.is_due(record.epoch):
+                    if on_disk.is_due(record.epoch) and self._save(trainer, on_disk):
+                        unsaved = None
+                    elif in_memory.is_due(record.epoch):
                         with in_memory.timed():  # an interrupt comes in the middle of an epoch
                             unsaved = copy_state(trainer.state_dict())
         except Interrupted:
             if unsaved:
                 with suppress(OSError):  # then the one before is the newest
-                    save_checkpoint(folder, unsaved)
+                    save_checkpoint(self.folder, unsaved)
             raise
+        return None
+
+    def _next(self, records: Iterator[EpochRecord]) -> EpochRecord | None:
+        with self.stop.may_stop():
+            return next(records, None)
+
+    def _save(self, trainer: Trainer, on_disk: Rhythm) -> bool:
+        try:
+            with on_disk.timed():
+                save_checkpoint(self.folder, trainer.state_dict())
+        except OSError as error:
+            self._notice(f"checkpoints can't be written ({error.strerror}): training goes on without")
+            return False
+        return True
+
+    def _export(self, trainer: Trainer) -> None:
+        """Write what is stored with the run, the model last."""
         self.artifacts.mkdir(exist_ok=True)
         self.hooks.on_trained(trainer, self.artifacts)
-        if config.save_model == "pt2":
+        if self.config.save_model == "pt2":
             export_model(self.artifacts / EXPORTED_FILE, trainer.network, trainer.train_split.image_shape)
         save_model(self.artifacts / MODEL_FILE, trainer.network)
-        return None
+
+    def _send(self, log: RunLog) -> None:
+        """Send what the store lacks, or say that it's away."""
+        with self.stop.may_stop():  # a store that hangs mustn't hold up an interrupt
+            away = log.send()
+        if away:
+            self._notice(f"the tracking store is away ({away}): metrics are kept in {self.folder} until it's back")
+
+    def _notice(self, text: str) -> None:
+        """Tell a person something once."""
+        if text not in self.told:
+            self.told.add(text)
+            self.tell(Notice(self.config, text))
+
+    def _tell_known(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.hooks.on_known(EpochRecord(entry.step, entry.metrics, entry.diverged))
 
 
 def _open_journal(folder: Path, generation: str) -> Journal:

@@ -11,8 +11,7 @@ from plainres.launchers.launcher import AtOnce, Launcher
 from plainres.launchers.train_runs import train_runs
 from plainres.names import SETTINGS_TAG
 from plainres.running.events import Failed, Finished
-from plainres.running.folders import RunFolder, run_folder
-from plainres.running.job import Job
+from plainres.running.folders import Job, RunFolder, run_folder
 from plainres.running.shown_runs import shown_runs
 from plainres.settings import RunConfig
 from plainres.sweeps.plan import Sweep

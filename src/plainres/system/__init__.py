@@ -1,1 +1,1 @@
-"""What the machine gives: its hardware, files that are whole or not there, processes and interrupts."""
+"""Holds what the machine gives: its hardware, files that are whole or not there, processes and signals."""

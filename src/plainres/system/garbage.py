@@ -1,4 +1,4 @@
-"""When Python doesn't look for garbage: while what is made stays, and when the process is about to end."""
+"""Keeps Python from looking for garbage while what is made stays, and when the process is about to end."""
 
 import atexit
 import gc
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Around imports, and what makes much else that stays: looking through it for garbage takes a fifth of the time."""
+    """Surround imports, and what makes much else that stays: looking for garbage in it takes a fifth of the time."""
     before = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Which device, precision and processes a run gets here. Importing torch takes seconds: it waits for a GPU."""
+"""Tells which device, precision and processes a run gets here; imports torch, which takes seconds, for a GPU only."""
 
 import ctypes
 import gc
@@ -10,7 +10,7 @@ from plainres.settings import ABOUT
 
 
 def resolve_device(device: str, precision: str, *, elsewhere: bool = False) -> tuple[str, str]:
-    """The device (`cpu`, `cuda` or `mps`) and precision (`fp32` or `bf16`) that are asked for or best here.
+    """Choose the device (`cpu`, `cuda` or `mps`) and precision (`fp32` or `bf16`) that are asked for or best here.
 
     `auto` takes CUDA where it is, and bf16 where that device supports it. What other machines have, `elsewhere`, is
     taken at its word.
@@ -38,7 +38,7 @@ def resolve_device(device: str, precision: str, *, elsewhere: bool = False) -> t
 
 
 def cuda_is_available() -> bool:
-    """Whether the driver reports a GPU and torch can use it."""
+    """Tell whether the driver reports a GPU and torch can use it."""
     if not gpu_count():
         return False
     import torch
@@ -47,7 +47,7 @@ def cuda_is_available() -> bool:
 
 
 def mps_is_available() -> bool:
-    """Whether torch can use an Apple GPU."""
+    """Tell whether torch can use an Apple GPU."""
     if sys.platform != "darwin":
         return False
     import torch
@@ -56,7 +56,7 @@ def mps_is_available() -> bool:
 
 
 def supports_bf16(device: str) -> bool:
-    """Whether bf16 arithmetic is native on the device: CUDA of compute capability 8.0 or later."""
+    """Tell whether bf16 arithmetic is native on the device: CUDA of compute capability 8.0 or later."""
     if device != "cuda":
         return False
     import torch
@@ -75,17 +75,17 @@ def give_back_memory(device: str) -> None:
 
 
 def processes() -> int:
-    """How many processes torchrun has started to train each run together; 1 without it."""
+    """Count the processes that torchrun has started to train each run together; 1 without it."""
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
 def is_first() -> bool:
-    """Whether this process is the one that the command runs in."""
+    """Tell whether this process is the one that the command runs in."""
     return processes() == 1 or os.environ["RANK"] == "0"
 
 
 def gpu_count() -> int:
-    """How many GPUs the CUDA driver reports; unlike torch it answers in milliseconds where there is none."""
+    """Count the GPUs that the CUDA driver reports; unlike torch it answers in milliseconds where there is none."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:

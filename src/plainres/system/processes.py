@@ -1,26 +1,27 @@
-"""How helper processes start, what they have imported by then, and when they end."""
+"""Starts and ends helper processes and threads, the processes with their imports done where the system can fork."""
 
 import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from plainres.system.machine_folders import shorten_socket_addresses
-
 PRELOADED = ["plainres.launchers.preloaded"]
+LONGEST_SOCKET_FOLDER = 60  # characters: an AF_UNIX address holds 107, of which multiprocessing's names take up to 40
 VISIBLE = "CUDA_VISIBLE_DEVICES"  # which of a machine's GPUs CUDA shows to a process
 
 
 def worker_context() -> BaseContext:
-    """How worker processes start: forked from a server that has imported what they need, where the system can fork.
+    """Give the way in which workers start: forked, where possible, from a server that has imported what they need.
 
-    A worker that takes another's place is then there at once.
+    Its imports, which take seconds, begin with the first call. A worker that takes another's place is
+    then there at once.
     """
     shorten_socket_addresses()
     if "forkserver" not in multiprocessing.get_all_start_methods():
@@ -38,14 +39,9 @@ def worker_context() -> BaseContext:
     return context
 
 
-def begin_imports() -> None:
-    """Let workers' imports begin, which take seconds, beside what this process does before it has tasks for them."""
-    worker_context()
-
-
 @contextmanager
 def without_main() -> Iterator[None]:
-    """Around the start of a process: it doesn't run the script anew that the caller is, nor needs a guard in it."""
+    """Surround the start of a process, which then doesn't run the caller's script anew, nor needs a guard in it."""
     main = vars(sys.modules["__main__"])
     kept: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
     main["__spec__"] = None
@@ -57,7 +53,7 @@ def without_main() -> Iterator[None]:
 
 
 def follow_parent() -> None:
-    """In a helper process: leave an interrupt to the parent, and end when the parent is gone, however it went."""
+    """Leave an interrupt to this helper process's parent, and end when the parent is gone, however it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -70,7 +66,7 @@ def follow_parent() -> None:
 
 
 def gpu_of(place: int, gpus: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """What the worker at a place, from 0, is to have in its environment so that it sees one of several GPUs only.
+    """Give the variables by which the worker at a place, from 0, sees one of several GPUs only.
 
     Args:
         place: the worker's; workers that run at once have different ones.
@@ -81,3 +77,42 @@ def gpu_of(place: int, gpus: int, environment: Mapping[str, str]) -> dict[str, s
         return {}
     shown = environment[VISIBLE].split(",") if VISIBLE in environment else [str(index) for index in range(gpus)]
     return {VISIBLE: shown[place % gpus]}
+
+
+@contextmanager
+def repeated(action: Callable[[], None], seconds: float, *, seconds_to_end: float | None = None) -> Iterator[None]:
+    """Call `action` every so many seconds in a thread; at the end wait for a call that is under way.
+
+    Args:
+        action: what is done; it raises nothing.
+        seconds: between two calls, and before the first.
+        seconds_to_end: how long the end waits; None for as long as the call takes.
+    """
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(seconds):
+            action()
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(seconds_to_end)
+
+
+def shorten_socket_addresses() -> None:
+    """Let multiprocessing's sockets lie in /tmp where TMPDIR is too long for their addresses.
+
+    It makes one folder in a process, when it first needs one, and hands it on to the processes that it starts.
+    """
+    if os.name == "nt" or len(os.fsencode(tempfile.gettempdir())) <= LONGEST_SOCKET_FOLDER:
+        return
+    before = tempfile.tempdir
+    tempfile.tempdir = "/tmp"
+    try:
+        util.get_temp_dir()
+    finally:
+        tempfile.tempdir = before

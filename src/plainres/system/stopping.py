@@ -1,17 +1,33 @@
-"""A request to stop, as SIGTERM, heeded where a run can be left."""
+"""Takes requests to stop, as SIGTERM or Ctrl-C, and heeds them where work can be left."""
 
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
+
+
+def say_interrupts_in_a_line() -> None:
+    """Have an interrupt end this process with a line and no traceback, while a command still imports.
+
+    Python then ends with exit code 130.
+    """
+    sys.excepthook = _one_line
+
+
+def _one_line(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        print("\ninterrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
 
 
 class Interrupted(BaseException):
-    """The run is to stop now."""
+    """Says that the run is to stop now."""
 
 
 class StopSignal:
-    """Which signal `came` since `listen`, 0 for none; `may_stop` raises Interrupted, at once if it came before."""
+    """Notes which signal `came` since `listen`, 0 for none; it interrupts what `may_stop` surrounds."""
 
     def __init__(self) -> None:
         self.came = 0
@@ -33,7 +49,7 @@ class StopSignal:
 
     @contextmanager
     def may_stop(self) -> Iterator[None]:
-        """Around what may be left half done."""
+        """Surround what may be left half done; raises Interrupted when the request comes, at once if it has come."""
         self._may_stop = True
         try:
             if self.came:

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
+from plainres.errors import first_line
 from plainres.settings import RunConfig
 from plainres.system.processes import follow_parent, worker_context
-from plainres.tracking.shown import first_line
 
 WARM_UP = {"cpu": 1, "mps": 5, "cuda": 5}  # steps, in which libraries choose their algorithms and one is captured
 FEWEST = 3  # steps that are timed together

@@ -1,4 +1,4 @@
-"""Everything that knows MLflow; `store` does without its import, which takes seconds."""
+"""Holds everything that knows MLflow; `store` and `database` do without its import, which takes seconds."""
 
 import os
 

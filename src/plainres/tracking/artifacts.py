@@ -1,4 +1,4 @@
-"""The files of MLflow runs, written and found where the store now lies.
+"""Writes the files of MLflow runs, and finds them where the store now lies.
 
 MLflow notes their place as an absolute path when a run is made. A store in an SQLite file moves together with the
 `mlruns` beside it, when a checkout is moved, renamed or copied: its files are looked for there.
@@ -14,7 +14,7 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
 
-from plainres.system.whole_files import flush
+from plainres.system.files import flush
 from plainres.tracking.database import is_sqlite, sqlite_path
 from plainres.tracking.store import artifact_root
 
@@ -46,7 +46,7 @@ def log_text(tracking_uri: str, run_id: str, text: str, name: str) -> None:
 
 
 def download_artifact(tracking_uri: str, run_id: str, name: str, folder: Path) -> Path:
-    """A copy of a run's file in a folder.
+    """Copy a run's file into a folder.
 
     Raises:
         MlflowException: the run has no such file, or there is no such run.
@@ -56,13 +56,13 @@ def download_artifact(tracking_uri: str, run_id: str, name: str, folder: Path) -
 
 
 def artifact_sizes(tracking_uri: str, run_id: str) -> dict[str, int]:
-    """The bytes of each of a run's files, by name."""
+    """List the bytes of each of a run's files, by name."""
     artifacts = _repository(_place(tracking_uri, run_id), tracking_uri)
     return {file.path: int(file.file_size or 0) for file in artifacts.list_artifacts() if not file.is_dir}
 
 
 def delete_artifact(tracking_uri: str, run_id: str, name: str) -> int:
-    """Delete a run's file, if it has one of this name; the bytes that it took."""
+    """Delete a run's file, if it has one of this name; returns the bytes that it took."""
     size = artifact_sizes(tracking_uri, run_id).get(name)
     if size is None:
         return 0
@@ -71,14 +71,14 @@ def delete_artifact(tracking_uri: str, run_id: str, name: str) -> int:
 
 
 def artifact_location(tracking_uri: str, run_id: str) -> str:
-    """The folder of a run's files as it is shown: a path where they lie on this machine, else a URI."""
+    """Name the folder of a run's files as it is shown: a path where they lie on this machine, else a URI."""
     return str(_place(tracking_uri, run_id))
 
 
 def new_artifact_root(tracking_uri: str, experiment_name: str) -> str | None:
-    """Where a new experiment's files are to lie: beside an SQLite store whatever the working folder; else MLflow's own.
+    """Choose where a new experiment's files lie: beside an SQLite store; else MLflow chooses.
 
-    As a URI, in which `#`, `?` and `%` in a folder's name are quoted; MLflow's own paths lose them.
+    It is a URI, in which `#`, `?` and `%` in a folder's name are quoted; MLflow's own paths lose them.
     """
     if not is_sqlite(tracking_uri):
         return None

@@ -1,5 +1,7 @@
-"""Which database a URL stands for, whether it can be reached and written, and whose tables it holds."""
+"""Tells which database a URL stands for, whether it can be reached and written, and whose tables it holds."""
 
+import getpass
+import hashlib
 import math
 import os
 import re
@@ -8,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from plainres.errors import BadInput
-from plainres.tracking.shown import without_credentials
+from filelock import FileLock
+
+from plainres.errors import BadInput, without_credentials
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,12 +31,12 @@ PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def is_sqlite(url: str) -> bool:
-    """Whether a database is one of SQLite's."""
+    """Tell whether a database is one of SQLite's."""
     return _dialect(url) == "sqlite"
 
 
 def sqlite_path(url: str) -> Path:
-    """The file of an SQLite URL; nameless for a database in memory."""
+    """Find the file of an SQLite URL; nameless for a database in memory."""
     name, _, query = url.partition(":///")[2].partition("?")
     options = parse_qs(query)
     if name.startswith("file:") and "uri" in options:
@@ -42,12 +46,12 @@ def sqlite_path(url: str) -> Path:
 
 
 def in_memory(url: str) -> bool:
-    """Whether a database ends with the process that opens it."""
+    """Tell whether a database ends with the process that opens it."""
     return is_sqlite(url) and not sqlite_path(url).name
 
 
 def resolved(url: str) -> str:
-    """The same text for every URL that leads to one store: links followed, drivers and credentials left out."""
+    """Give the same text for every URL that leads to one store: links followed, drivers and credentials left out."""
     if is_sqlite(url):
         return "sqlite:///:memory:" if in_memory(url) else f"sqlite:///{sqlite_path(url).resolve()}"
     dialect = _dialect(url)
@@ -77,12 +81,13 @@ def check_database(url: str, what: str) -> None:
 
 def check_folder(folder: Path, what: str) -> None:
     """Raise BadInput if files can't be made in a folder."""
-    if not folder.is_dir() or not _allowed(folder, os.W_OK | os.X_OK):
+    by_effective_ids = os.access in os.supports_effective_ids
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK, effective_ids=by_effective_ids):
         raise BadInput(f"{what}: folder {folder} is missing or can't be written")
 
 
 def query_database(url: str, query: str, values: Mapping[str, str], what: str) -> str | None:
-    """The first value that the query gives, as text; raises BadInput where the database can't be reached."""
+    """Ask for the first value that a query gives, as text; raises BadInput where the database can't be reached."""
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -98,18 +103,20 @@ def query_database(url: str, query: str, values: Mapping[str, str], what: str) -
 
 
 def tables_and_version(url: str) -> tuple[frozenset[str], str]:
-    """The tables of a database that `check_database` found well, and the version that their maker noted."""
+    """Read which tables a database has that `check_database` found well, and the version that their maker noted."""
     from sqlalchemy import inspect
 
     if is_sqlite(url) and not sqlite_path(url).exists():
         return frozenset(), ""
     with _connected(url) as connection:
         tables = frozenset(inspect(connection).get_table_names())
-        return tables, _version(connection) if VERSION_TABLE in tables else ""
+        query = f"SELECT version_num FROM {VERSION_TABLE}"
+        row = connection.exec_driver_sql(query).first() if VERSION_TABLE in tables else None
+        return tables, str(row[0]) if row else ""
 
 
 def is_unmade(url: str) -> bool:
-    """Whether a database lacks MLflow's tables, or somebody was killed while making them: then nothing is in them yet.
+    """Tell whether a database lacks MLflow's tables, or they are half made by who was killed, and nothing is in them.
 
     MLflow notes the version after each of some seventy steps.
     """
@@ -126,7 +133,7 @@ def is_unmade(url: str) -> bool:
 
 
 def mlflows_versions() -> tuple[frozenset[str], str]:
-    """The versions of MLflow's tables that the installed MLflow knows, and the one that it needs; without importing it.
+    """Find the versions of its tables that the installed MLflow knows, and the one that it needs; without its import.
 
     Each of its migrations names itself and the one that it follows.
     """
@@ -141,6 +148,18 @@ def mlflows_versions() -> tuple[frozenset[str], str]:
     )
     (newest,) = known - followed
     return frozenset(known), newest
+
+
+@contextmanager
+def opening_store(uri: str) -> Iterator[None]:
+    """Hold this user's lock of a store, for what a database can't guard: its own making, or a name made once.
+
+    The system frees the lock when the process dies.
+    """
+    folder = Path(gettempdir()) / f"plainres-{getattr(os, 'getuid', getpass.getuser)()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with FileLock(folder / f"{hashlib.sha256(resolved(uri).encode()).hexdigest()[:16]}.lock"):
+        yield
 
 
 @contextmanager
@@ -164,11 +183,6 @@ def _dialect(url: str) -> str:
     return url.partition(":")[0].split("+")[0]
 
 
-def _version(connection: "Connection") -> str:
-    row = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").first()
-    return str(row[0]) if row else ""
-
-
 def _check_file(path: Path, what: str) -> None:
     check_folder(path.parent, what)  # SQLite makes a journal beside the file
     if not path.exists():
@@ -182,7 +196,3 @@ def _check_file(path: Path, what: str) -> None:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY:
             return  # another process is writing it: so it can be written
         raise BadInput(f"{what} {path} can't be written: {error}") from error
-
-
-def _allowed(path: Path, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

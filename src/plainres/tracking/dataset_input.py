@@ -1,4 +1,4 @@
-"""The data set of a run as MLflow's dataset input, which the UI shows in a column of its own."""
+"""Notes the data set of a run as MLflow's dataset input, which the UI shows in a column of its own."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from plainres.data.catalogue import facts_of
 from plainres.settings import RunConfig
-from plainres.tracking.lock import opening_store
+from plainres.tracking.database import opening_store
 from plainres.tracking.outages import making_once
 
 if TYPE_CHECKING:  # it would import torch

@@ -1,4 +1,4 @@
-"""What a run has to tell the tracking store, kept in an append-only file until the store has it."""
+"""Keeps what a run has to tell the tracking store in an append-only file until the store has it."""
 
 import errno
 import json
@@ -14,7 +14,7 @@ from zlib import crc32
 
 @dataclass(frozen=True)
 class Entry:
-    """The metrics of one step.
+    """Holds the metrics of one step.
 
     Their time (ms since 1970) is part of them: MLflow keeps a metric that comes twice with the same time once.
     """
@@ -28,7 +28,7 @@ class Entry:
 
 
 class Journal:
-    """A run's journal: begun anew, or read back from the lines of its file that are whole.
+    """Keeps a run's journal: begun anew, or read back from the lines of its file that are whole.
 
     Attributes:
         attempt: tells this training of the configuration from every other one, and is known before MLflow's run id.
@@ -58,17 +58,17 @@ class Journal:
 
     @property
     def last_step(self) -> int:
-        """The last step that is known, -1 for none."""
+        """Tell the last step that is known, -1 for none."""
         return self.entries[-1].step if self.entries else -1
 
     @property
     def complete(self) -> bool:
-        """Whether the run is trained."""
+        """Tell whether the run is trained."""
         return bool(self.entries) and self.entries[-1].last
 
     @property
     def unsent(self) -> list[Entry]:
-        """What the store isn't known to have."""
+        """List what the store isn't known to have."""
         return [entry for entry in self.entries if entry.step >= self.sent]
 
     def add(self, step: int, metrics: dict[str, float], *, diverged: bool, last: bool) -> None:
@@ -92,7 +92,8 @@ class Journal:
         self._file.close()
 
     def _write(self, record: dict[str, Any]) -> None:
-        line = _line(record)
+        text = json.dumps(record).encode()
+        line = b"%08x %s\n" % (crc32(text), text)
         try:
             if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -123,22 +124,12 @@ class Journal:
             self.entries = [entry for entry in self.entries if entry.step < gap]
 
 
-def run_id_of(path: Path) -> str | None:
-    """The MLflow run that a journal's file was told to last, if any."""
-    run_ids = [record["run_id"] for record in _records(path.read_bytes()) if "run_id" in record]
-    return run_ids[-1] if run_ids else None
-
-
-def beginning_of(path: Path) -> tuple[str, str]:
-    """The attempt and the generation that a journal's file was begun for, empty where there is none."""
-    records = _records(path.read_bytes()) if path.exists() else ()
-    first = next((record for record in records if "attempt" in record), {})
-    return first.get("attempt", ""), first.get("generation", "")
-
-
-def _line(record: dict[str, Any]) -> bytes:
-    text = json.dumps(record).encode()
-    return b"%08x %s\n" % (crc32(text), text)
+def origin_of(path: Path) -> tuple[str, str, str]:
+    """Read a journal's attempt, the generation that it was begun for and MLflow's last run id; each may be empty."""
+    known: dict[str, Any] = {}
+    for record in _records(path.read_bytes()) if path.exists() else ():
+        known |= record
+    return known.get("attempt", ""), known.get("generation", ""), known.get("run_id", "")
 
 
 def _records(content: bytes) -> Iterator[dict[str, Any]]:

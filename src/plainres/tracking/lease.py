@@ -1,4 +1,4 @@
-"""Who trains a run, agreed on in its store by all that write there, wherever they keep their checkpoints.
+"""Settles who trains a run: all that write to its store agree there, wherever they keep their checkpoints.
 
 An MLflow run that is RUNNING and has the lease's tag is the claim of one process to train a configuration. A process
 makes its claim and only then looks for others: of two, at least one sees the other's, and gives way. The holder changes
@@ -16,7 +16,7 @@ from mlflow.entities import Run
 from plainres.errors import StoreAway
 from plainres.names import ATTEMPT_TAG, CONFIG_HASH_TAG, LEASE_TAG
 from plainres.settings import RunConfig
-from plainres.system.periodic import repeated
+from plainres.system.processes import repeated
 from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import Experiment, end_if_open, finished_run
 
@@ -28,11 +28,11 @@ SECONDS_TO_END = 2.0  # for what is being asked of the store when the lease ends
 
 
 class GivesWay(Exception):
-    """Another process trains the run, or has."""
+    """Says that another process trains the run, or has."""
 
 
 class Lease:
-    """The claim of one process to train a configuration.
+    """Holds the claim of one process to train a configuration.
 
     Attributes:
         attempts: those of the journals that this process alone may go on from; their claims are its own.
@@ -50,11 +50,11 @@ class Lease:
         self._run_id: str | None = None
 
     def others(self) -> dict[str, str]:
-        """The claims of other processes: their runs' ids, each with its latest sign of life."""
+        """Find the claims of other processes: their runs' ids, each with its latest sign of life."""
         return {run.info.run_id: run.data.tags[LEASE_TAG] for run in self._claims() if not self._is_own(run)}
 
     def stands(self, run_id: str) -> bool:
-        """Whether this process may train, now that the run, its claim, is there for all to see."""
+        """Tell whether this process may train, now that the run, its claim, is there for all to see."""
         self._run_id, self.lost = run_id, False
         for _ in range(LOOKS_TO_SETTLE):
             others = []
@@ -120,7 +120,7 @@ class Watch:
         self._looks: dict[tuple[str, str], int] = {}
 
     def silent(self, claims: Mapping[str, str]) -> list[str]:
-        """Take in what was seen now; the runs whose claims have had the same sign for too long."""
+        """Take in what was seen now; returns the runs whose claims have had the same sign for too long."""
         self._looks = {claim: self._looks.get(claim, 0) + 1 for claim in claims.items()}
         return [run_id for (run_id, _), looks in self._looks.items() if looks > LOOKS_OF_SILENCE]
 
@@ -130,5 +130,5 @@ class Watch:
 
 
 def sign() -> str:
-    """A sign of life, unlike every other."""
+    """Make a sign of life, unlike every other."""
     return uuid.uuid4().hex[:8]

@@ -12,10 +12,9 @@ from mlflow.store.db.utils import _initialize_tables
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from plainres.errors import BadInput
-from plainres.system.whole_files import write_whole
+from plainres.errors import BadInput, first_line
+from plainres.system.files import write_whole
 from plainres.tracking.database import is_unmade, sqlite_path
-from plainres.tracking.shown import first_line
 
 SECONDS_TO_SETTLE = 2.0  # without a change, after which nobody is making the tables of a file any more
 BESIDE = ("-journal", "-wal", "-shm")  # what SQLite leaves beside a file: it would be taken for the new file's

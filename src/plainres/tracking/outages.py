@@ -1,4 +1,4 @@
-"""A tracking store that is away for a while, told apart from one that refuses what it's asked."""
+"""Tells a tracking store that is away for a while from one that refuses what it's asked."""
 
 import logging
 import re
@@ -10,8 +10,7 @@ from typing import TypeVar
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from plainres.errors import OneLine, StoreAway, StoreRefuses
-from plainres.tracking.shown import first_line
+from plainres.errors import OneLine, StoreAway, StoreRefuses, first_line
 
 SECONDS_BETWEEN_TRIES = 2.0
 PATIENCE = 60.0  # seconds to wait for a store that's away when there's nothing else to do
@@ -22,7 +21,7 @@ Value = TypeVar("Value")
 
 @contextmanager
 def reaching_store() -> Iterator[None]:
-    """Around calls of MLflow: what an outage makes them raise becomes StoreAway, other refusals StoreRefuses.
+    """Surround calls of MLflow: what an outage makes them raise becomes StoreAway, other refusals StoreRefuses.
 
     What answers in a server's place, as a proxy's page, makes MLflow's client raise whatever comes of it. MLflow and
     its HTTP client log each of their own tries, with tracebacks; one line is enough.
@@ -50,7 +49,7 @@ def _reason(error: Exception) -> str:
 
 
 def making_once(call: Callable[[], Value]) -> Value:
-    """The value of a call that makes something unless it's there, as a tag: once more if another was a moment faster.
+    """Call what makes something unless it's there, as a tag: once more if another was a moment faster.
 
     Of two machines that make it at once the database refuses one.
     """
@@ -63,7 +62,7 @@ def making_once(call: Callable[[], Value]) -> Value:
 
 
 def keep_trying(call: Callable[[], Value], seconds: float) -> Value:
-    """The value of a call, tried again while the store is away, for so many seconds.
+    """Call something, again while the store is away, for so many seconds; returns its value.
 
     Raises:
         StoreAway: it still is.

@@ -1,16 +1,19 @@
-"""The parent run of a sweep: what was asked for, and which runs belong to it."""
+"""Keeps the parent run of a sweep: what was asked for, which runs belong to it, and whose networks it needs no more."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from mlflow.entities import Run, RunTag, ViewType
+from mlflow.utils import get_results_from_paginated_fn
 
 from plainres.names import (
+    ATTEMPT_TAG,
+    EXPORTED_FILE,
     GENERATION_TAG,
     MARGIN_TAG,
     MEMBER_TAG,
+    MODEL_FILE,
     PAGE_FILE,
     REPLACED_TAG,
     REPORT_TAG,
@@ -18,19 +21,18 @@ from plainres.names import (
     SWEEP_HASH_TAG,
 )
 from plainres.settings import RunConfig
-from plainres.tracking.artifacts import artifact_sizes
-from plainres.tracking.lock import opening_store
+from plainres.tracking.artifacts import artifact_sizes, delete_artifact
+from plainres.tracking.database import opening_store
 from plainres.tracking.outages import making_once
-from plainres.tracking.params import log_params
-from plainres.tracking.runs import Experiment
+from plainres.tracking.runs import Experiment, log_batches, log_params, run_or_none
 from plainres.tracking.source import Source
 
-TAGS_A_BATCH = 100  # the most that MLflow takes in one log_batch
+PARENTS_A_PAGE = 1000
 
 
 @dataclass(frozen=True)
 class Parent:
-    """The parent run of a sweep; to a fresh one, which has a `generation`, only runs trained for it belong."""
+    """Holds the parent run of a sweep; to a fresh one, which has a `generation`, only runs trained for it belong."""
 
     run_id: str
     generation: str
@@ -40,7 +42,7 @@ class Parent:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Those that its runs have too."""
+        """Give the tags that its runs have too."""
         return {GENERATION_TAG: self.generation} if self.generation else {}
 
 
@@ -53,7 +55,7 @@ def open_parent(
     fresh: bool,
     settings_hash: str = "",
 ) -> Parent:
-    """The parent run of a sweep: the current one of the same sweep taken up again, or a new one.
+    """Take up the current parent run of the same sweep, or make a new one.
 
     A fresh sweep's takes the place of those before it, and notes so with them: machines' clocks may differ.
     """
@@ -95,15 +97,12 @@ def add_members(experiment: Experiment, parent: Parent, runs: Iterable[tuple[Run
     new = {tag: text for tag, text in asked.items() if parent.noted.get(tag) != text}
     if new:
         making_once(lambda: client.set_tag(parent.run_id, REPORT_TAG, ""))
-    entries = [RunTag(tag, text) for tag, text in new.items()]
-    for start in range(0, len(entries), TAGS_A_BATCH):
-        batch = entries[start : start + TAGS_A_BATCH]
-        making_once(partial(client.log_batch, parent.run_id, tags=batch))
+    log_batches(client, parent.run_id, tags=[RunTag(tag, text) for tag, text in new.items()])
     parent.noted.update(new)
 
 
 def members_of(tags: Mapping[str, str]) -> dict[str, str]:
-    """The ids of the runs that belong to a sweep, by their names as `plain-34-seed0`, out of its parent run's tags."""
+    """Read the ids of a sweep's runs out of its parent run's tags, by their names as `plain-34-seed0`."""
     members = {}
     for tag, text in tags.items():
         if tag.startswith(MEMBER_TAG):
@@ -113,9 +112,35 @@ def members_of(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def has_report(experiment: Experiment, parent_run_id: str, margin: float) -> bool:
-    """Whether the stored report covers every member, is whole, and judges by this margin in percentage points."""
+    """Tell whether the stored report covers every member, is whole, and judges by this margin in percentage points."""
     tags = experiment.client.get_run(parent_run_id).data.tags
     if not tags.get(REPORT_TAG) or tags.get(MARGIN_TAG) != f"{margin:g}":
         return False
     sizes = artifact_sizes(experiment.tracking_uri, parent_run_id)
     return PAGE_FILE in sizes and all(sizes.values())
+
+
+def prune_networks(experiment: Experiment) -> tuple[int, int]:
+    """Delete the networks of runs that belong to superseded sweeps alone; returns their number and their bytes.
+
+    Such a run counts as finished no longer: a sweep that needs it trains it anew.
+    """
+    parents: list[Run] = get_results_from_paginated_fn(  # type: ignore[no-untyped-call]
+        lambda number, token: experiment.client.search_runs(
+            [experiment.experiment_id], f"tags.{SWEEP_HASH_TAG} LIKE '%'", max_results=number, page_token=token
+        ),
+        PARENTS_A_PAGE,
+    )
+    there = {parent.info.run_id for parent in parents}
+    kept, superseded = set[str](), set[str]()
+    for parent in parents:
+        is_superseded = parent.data.tags.get(REPLACED_TAG) in there
+        (superseded if is_superseded else kept).update(members_of(parent.data.tags).values())
+    runs, freed = 0, 0
+    for run_id in sorted(superseded - kept):
+        run = run_or_none(experiment, run_id)
+        if run and ATTEMPT_TAG in run.data.tags:
+            freed += sum(delete_artifact(experiment.tracking_uri, run_id, name) for name in (MODEL_FILE, EXPORTED_FILE))
+            experiment.client.delete_tag(run_id, ATTEMPT_TAG)  # at last, so that who is interrupted begins here again
+            runs += 1
+    return runs, freed

@@ -1,12 +1,16 @@
-"""One run's place in MLflow, written from its journal: what can't be sent now is sent later, and nothing twice."""
+"""Writes a run to MLflow from its journal: what can't be sent now is sent later, and nothing twice."""
 
+import logging
 import math
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plainres.errors import StoreAway
+from plainres.errors import StoreAway, without_credentials
 from plainres.names import (
     ATTEMPT_TAG,
     DIVERGED_TAG,
@@ -15,18 +19,18 @@ from plainres.names import (
     MODEL_DIGEST_TAG,
     MODEL_FILE,
     PRUNED_TAG,
+    TRACEBACK_FILE,
 )
 from plainres.settings import RunConfig
-from plainres.system.whole_files import digest_of
-from plainres.tracking.artifacts import artifact_sizes, log_artifact
+from plainres.system.files import digest_of
+from plainres.tracking.artifacts import artifact_sizes, log_artifact, log_text
 from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.lease import GivesWay, Lease, sign
-from plainres.tracking.outages import keep_trying, reaching_store
+from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import (
     Experiment,
     create_run,
     describe_run,
-    fail_run,
     log_metrics,
     run_or_none,
     set_status,
@@ -41,36 +45,28 @@ QUIET_SECONDS = 15  # at least, between tries to reach a store that's away
 QUIET_SHARE = 20  # times what a try took, if that's longer: a store that hangs must not slow the training down
 
 
+@dataclass
 class RunLog:
     """Tells MLflow what a journal holds; the run there is made, or taken up again, when the store is first reached."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        experiment: Experiment,
-        config: RunConfig,
-        dataset: "ImageDataset",
-        parent_run_id: str | None,
-        source: Source,
-        tags: Mapping[str, str],
-        lease: Lease,
-    ) -> None:
-        self.journal = journal
-        self.experiment = experiment
-        self.config = config
-        self.dataset = dataset
-        self.parent_run_id = parent_run_id
-        self.source = source
-        self.tags = tags
-        self.lease = lease
-        lease.attempts.add(journal.attempt)
-        self._opened = False
-        self._quiet_until = 0.0
-        self._last_sent = -math.inf
+    journal: Journal
+    experiment: Experiment
+    config: RunConfig
+    dataset: "ImageDataset"
+    parent_run_id: str | None
+    source: Source
+    tags: Mapping[str, str]
+    lease: Lease
+    _opened: bool = field(default=False, init=False)
+    _quiet_until: float = field(default=0.0, init=False)
+    _last_sent: float = field(default=-math.inf, init=False)
+
+    def __post_init__(self) -> None:
+        self.lease.attempts.add(self.journal.attempt)
 
     @property
     def run_id(self) -> str:
-        """MLflow's id of the run, which the store was reached for."""
+        """Tell MLflow's id of the run, which the store was reached for."""
         assert self.journal.run_id
         return self.journal.run_id
 
@@ -93,35 +89,13 @@ class RunLog:
             return str(away)
         return None
 
-    def finish(self, artifacts: Path, patience: float) -> None:
-        """Send everything, store the files of a folder and end the run as FINISHED.
+    def finish(self, artifacts: Path) -> None:
+        """Send everything, store the files of a folder, end the run as FINISHED, and see that it's all there.
 
         Raises:
-            StoreAway: the store is away for longer than `patience` in seconds.
+            StoreAway: it isn't: something else may have answered in the store's place.
             GivesWay: another process trains the run.
         """
-        keep_trying(lambda: self._finish(artifacts), patience)
-
-    def prune(self, epoch: int, patience: float) -> None:
-        """Send everything and end the run, which stops after this epoch, as KILLED; raises as `finish`."""
-        keep_trying(lambda: self._prune(epoch), patience)
-
-    def end(self, status: str) -> None:
-        """End the run as KILLED, or as FAILED with the traceback; a store that's away learns it when it is taken up."""
-        if time.monotonic() < self._quiet_until:
-            return
-        try:
-            with reaching_store():
-                self._send()
-                if status == "FAILED":
-                    fail_run(self.experiment, self.run_id)
-                else:
-                    set_status(self.experiment, self.run_id, status)
-        except (StoreAway, GivesWay):
-            pass  # the failure's own reason matters more
-
-    def _finish(self, artifacts: Path) -> None:
-        """Hand all over, and see that it's there: something else may have answered in the store's place."""
         uri, client = self.experiment.tracking_uri, self.experiment.client
         self._send()
         for entry in self._lacking():
@@ -139,10 +113,25 @@ class RunLog:
         if client.get_run(self.run_id).info.status != "FINISHED":
             raise StoreAway("it doesn't note that the run has finished")
 
-    def _prune(self, epoch: int) -> None:
+    def prune(self, epoch: int) -> None:
+        """Send everything and end the run, which stops after this epoch, as KILLED; raises as `finish`."""
         self._send()
         self.experiment.client.set_tag(self.run_id, PRUNED_TAG, epoch)
         self.experiment.client.set_terminated(self.run_id, "KILLED")
+
+    def end(self, status: str) -> None:
+        """End the run as KILLED, or as FAILED with the traceback; a store that's away learns it when it is taken up."""
+        if time.monotonic() < self._quiet_until:
+            return
+        try:
+            with reaching_store():
+                self._send()
+                set_status(self.experiment, self.run_id, status)
+                if status == "FAILED":
+                    seen = without_credentials(traceback.format_exc())
+                    log_text(self.experiment.tracking_uri, self.run_id, seen, TRACEBACK_FILE)
+        except (StoreAway, GivesWay):
+            pass  # the failure's own reason matters more
 
     def _send(self) -> None:
         if not self._opened:
@@ -179,11 +168,15 @@ class RunLog:
         """
         client, run_id = self.experiment.client, self.journal.run_id
         if run_id is None:
-            run_id = self._find_attempt()
-            if run_id:
+            found = client.search_runs(
+                [self.experiment.experiment_id], f"tags.{ATTEMPT_TAG} = '{self.journal.attempt}'", max_results=1
+            )
+            if found:
+                run_id = found[0].info.run_id
                 describe_run(self.experiment, run_id, self.config, self.dataset, self.source)
         tags = {**self.tags, LEASE_TAG: sign()}
-        if run_id and self._is_there(run_id):
+        run = run_or_none(self.experiment, run_id) if run_id else None
+        if run_id and run and run.info.lifecycle_stage == "active":
             for name, text in tags.items():
                 client.set_tag(run_id, name, text)
             set_status(self.experiment, run_id, "RUNNING")
@@ -202,13 +195,24 @@ class RunLog:
         if run_id != self.journal.run_id:
             self.journal.note_run(run_id)
 
-    def _find_attempt(self) -> str | None:
-        found = self.experiment.client.search_runs(
-            [self.experiment.experiment_id], f"tags.{ATTEMPT_TAG} = '{self.journal.attempt}'", max_results=1
-        )
-        return found[0].info.run_id if found else None
 
-    def _is_there(self, run_id: str) -> bool:
-        """Whether the run is in the store and not deleted."""
-        run = run_or_none(self.experiment, run_id)
-        return run is not None and run.info.lifecycle_stage == "active"
+@contextmanager
+def system_metrics(log: RunLog) -> Iterator[None]:
+    """Log the use of CPU, memory, disk and GPU every ten seconds, as MLflow's own metrics under `system/`.
+
+    Nothing is logged for a run that the store hasn't been reached for. It needs psutil, and nvidia-ml-py for a GPU.
+    """
+    if log.journal.run_id is None:
+        yield
+        return
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # a store that's away is told of elsewhere
+    monitor = SystemMetricsMonitor(  # type: ignore[no-untyped-call]
+        log.run_id, resume_logging=True, tracking_uri=log.experiment.tracking_uri
+    )
+    monitor.start()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        monitor.finish()  # type: ignore[no-untyped-call]

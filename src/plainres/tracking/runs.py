@@ -1,18 +1,17 @@
-"""Writing a run to MLflow."""
+"""Opens experiments in MLflow, finds the runs in them and writes what belongs to one."""
 
 import logging
 import time
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Run, ViewType
+from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from plainres.errors import BadInput, StoreRefuses
@@ -23,44 +22,40 @@ from plainres.names import (
     GENERATION_TAG,
     KIND_TAG,
     NETWORK_TAG,
-    TRACEBACK_FILE,
 )
 from plainres.settings import RunConfig
 from plainres.tracking.artifacts import log_text, new_artifact_root
-from plainres.tracking.database import is_sqlite
+from plainres.tracking.database import is_sqlite, opening_store
 from plainres.tracking.dataset_input import log_dataset
-from plainres.tracking.lock import opening_store
 from plainres.tracking.new_database import make_database
 from plainres.tracking.outages import making_once, reaching_store
-from plainres.tracking.params import log_params
-from plainres.tracking.shown import without_credentials
 from plainres.tracking.source import Source
 from plainres.tracking.store import LONGEST_NAME
-from plainres.tracking.tables import finished_by_hash
 
 if TYPE_CHECKING:  # it would import torch, which reading a store does without
     from plainres.data import ImageDataset
 
 MODEL_TRAINING = "custom_model_development"  # MLflow's word for the kind of experiment that its UI shows as such
 REQUESTS_AT_ONCE = 8
-METRICS_A_BATCH = 1000  # the most that MLflow takes in one log_batch
+LARGEST_BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # that MLflow takes in one log_batch
+LONGEST_PARAM = 6000  # characters, that MLflow keeps of one
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Where a sweep's runs are written; small enough to be handed to a worker."""
+    """Says where a sweep's runs are written; small enough to be handed to a worker."""
 
     tracking_uri: str
     experiment_id: str
 
     @property
     def client(self) -> MlflowClient:
-        """A client of this store."""
+        """Make a client of this store."""
         return MlflowClient(tracking_uri=self.tracking_uri)
 
 
 def open_experiment(tracking_uri: str, name: str) -> Experiment:
-    """The experiment of this name, made where it's missing, the database too (several seconds).
+    """Open the experiment of this name, made where it's missing, the database too (several seconds).
 
     Raises:
         BadInput: MLflow refuses the store or the name, or an experiment of this name was deleted.
@@ -72,31 +67,24 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
             if is_sqlite(tracking_uri):
                 make_database(tracking_uri)
             client = MlflowClient(tracking_uri=tracking_uri)
-            found = client.get_experiment_by_name(name)
-            experiment_id = found.experiment_id if found else _make_experiment(client, tracking_uri, name)
-            if found and KIND_TAG not in found.tags and found.lifecycle_stage == "active":
-                making_once(lambda: client.set_experiment_tag(experiment_id, KIND_TAG, MODEL_TRAINING))
+            root, tags = new_artifact_root(tracking_uri, name), {KIND_TAG: MODEL_TRAINING}
+            found = making_once(
+                lambda: (
+                    client.get_experiment_by_name(name)
+                    or client.get_experiment(client.create_experiment(name, root, tags))
+                )
+            )
+            if KIND_TAG not in found.tags and found.lifecycle_stage == "active":
+                making_once(lambda: client.set_experiment_tag(found.experiment_id, KIND_TAG, MODEL_TRAINING))
     except StoreRefuses as refusal:
         raise BadInput(f"MLflow refuses: {refusal}") from refusal
-    if found and found.lifecycle_stage == "deleted":
+    if found.lifecycle_stage == "deleted":
         raise BadInput(f"experiment {name!r} was deleted in MLflow: restore it or take another --experiment-name")
-    return Experiment(tracking_uri, experiment_id)
-
-
-def _make_experiment(client: MlflowClient, tracking_uri: str, name: str) -> str:
-    """A new experiment's id, or that of one which another machine has just made."""
-    try:
-        made: str = client.create_experiment(name, new_artifact_root(tracking_uri, name), {KIND_TAG: MODEL_TRAINING})
-    except MlflowException:
-        found = client.get_experiment_by_name(name)
-        if found is None:
-            raise
-        return str(found.experiment_id)
-    return made
+    return Experiment(tracking_uri, found.experiment_id)
 
 
 def finished_run(experiment: Experiment, config: RunConfig, generation: str = "") -> str | None:
-    """The id of a finished run of exactly this configuration, with its model; None if there is none.
+    """Find the id of a finished run of exactly this configuration, with its model; None if there is none.
 
     One that a sweep trained has the tag of its attempt, and ended when its model was stored. Any of several does: they
     are alike but for rounding, and the clocks that they are ordered by may be wrong.
@@ -119,9 +107,11 @@ def finished_run(experiment: Experiment, config: RunConfig, generation: str = ""
 
 
 def finished_runs(experiment: Experiment, configs: Sequence[RunConfig], generation: str = "") -> dict[RunConfig, str]:
-    """Of many configurations those that have a finished run, with its id, as `finished_run` gives it."""
-    store = experiment.client._tracking_client.store
-    if isinstance(store, SqlAlchemyStore):
+    """Find those of many configurations that have a finished run, with its id, as `finished_run` gives it."""
+    if not experiment.tracking_uri.startswith("http"):
+        from plainres.tracking.tables import finished_by_hash  # MLflow's tables, which clients of a server do without
+
+        store = experiment.client._tracking_client.store
         hash_of = {config: config.config_hash for config in configs}
         found = finished_by_hash(store, experiment.experiment_id, list(hash_of.values()), generation)
         return {config: found[text] for config, text in hash_of.items() if text in found}
@@ -131,7 +121,7 @@ def finished_runs(experiment: Experiment, configs: Sequence[RunConfig], generati
 
 
 def began_on_other_images(experiment: Experiment, config: RunConfig) -> bool:
-    """Whether there are runs of this configuration, finished or not, on images that have changed since."""
+    """Tell whether there are runs of this configuration, finished or not, on images that have changed since."""
     if not config.data_content:
         return False
     runs = experiment.client.search_runs(
@@ -151,7 +141,7 @@ def create_run(
     source: Source,
     tags: Mapping[str, str],
 ) -> str:
-    """A new MLflow run for the training of one configuration, with its parameters; returns its id."""
+    """Make an MLflow run for the training of one configuration, with its parameters; returns its id."""
     client = experiment.client
     all_tags = {
         MLFLOW_RUN_NAME: config.name[:LONGEST_NAME],
@@ -174,7 +164,7 @@ def create_run(
 
 
 def run_or_none(experiment: Experiment, run_id: str) -> Run | None:
-    """A run, deleted or not; None where the store has none of this id, as after `mlflow gc`."""
+    """Read a run, deleted or not; None where the store has none of this id, as after `mlflow gc`."""
     try:
         return experiment.client.get_run(run_id)
     except MlflowException as error:
@@ -193,20 +183,12 @@ def describe_run(
         log_text(experiment.tracking_uri, run_id, source.diff, DIFF_FILE)
 
 
-def fail_run(experiment: Experiment, run_id: str) -> None:
-    """End a run as FAILED, with the traceback of the exception that is being handled among its artifacts."""
-    experiment.client.set_terminated(run_id, "FAILED")
-    log_text(experiment.tracking_uri, run_id, without_credentials(traceback.format_exc()), TRACEBACK_FILE)
-
-
 def log_metrics(
     client: MlflowClient, run_id: str, metrics: Mapping[str, float], step: int, time_ms: int | None = None
 ) -> None:
     """Log the metrics of one step together; again with the same time has no effect."""
     when = round(time.time() * 1000) if time_ms is None else time_ms
-    entries = [Metric(name, value, when, step) for name, value in metrics.items()]
-    for start in range(0, len(entries), METRICS_A_BATCH):
-        client.log_batch(run_id, metrics=entries[start : start + METRICS_A_BATCH])
+    log_batches(client, run_id, metrics=[Metric(name, value, when, step) for name, value in metrics.items()])
 
 
 def set_status(experiment: Experiment, run_id: str, status: str) -> None:
@@ -218,7 +200,7 @@ def set_status(experiment: Experiment, run_id: str, status: str) -> None:
 
 
 def open_runs(experiment: Experiment) -> dict[str, str]:
-    """The runs of sweeps that are RUNNING: their ids, by the attempts of their journals."""
+    """Find the runs of sweeps that are RUNNING: their ids, by the attempts of their journals."""
     found = experiment.client.search_runs(
         [experiment.experiment_id], f"attributes.status = 'RUNNING' AND tags.{ATTEMPT_TAG} LIKE '%'"
     )
@@ -229,3 +211,32 @@ def end_if_open(experiment: Experiment, run_id: str, status: str) -> None:
     """End a run, unless it has ended meanwhile."""
     if experiment.client.get_run(run_id).info.status == "RUNNING":
         experiment.client.set_terminated(run_id, status)
+
+
+def log_params(client: MlflowClient, run_id: str, params: Mapping[str, str]) -> None:
+    """Log a run's parameters, however long, in parts where MLflow would cut them; again has no effect."""
+    log_batches(client, run_id, params=[Param(name, text) for name, text in _in_parts(params)])
+
+
+def log_batches(client: MlflowClient, run_id: str, **entries: Sequence[Metric | Param | RunTag]) -> None:
+    """Log a run's `metrics`, `params` or `tags`, as many at a time as MLflow takes."""
+    for kind, of_kind in entries.items():
+        for start in range(0, len(of_kind), LARGEST_BATCH[kind]):
+            batch: dict[str, Any] = {kind: of_kind[start : start + LARGEST_BATCH[kind]]}
+            making_once(partial(client.log_batch, run_id, **batch))
+
+
+def whole_params(params: Mapping[str, str]) -> dict[str, str]:
+    """Put those of a run's parameters together that were stored in parts."""
+    whole: dict[str, str] = {}
+    for name, text in sorted(params.items(), key=lambda item: (item[0].partition("/")[0], len(item[0]), item[0])):
+        first, _, part = name.partition("/")
+        whole[first] = whole[first] + text if part else text
+    return whole
+
+
+def _in_parts(params: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Parameters under names of their own for each part that MLflow keeps whole: `seeds`, `seeds/2`, `seeds/3`."""
+    for name, text in params.items():
+        for number, start in enumerate(range(0, max(1, len(text)), LONGEST_PARAM), start=1):
+            yield (name if number == 1 else f"{name}/{number}"), text[start : start + LONGEST_PARAM]

@@ -1,13 +1,18 @@
-"""The shared view of a sweep, which MLflow's UI opens on: error by depth, and a curve a network with a band over seeds.
+"""Makes the view of a sweep that MLflow's UI opens on: error by depth, and a curve a network with a band over seeds.
 
-MLflow keeps such a view as a tag of the experiment.
+MLflow keeps such a view as a tag of the experiment. Errors by depth are metrics of the sweep's parent run, so that
+MLflow's chart of them is the degradation figure.
 """
 
 import base64
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric
 
 from plainres.names import (
     FINAL_TEST_ERROR,
@@ -25,11 +30,8 @@ from plainres.names import (
     VALIDATION_LOSS,
     VIEW_TAG,
 )
-from plainres.tracking.depth_metrics import depth_metric
 from plainres.tracking.outages import making_once
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from plainres.tracking.runs import log_batches
 
 # Shown of each network. MLflow's charts can't show 1 - accuracy, so the accuracy stands for the error.
 CURVES = (TRAIN_LOSS, TRAIN_ACCURACY, VALIDATION_ACCURACY, GRADIENT + "total", VALIDATION_LOSS)
@@ -37,13 +39,16 @@ COLUMNS = (f"tags.`{NETWORK_TAG}`", "tags.`arm`", "tags.`depth`", "tags.`seed`",
     f"metrics.`{name}`" for name in (FINAL_TRAIN_ERROR, FINAL_TEST_ERROR)
 ))  # fmt: skip
 LONGEST_TAG = 5000  # characters, that MLflow takes of an experiment's tag
+LONGEST_METRIC = 250  # characters, that MLflow keeps of a name
 MOST_LAYERS = 60  # whose gradient norms are shown: more charts make the page slow
 
 State = dict[str, Any]
+Errors = Mapping[tuple[str, int], float]
+"""By arm and depth."""
 
 
 def view_name(tags: Mapping[str, str]) -> str:
-    """The name of the view that a sweep's parent run is seen in, from its tags; empty for one of before there were any.
+    """Name the view that a sweep's parent run is seen in, by its tags; empty for one of before there were any.
 
     It tells the tag that the view's runs share. People's own views have other names.
     """
@@ -52,7 +57,7 @@ def view_name(tags: Mapping[str, str]) -> str:
 
 
 def store_view(
-    client: "MlflowClient", experiment_id: str, name: str, arms: Sequence[str], depths: Sequence[int],
+    client: MlflowClient, experiment_id: str, name: str, arms: Sequence[str], depths: Sequence[int],
     layers: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Make a sweep's view, in place of the one of that name.
@@ -70,6 +75,29 @@ def store_view(
         arms, layers = arms[: len(arms) // 2], layers[: len(layers) // 2]
         text = _packed(_state(name, arms, depths, layers))
     making_once(lambda: client.set_experiment_tag(experiment_id, VIEW_TAG + name, text))
+
+
+def depth_metric(prefix: str, arm: str) -> str:
+    """Name an arm's metric by what MLflow takes: `plain:init=dirac,lr=0.1` is `plain:init dirac:lr 0.1`.
+
+    No two arms share one: in an arm's name `:` stands once and no blank before the first `=` of a setting.
+    """
+    name = prefix + arm.replace(",", ":").replace("=", " ").replace("+", "")  # 1e+20 is the same as 1e20
+    if len(name) <= LONGEST_METRIC:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: LONGEST_METRIC - len(digest) - 1]} {digest}"
+
+
+def log_by_depth(client: MlflowClient, parent_run_id: str, errors: Mapping[str, Errors]) -> None:
+    """Log errors in [0, 1], by what their metrics begin with, with the depth as step; again has no effect."""
+    when = client.get_run(parent_run_id).info.start_time  # MLflow keeps once what comes twice with the same time
+    metrics = [
+        Metric(depth_metric(prefix, arm), error, when, depth)
+        for prefix, of_networks in errors.items()
+        for (arm, depth), error in of_networks.items()
+    ]
+    log_batches(client, parent_run_id, metrics=metrics)
 
 
 def _packed(state: State) -> str:

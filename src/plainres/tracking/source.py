@@ -1,4 +1,4 @@
-"""Which source code a run was trained by, and who started it."""
+"""Finds out which source code a run is trained by, and who started it."""
 
 import getpass
 import os
@@ -27,7 +27,7 @@ PLAIN_DIFF = (
 
 @dataclass(frozen=True)
 class Source:
-    """The commit checked out, and what was changed since; both empty where the code lies in no checkout of its own.
+    """Holds the commit checked out, and what was changed since; both empty where the code has no checkout of its own.
 
     Attributes:
         commit: its hash.
@@ -43,7 +43,7 @@ class Source:
 
     @property
     def tags(self) -> dict[str, str]:
-        """As tags of a run, by which MLflow's UI fills its columns."""
+        """Give it as tags of a run, by which MLflow's UI fills its columns."""
         tags = {
             COMMIT_TAG: self.commit,
             MLFLOW_GIT_COMMIT: self.commit,
@@ -55,15 +55,15 @@ class Source:
 
 
 def current_source(root: Path = ROOT) -> Source:
-    """The state of the checkout whose top level is this project's root; another repository around it doesn't count."""
-    if not (root / "pyproject.toml").exists() or not (root / "src" / "plainres").exists():
-        return Source("", "", _program(root), _user())
-    top = _git(root, "rev-parse", "--show-toplevel").removesuffix("\n")
-    if not top or Path(top).resolve() != root.resolve():
-        return Source("", "", _program(root), _user())
-    untracked = _git(root, "ls-files", "--others", "--exclude-standard").splitlines()
-    diff = _git(root, *PLAIN_DIFF, "HEAD") + "".join(f"# untracked: {name}\n" for name in untracked)
-    return Source(_git(root, "rev-parse", "HEAD").strip(), diff, _program(root), _user())
+    """Read the state of the checkout whose top level is this project's root; a repository around it doesn't count."""
+    commit = diff = ""
+    is_project = (root / "pyproject.toml").exists() and (root / "src" / "plainres").exists()
+    top = _git(root, "rev-parse", "--show-toplevel").removesuffix("\n") if is_project else ""
+    if top and Path(top).resolve() == root.resolve():
+        commit = _git(root, "rev-parse", "HEAD").strip()
+        untracked = _git(root, "ls-files", "--others", "--exclude-standard").splitlines()
+        diff = _git(root, *PLAIN_DIFF, "HEAD") + "".join(f"# untracked: {name}\n" for name in untracked)
+    return Source(commit, diff, _program(root), _user())
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -1,19 +1,16 @@
-"""Whether the tracking store is there and can be written, asked without MLflow, whose import takes seconds."""
+"""Checks that the tracking store is there and can be written, without MLflow, whose import takes seconds."""
 
 import os
 import shlex
-import ssl
+import warnings
 from base64 import b64encode
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from contextlib import suppress
-from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
-from urllib.request import Request, urlopen
+from urllib.parse import quote
 
-from plainres.errors import BadInput
+from plainres.errors import BadInput, first_line, without_credentials
 from plainres.tracking.database import (
     MLFLOWS_TABLE,
     OPTUNAS_TABLE,
@@ -23,26 +20,24 @@ from plainres.tracking.database import (
     is_sqlite,
     is_unmade,
     mlflows_versions,
+    opening_store,
     query_database,
     resolved,
     sqlite_path,
     tables_and_version,
 )
-from plainres.tracking.lock import opening_store
-from plainres.tracking.shown import without_credentials
 
-TRUSTED = ("MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # the first that is set
 LONGEST_NAME = 250  # characters that every database of MLflow's keeps of a run's or an experiment's name
 DEFAULT_URI = "sqlite:///mlflow.db"
 
 
 def with_ending(name: str, ending: str) -> str:
-    """A run's name, cut where it would be too long with its ending."""
+    """Cut a run's name where it would be too long with its ending, and append that."""
     return name[: LONGEST_NAME - len(ending)] + ending
 
 
 def tracking_uri() -> str:
-    """The store that runs are logged to: MLFLOW_TRACKING_URI, or MLflow's default, `mlflow.db` in this folder."""
+    """Tell the store that runs are logged to: MLFLOW_TRACKING_URI, or MLflow's default, `mlflow.db` in this folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
@@ -77,32 +72,26 @@ def check_experiment_name(name: str) -> None:
 
 
 def artifact_root(uri: str) -> Path:
-    """Where the artifacts of a store in a database lie: beside an SQLite file, else in the working folder."""
+    """Tell where the artifacts of a store in a database lie: beside an SQLite file, else in the working folder."""
     return sqlite_path(uri).parent / "mlruns" if is_sqlite(uri) else Path("mlruns")
 
 
 def run_exists(uri: str, run_id: str) -> bool:
-    """Whether a store that `check_store` found well holds a run of this id."""
+    """Tell whether a store that `check_store` found well holds a run of this id."""
     if uri.startswith("http"):
-        return _get(uri, f"/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
-    if MLFLOWS_TABLE not in tables_and_version(uri)[0]:
-        return False
-    query = "SELECT 1 FROM runs WHERE run_uuid = :run_id"
-    return query_database(uri, query, {"run_id": run_id}, "tracking store") is not None
+        return _get(uri, "/api/2.0/mlflow/runs/get", run_id=run_id)
+    return _holds(uri, "SELECT 1 FROM runs WHERE run_uuid = :value", run_id)
 
 
 def experiment_exists(uri: str, name: str) -> bool:
-    """Whether a store that `check_store` found well holds an experiment of this name."""
+    """Tell whether a store that `check_store` found well holds an experiment of this name."""
     if uri.startswith("http"):
-        return _get(uri, f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(name)}")
-    if MLFLOWS_TABLE not in tables_and_version(uri)[0]:
-        return False
-    query = "SELECT 1 FROM experiments WHERE name = :name"
-    return query_database(uri, query, {"name": name}, "tracking store") is not None
+        return _get(uri, "/api/2.0/mlflow/experiments/get-by-name", experiment_name=name)
+    return _holds(uri, "SELECT 1 FROM experiments WHERE name = :value", name)
 
 
 def browse_hint(uri: str, experiment_id: str, view: str = "") -> str:
-    """How to see an experiment in MLflow's UI, in a shared view of it if one is named, in words for the command line.
+    """Say how to see an experiment in MLflow's UI, in a shared view of it if one is named, on the command line.
 
     The address is the last word.
     """
@@ -114,6 +103,12 @@ def browse_hint(uri: str, experiment_id: str, view: str = "") -> str:
     if resolved(uri) != resolved(DEFAULT_URI):
         command += f" --backend-store-uri {shlex.quote(without_credentials(uri))}"
     return f"`{command}`, then http://127.0.0.1:5000{page}"
+
+
+def _holds(uri: str, query: str, value: str) -> bool:
+    if MLFLOWS_TABLE not in tables_and_version(uri)[0]:
+        return False
+    return query_database(uri, query, {"value": value}, "tracking store") is not None
 
 
 def _check_tables(uri: str) -> None:
@@ -143,55 +138,43 @@ def _tables_problem(uri: str) -> str:
     return f"was made by a newer MLflow (tables of version {version!r}): install that one (`uv add mlflow@latest`)"
 
 
-def _get(uri: str, path: str) -> bool:
-    """Whether the server has the resource; asked as MLflow's client does, with a name and password or a token."""
+def _get(uri: str, path: str, **query: str) -> bool:
+    """Tell whether the server has the resource, asked as MLflow's client asks: by the same library and variables."""
+    import requests
+    from urllib3.exceptions import InsecureRequestWarning
+
     try:
-        parts = urlsplit(uri)
-        user = unquote(parts.username or "") or _credential("username")
-        password = unquote(parts.password or "") or _credential("password")
-        token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-        address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-        request = Request(address.rstrip("/") + path)
-        if user and password:
-            named = f"{user}:{password}".encode()
-            request.add_header("Authorization", f"Basic {b64encode(named).decode()}")
-        elif token:
-            request.add_header("Authorization", f"Bearer {token}")
-        with urlopen(request, timeout=SECONDS_TO_ANSWER, context=_trust(parts.scheme)):
-            return True
-    except HTTPError as error:
-        error.close()
-        if error.code == 404:
-            return False
-        reason = str(error)
-    except (OSError, ValueError, HTTPException, ConfigParserError) as error:
-        reason = str(error)
+        verify = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() not in ("true", "1")
+        with warnings.catch_warnings(action="ignore", category=InsecureRequestWarning):
+            response = requests.get(
+                uri.rstrip("/") + path, query, headers=_authorization(), timeout=SECONDS_TO_ANSWER,
+                verify=verify and (os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True),
+                cert=os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"),
+            )  # fmt: skip
+        if response.ok or response.status_code == 404:
+            return response.ok
+        reason = f"HTTP Error {response.status_code}: {response.reason}"
+    except (OSError, ValueError, ConfigParserError) as error:
+        cause: BaseException = error
+        while cause.__context__:  # what requests and urllib3 wrap says it in a few words
+            cause = cause.__context__
+        reason = first_line(cause)
     raise BadInput(without_credentials(f"tracking server {uri} can't be reached: {reason}"))
 
 
-def _credential(what: str) -> str:
-    """The username or the password as MLflow's client finds it beside the URL: in the environment, or in its file."""
-    name = f"mlflow_tracking_{what}"
-    if given := os.environ.get(name.upper()):
-        return given
+def _authorization() -> dict[str, str]:
+    """Give the header with a name and password of the environment or of MLflow's file, or with a token.
+
+    Those of the URL, or of ~/.netrc, come first: requests sees to them.
+    """
     file = ConfigParser()
     with suppress(RuntimeError, OSError, ConfigParserError):  # no home, or no such file
         file.read(Path.home() / ".mlflow" / "credentials", encoding="utf-8")
-    return str(file.get("mlflow", name, fallback=""))
-
-
-def _trust(scheme: str) -> ssl.SSLContext | None:
-    """Whose certificates are trusted, by the variables that MLflow's client goes by."""
-    if scheme != "https":
-        return None
-    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
-        context = ssl._create_unverified_context()
-    else:
-        trusted = next(filter(None, map(os.environ.get, TRUSTED)), None)
-        is_folder = trusted is not None and os.path.isdir(trusted)
-        context = ssl.create_default_context(
-            cafile=None if is_folder else trusted, capath=trusted if is_folder else None
-        )
-    if own := os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"):
-        context.load_cert_chain(own)
-    return context
+    user, password = (
+        os.environ.get(name.upper()) or str(file.get("mlflow", name, fallback=""))
+        for name in ("mlflow_tracking_username", "mlflow_tracking_password")
+    )
+    if user and password:
+        return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    return {"Authorization": f"Bearer {token}"} if token else {}

@@ -1,4 +1,4 @@
-"""MLflow's tables of runs, read for many runs at once without the objects that MLflow makes of every row."""
+"""Reads MLflow's tables for many runs at once, without the objects that MLflow makes of every row."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ Named = dict[str, Any]
 
 
 def active_runs(store: SqlAlchemyStore, run_ids: Sequence[str]) -> dict[str, tuple[Named, Named]]:
-    """Latest metrics and tags of those of the runs that are there and not deleted, by id."""
+    """Read the latest metrics and the tags of those of the runs that are there and not deleted, by id."""
     active: Any = select(SqlRun.run_uuid).where(SqlRun.lifecycle_stage == LifecycleStage.ACTIVE)
     runs: dict[str, tuple[Named, Named]] = {
         run_id: ({}, {}) for (run_id,) in _rows(store, active, SqlRun.run_uuid, run_ids)
@@ -34,7 +34,7 @@ def active_runs(store: SqlAlchemyStore, run_ids: Sequence[str]) -> dict[str, tup
 
 
 def metric_entries(store: SqlAlchemyStore, run_ids: Sequence[str], metric: str) -> Iterator[tuple[str, int, float]]:
-    """Run, step and value of everything that was logged of a metric, in the order of its times."""
+    """Read run, step and value of everything that was logged of a metric, in the order of its times."""
     entries: Any = select(SqlMetric.run_uuid, SqlMetric.step, SqlMetric.value, SqlMetric.is_nan)
     entries = entries.where(SqlMetric.key == metric).order_by(SqlMetric.timestamp, SqlMetric.step, SqlMetric.value)
     for run_id, step, value, is_nan in _rows(store, entries, SqlMetric.run_uuid, run_ids):
@@ -44,7 +44,7 @@ def metric_entries(store: SqlAlchemyStore, run_ids: Sequence[str], metric: str) 
 def finished_by_hash(
     store: SqlAlchemyStore, experiment_id: str, hashes: Sequence[str], generation: str
 ) -> dict[str, str]:
-    """As `plainres.tracking.runs.finished_runs`, by the hashes of the configurations."""
+    """Find what `plainres.tracking.runs.finished_runs` does, by the hashes of the configurations."""
     of_hash, of_attempt, of_generation = aliased(SqlTag), aliased(SqlTag), aliased(SqlTag)
     found: Any = (
         select(of_hash.value, SqlRun.run_uuid)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from plainres.system.whole_files import write_whole
+from plainres.system.files import write_whole
 
 GENERATIONS = 2
 SHARE_OF_TIME = 0.005  # of a run's, that checkpoints on disk and copies in memory may take each

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
-from plainres.errors import BadInput
+from plainres.errors import BadInput, without_credentials
 from plainres.settings import RunConfig
 from plainres.sweeps.tuned import Tuned
-from plainres.tracking.shown import without_credentials
 from plainres.tuning.definition import complete, differences, run_settings, study_name
 from plainres.tuning.search import budget_words, trial_settings
 from plainres.tuning.space import borders, space_of

@@ -16,7 +16,7 @@ from plainres.launchers.launcher import Launcher
 from plainres.launchers.train_runs import train_runs
 from plainres.names import DIVERGED_TAG
 from plainres.running.events import Failed
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.running.shown_runs import shown_runs
 from plainres.settings import RunConfig
 from plainres.tracking.outages import PATIENCE, keep_trying

@@ -9,15 +9,13 @@ from optuna import Study
 from optuna.storages import RDBStorage
 from rich.console import Console
 
-from plainres.errors import StoreAway
+from plainres.errors import StoreAway, without_credentials
 from plainres.launchers.launcher import AtOnce, Launcher
 from plainres.names import STUDY_KEY_TAG, STUDY_TAG
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.screen.screens import make_screen
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
-from plainres.tracking.params import log_params
-from plainres.tracking.runs import Experiment, set_status
-from plainres.tracking.shown import without_credentials
+from plainres.tracking.runs import Experiment, log_params, set_status
 from plainres.tracking.store import LONGEST_NAME
 from plainres.tuning.confirmation import confirm, confirmed
 from plainres.tuning.definition import StudyPlan

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from plainres.errors import BadInput
+from plainres.errors import BadInput, first_line, without_credentials
 from plainres.tracking.database import (
     MLFLOWS_TABLE,
     OPTUNAS_TABLE,
@@ -20,7 +20,6 @@ from plainres.tracking.database import (
     sqlite_path,
     tables_and_version,
 )
-from plainres.tracking.shown import first_line, without_credentials
 from plainres.tracking.store import tracking_uri
 from plainres.tuning.definition import StudyPlan, differences
 

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from plainres.data import dataset_of
 from plainres.names import TRIAL_TAG
 from plainres.running.events import Failed, Finished, Notice, Outcome, Progress, Pruned, Started, Stopped
-from plainres.running.job import Job
+from plainres.running.folders import Job
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
 from plainres.system.stopping import Interrupted, StopSignal

@@ -21,8 +21,8 @@ from plainres.errors import StoreAway, StudiesFail
 from plainres.launchers.launcher import Died, Launcher, Returned, Task, Told
 from plainres.names import TRIAL_TAG
 from plainres.running.events import Failed, Outcome, Stopped
-from plainres.running.job import Job
-from plainres.system.periodic import repeated
+from plainres.running.folders import Job
+from plainres.system.processes import repeated
 from plainres.system.stopping import Interrupted, StopSignal
 from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import set_status

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plainres.data.catalogue import facts_of
-from plainres.errors import BadInput, StudiesFail
+from plainres.errors import BadInput, StudiesFail, without_credentials
 from plainres.launchers.choice import begin_imports_of, check_launch, make_launcher
 from plainres.running.folders import checkpoint_root
 from plainres.settings import LaunchSettings
 from plainres.sweeps.configure import identified
 from plainres.system.garbage import uncollected
-from plainres.tracking.shown import without_credentials
 from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
 from plainres.tuning.definition import DEFAULT_PREFIX, StudyPlan, plan_studies
 from plainres.tuning.search import Search
@@ -197,7 +196,7 @@ def _tune(
     with uncollected():
         from optuna.exceptions import StorageInternalError
 
-        from plainres.running.job import Job
+        from plainres.running.folders import Job
         from plainres.tracking.runs import open_experiment
         from plainres.tracking.source import current_source
         from plainres.tuning.run_studies import run_studies

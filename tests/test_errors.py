@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from plainres.tracking.shown import first_line, without_credentials
+from plainres.errors import first_line, without_credentials
 
 
 def test_credentials_are_not_shown() -> None:

@@ -1,7 +1,8 @@
-"""Files that are whole or not there, whatever happens while they are written."""
+"""Writes files that are whole or not there, whatever happens meanwhile, and finds the user's cache."""
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 @contextmanager
 def writing_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file under a temporary name, flushed to disk and renamed at the end; where that fails nothing is left.
+    """Open a file under a temporary name, flush it to the disk and rename it at the end; a failure leaves nothing.
 
     Raises:
         OSError: no space, no permission; a file that had this name is as it was.
@@ -46,6 +47,14 @@ def flush(path: Path) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of a file's content, in 64 hex digits."""
+    """Compute the SHA-256 of a file's content, as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Give `~/.cache/plainres`; where no home folder is known, one of this user's among the temporary files."""
+    try:
+        return Path.home() / ".cache" / "plainres"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"plainres-{os.getuid()}" / "cache"
