@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision import datasets
 
 from plainres.data import load_dataset
 from plainres.data.catalogue import content_of
-from plainres.data.resize import resize
+from plainres.data.decode import pad_to
+from plainres.data.loading import resize
 from plainres.errors import BadInput
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
@@ -92,14 +94,14 @@ def test_the_bare_files_that_a_package_installs_are_read_where_they_lie(tmp_path
 def test_where_nothing_can_be_downloaded_the_data_sets_at_hand_are_named(
     raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plainres.data.torchvision_files.PACKAGED", {"fashion-mnist": raw})
+    monkeypatch.setattr("plainres.data.published_files.PACKAGED", {"fashion-mnist": raw})
     write_idx(raw, 20)
     with pytest.raises(BadInput) as refusal:
         load_dataset("mnist", str(raw.parents[1]))
     assert str(refusal.value).endswith(
         f"at hand: --dataset digits, --dataset fashion-mnist, --dataset fashion-mnist --data-dir {raw}"
     )
-    monkeypatch.setattr("plainres.data.torchvision_files.PACKAGED", {})
+    monkeypatch.setattr("plainres.data.published_files.PACKAGED", {})
     with pytest.raises(BadInput, match=r"at hand: --dataset digits$"):
         load_dataset("mnist", str(raw / "nothing"))
 
@@ -205,3 +207,32 @@ def test_the_constants_of_cifar_10_are_the_published_ones() -> None:
     mean, deviation = dataset.channel_statistics()
     assert (mean / 255).tolist() == pytest.approx([0.4914, 0.4822, 0.4465], abs=5e-4)
     assert (deviation / 255).tolist() == pytest.approx([0.2470, 0.2435, 0.2616], abs=5e-4)
+
+
+def test_images_of_a_square_are_scaled_as_pillow_scales_them() -> None:
+    images = torch.randint(0, 256, (5, 3, 9, 9), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for size in (5, 9, 30):
+        resized = resize(images, size)
+        assert resized.dtype == torch.uint8
+        expected = [
+            np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+            for image in images.permute(0, 2, 3, 1).numpy()
+        ]
+        assert np.array_equal(resized.permute(0, 2, 3, 1), np.stack(expected))
+    assert torch.equal(resize(images, 9), images)
+
+
+def test_the_aspect_ratio_is_kept_and_the_rest_is_black() -> None:
+    white = torch.full((1, 1, 4, 8), 255, dtype=torch.uint8)
+    (image,) = resize(white, 16)[0]
+    assert torch.equal(image[4:12], torch.full((8, 16), 255, dtype=torch.uint8))
+    assert not image[:4].any()
+    assert not image[12:].any()
+
+
+@pytest.mark.parametrize("shape", [(1200, 5), (5, 1200), (2000, 1)])
+def test_a_sliver_keeps_a_row_or_a_column(shape: tuple[int, int]) -> None:
+    padded = np.asarray(pad_to(Image.new("L", shape, 255), 64))
+    across = padded.any(axis=0).sum(), padded.any(axis=1).sum()
+    assert across == ((64, 1) if shape[0] > shape[1] else (1, 64))
+    assert padded.max() == 255

@@ -108,7 +108,7 @@ def test_images_stream_when_they_take_more_than_their_share_of_memory(
 ) -> None:
     config = tiny(dataset="imagefolder", data_dir=str(folder), image_size=8, batch_size=8)
     assert isinstance(dataset_of(config).train, Split)
-    monkeypatch.setattr("plainres.data.memory._machine_memory", lambda: 10_000)
+    monkeypatch.setattr("plainres.data.loading._machine_memory", lambda: 10_000)
     assert isinstance(dataset_of(config).train, StreamedSplit)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from plainres.data.share import Share
+from plainres.data.shares import Share
 from plainres.settings import RunConfig
 from plainres.sweeps.configure import configure
 from plainres.training import Trainer

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from plainres.data.share import Share
+from plainres.data.shares import Share
 from plainres.errors import BadInput
 from plainres.launchers.together_launcher import check_together
 from plainres.running.together import as_started, join

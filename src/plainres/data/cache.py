@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from plainres.data.notices import notice, shown
-from plainres.data.progress import with_bar
+from plainres.data.notices import notice, shown, with_bar
 from plainres.errors import BadInput
 from plainres.system.files import writing_whole
 

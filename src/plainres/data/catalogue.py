@@ -1,5 +1,6 @@
-"""The data sets: what each consists of, as far as that's known without its files, and who loads it. Needs no torch."""
+"""Lists the data sets: what is known of each without its files, where these lie, and who loads it. Needs no torch."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -7,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
+from plainres.settings import DEFAULT_DATA_DIR
+from plainres.system.files import cache_folder
 
 if TYPE_CHECKING:
-    from plainres.data.unsplit import Request, Unsplit
+    from plainres.data.splits import Unsplit
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Facts:
     """One data set; None where only its files tell."""
 
     loader: str
-    """`module:function`, imported when it's called; it takes a `Request` and returns an `Unsplit`."""
+    """`module:function`, imported when it's called; it takes an `ImageRequest` and returns an `Unsplit`."""
     training_images: int | None = None
     """Images left for training after the validation split."""
     validation_images: int | None = None
@@ -35,8 +38,23 @@ class Facts:
     none where they can't be others."""
 
 
+@dataclass(frozen=True)
+class ImageRequest:
+    """What a loader is asked for; each takes of it what it needs."""
+
+    name: str
+    data_dir: Path
+    """Folder that holds, or is to hold, the files."""
+    image_size: int
+    """Side in pixels that images of several sizes are resized to; 0 keeps their own."""
+    memory: int
+    """Bytes that the images may take; more are streamed, where that's possible."""
+    workers: int
+    """Processes that decode streamed images, as in `StreamedSplit`."""
+
+
 MNIST = Facts(
-    loader="plainres.data.torchvision_files:load",
+    loader="plainres.data.published_files:load",
     training_images=55_000,
     validation_images=5_000,
     test_images=10_000,
@@ -49,7 +67,7 @@ CIFAR10 = replace(MNIST, training_images=45_000, image_shape=(3, 32, 32), conten
 
 CATALOGUE = {
     "digits": Facts(
-        loader="plainres.data.digits:load",
+        loader="plainres.data.published_files:load_digits",
         training_images=1_293,
         validation_images=144,
         test_images=360,
@@ -78,9 +96,9 @@ def facts_of(dataset: str) -> Facts:
     return CATALOGUE[dataset]
 
 
-def loader_of(dataset: str) -> "Callable[[Request], Unsplit]":
+def loader_of(dataset: str) -> "Callable[[ImageRequest], Unsplit]":
     """The function that loads a data set; raises as `facts_of` does."""
-    loader: Callable[[Request], Unsplit] = _function(facts_of(dataset).loader)
+    loader: Callable[[ImageRequest], Unsplit] = _function(facts_of(dataset).loader)
     return loader
 
 
@@ -95,6 +113,20 @@ def content_of(dataset: str, data_dir: str) -> str:
     """
     content = facts_of(dataset).content
     return str(_function(content)(dataset, Path(data_dir))) if content else ""
+
+
+def resolved_data_dir(data_dir: str | None) -> str:
+    """The absolute path of a data folder that was asked for, or of the default one.
+
+    Raises:
+        BadInput: `~` or `~NAME` begins it, whose home folder isn't known.
+    """
+    if not data_dir or data_dir == DEFAULT_DATA_DIR:
+        return str(cache_folder().absolute())
+    folder = os.path.expanduser(data_dir)
+    if folder.startswith("~"):
+        raise BadInput(f"the home folder in {data_dir} isn't known here; give the data folder's whole path")
+    return os.path.abspath(folder)
 
 
 def _function(name: str) -> Any:

@@ -12,7 +12,6 @@ from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 
 from plainres.data.notices import shown
-from plainres.data.resize import pad_to
 from plainres.errors import BadInput
 
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of tags that don't matter; what does is raised
@@ -91,6 +90,17 @@ def flat(image: Image.Image) -> Image.Image:
     on_white = Image.new("RGBA", image.size, "white")
     on_white.alpha_composite(image.convert(PREMULTIPLIED.get(image.mode, image.mode)).convert("RGBA"))
     return on_white.convert("RGB")
+
+
+def pad_to(image: Image.Image, size: int) -> Image.Image:
+    """The image scaled until it just fits into `size` x `size` pixels (bilinear, antialiased), black around it.
+
+    Each side keeps one pixel at least.
+    """
+    if 2 * min(image.size) * size <= max(image.size):
+        width, height = (size if side == max(image.size) else 1 for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR)
 
 
 @contextmanager

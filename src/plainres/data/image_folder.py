@@ -10,17 +10,16 @@ import numpy as np
 import torch
 
 from plainres.data.cache import cached
+from plainres.data.catalogue import ImageRequest
 from plainres.data.decode import RULES, Shape, decode, header_shape
 from plainres.data.folder_files import SplitFiles, content_of_files, decoded_cache, list_files
-from plainres.data.notices import shown
-from plainres.data.progress import with_bar
-from plainres.data.splits import AnySplit, Split
+from plainres.data.notices import shown, with_bar
+from plainres.data.splits import AnySplit, Split, Unsplit
 from plainres.data.streaming import StreamedSplit
-from plainres.data.unsplit import Request, Unsplit
 from plainres.errors import BadInput
 
 
-def load(request: Request) -> Unsplit:
+def load(request: ImageRequest) -> Unsplit:
     """The images of a folder; raises as `read_image_folder` does."""
     return read_image_folder(request.data_dir, request.image_size, decoded_cache(), request.memory, request.workers)
 

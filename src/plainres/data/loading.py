@@ -1,20 +1,26 @@
-"""Loading a data set by its name."""
+"""Loads a data set by its name: as many of its images as are asked for, of one size, split, if they fit into memory."""
 
+import os
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import joblib
 import numpy as np
+import torch
+from PIL import Image
 from torch import Tensor
 
-from plainres.data.catalogue import facts_of, loader_of
-from plainres.data.memory import memory_for_images
-from plainres.data.resize import resize
-from plainres.data.split_sizes import check_batch_size, draw_size, validation_size
+from plainres.data.catalogue import ImageRequest, facts_of, loader_of
+from plainres.data.decode import pad_to
+from plainres.data.shares import check_batch_size, draw_size, validation_size
 from plainres.data.splits import AnySplit, ImageDataset, Split, carve, index_hash
-from plainres.data.unsplit import Request
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
+
+SHARE = 0.25  # of the memory, that images may take
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def dataset_of(config: RunConfig) -> ImageDataset:
@@ -54,7 +60,7 @@ def load_dataset(
         BadInput: its files are not in `data_dir` and can't be downloaded, they are damaged, it has fewer images than
             are asked for, or others than those that `content` stands for.
     """
-    whole = loader_of(name)(Request(name, Path(data_dir), image_size, memory, data_workers))
+    whole = loader_of(name)(ImageRequest(name, Path(data_dir), image_size, memory, data_workers))
     if content and whole.content != content:
         raise BadInput(f"the images in {data_dir} have changed: they aren't those that the run is of")
     images = len(whole.training)
@@ -89,3 +95,38 @@ def _select(split: AnySplit, indices: np.ndarray, image_size: int) -> AnySplit:
     if isinstance(selected, Split) and image_size and selected.image_shape[1:] != (image_size, image_size):
         return Split(resize(selected.images, image_size), selected.labels)
     return selected
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """uint8 images (N, C, H, W), C = 1 or 3, as (N, C, size, size)."""
+    grey = images.shape[1] == 1
+    pixels = images.permute(0, 2, 3, 1).numpy()
+    resized = np.empty((len(images), size, size, images.shape[1]), np.uint8)
+    for number, image in enumerate(pixels):
+        padded = pad_to(Image.fromarray(image[:, :, 0] if grey else image), size)
+        resized[number] = np.asarray(padded).reshape(size, size, -1)
+    return torch.from_numpy(resized).permute(0, 3, 1, 2).contiguous()
+
+
+def memory_for_images(config: RunConfig) -> int:
+    """Bytes that the images of a run may take: a quarter of the memory, or of a GPU's if that's less.
+
+    On the CPU it's shared by as many runs as the cores hold, each of which has a copy of its own. Several runs on one
+    GPU each take as much: `--stream always` is for those that don't fit side by side.
+    """
+    if config.stream != "auto":
+        return 0 if config.stream == "always" else sys.maxsize
+    if config.device == "cuda" and torch.cuda.is_available():  # else it is trained elsewhere, and looked into here
+        return int(SHARE * min(torch.cuda.get_device_properties(0).total_memory, _machine_memory()))
+    runs = max(1, joblib.cpu_count() // config.threads)
+    return int(SHARE * _machine_memory() / runs)
+
+
+def _machine_memory() -> int:
+    """Bytes of the machine, or of the container if it has fewer; 8 GiB where the system doesn't say."""
+    if not (hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names):
+        return 8 * 2**30
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):  # there is no such file, or it says `max`
+        memory = min(memory, int(CONTAINER_LIMIT.read_text()))
+    return memory

@@ -1,14 +1,17 @@
-"""What the reading of images says to the person: names as they can be shown, and lines that are said once."""
+"""Tells the person about the reading of images: names as they can be shown, lines said once, and a bar."""
 
 import multiprocessing
 import sys
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from plainres.system.hardware import is_first
 
 UNSHOWABLE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories of control characters, surrogates and ends of line
+Item = TypeVar("Item")
 
 
 def shown(name: str | Path) -> str:
@@ -27,3 +30,12 @@ def notice(line: str) -> None:
     """
     if multiprocessing.parent_process() is None and is_first():
         print(line, file=sys.stderr)
+
+
+def with_bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    """The items, with a bar on stderr where that's a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(items, what, total, console=console, transient=True, disable=not console.is_terminal)

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from plainres.data.cache import cached, listing_digest
 from plainres.data.decode import RULES, Shape, decode
-from plainres.data.progress import with_bar
+from plainres.data.notices import with_bar
 from plainres.errors import BadInput
 from plainres.system.processes import shorten_socket_addresses
 

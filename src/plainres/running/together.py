@@ -10,7 +10,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from plainres.data.share import Share
+from plainres.data.shares import Share
 from plainres.errors import first_line
 from plainres.settings import RunConfig
 from plainres.system.hardware import processes

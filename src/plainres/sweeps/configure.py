@@ -5,9 +5,8 @@ from dataclasses import MISSING, replace
 from importlib.util import find_spec
 from typing import Any
 
-from plainres.data.catalogue import content_of, facts_of
-from plainres.data.places import resolved_data_dir
-from plainres.data.split_sizes import check_batch_size, check_part, check_shares, draw_size, validation_size
+from plainres.data.catalogue import content_of, facts_of, resolved_data_dir
+from plainres.data.shares import check_batch_size, check_part, check_shares, draw_size, validation_size
 from plainres.errors import BadInput
 from plainres.networks.architecture import resolve_architecture
 from plainres.probes import PROBES

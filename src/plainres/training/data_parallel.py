@@ -14,7 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from plainres.data.decode import Shape
-from plainres.data.share import Share
+from plainres.data.shares import Share
 from plainres.probes.undisturbed import undisturbed
 from plainres.settings import RunConfig
 

@@ -16,8 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from plainres.data import AnySplit, dataset_of
 from plainres.data.batches import Normalise, ordered_batches, shuffled_batches
-from plainres.data.share import WHOLE, Share
-from plainres.data.split_sizes import check_shares
+from plainres.data.shares import WHOLE, Share, check_shares
 from plainres.names import (
     FINAL_EPOCHS_TO_10,
     FINAL_SECONDS,

@@ -1,8 +1,7 @@
 import torch
 
 from plainres.data import Split
-from plainres.data.augment import crop_and_flip, draw_changes
-from plainres.data.batches import Normalise, shuffled_batches
+from plainres.data.batches import Normalise, crop_and_flip, draw_changes, shuffled_batches
 
 
 def test_each_image_is_a_crop_of_its_padded_self_or_of_its_mirror_image() -> None:

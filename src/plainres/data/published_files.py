@@ -1,17 +1,18 @@
-"""MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 in their published files, by torchvision."""
+"""Reads published data sets: digits in scikit-learn's file; MNIST, Fashion-MNIST and CIFAR by torchvision."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 
-from plainres.data.catalogue import CATALOGUE
+from plainres.data.catalogue import CATALOGUE, ImageRequest
 from plainres.data.idx_files import IDX_SETS, content_of_files, files_at_hand
 from plainres.data.notices import shown
-from plainres.data.splits import Split
-from plainres.data.unsplit import Request, Unsplit
+from plainres.data.splits import Split, Unsplit, carve
 from plainres.errors import BadInput
 
 # torchvision's class, the folder below the data folder in which it looks, the files it wants there, and how those that
@@ -27,7 +28,7 @@ TORCHVISION = {
 PACKAGED = {"fashion-mnist": Path("/usr/share/datasets/fashion-mnist")}
 
 
-def load(request: Request) -> Unsplit:
+def load(request: ImageRequest) -> Unsplit:
     """A data set by torchvision, which downloads its files where they are missing and checks their integrity.
 
     Raises:
@@ -72,6 +73,18 @@ def load(request: Request) -> Unsplit:
     return Unsplit(*splits, names, content_of_files(name, idx_files))
 
 
+def load_digits(_: ImageRequest) -> Unsplit:
+    """1,797 images of 8x8 pixels with values 0 to 16, ten classes; they come inside scikit-learn's package.
+
+    They come without a test split, so a fixed fifth of each class becomes one.
+    """
+    table = np.loadtxt(_digits_file(), delimiter=",", dtype=np.int64)  # 64 pixels and a label in each row
+    images = torch.from_numpy(table[:, :-1].astype(np.uint8).reshape(-1, 1, 8, 8))
+    labels = torch.from_numpy(table[:, -1].copy())
+    rest, test = carve(labels.numpy(), 360, "test")
+    return Unsplit(Split(images[rest], labels[rest]), Split(images[test], labels[test]), tuple(map(str, range(10))))
+
+
 def at_hand(data_dir: Path) -> list[str]:
     """The data sets that need no download, as the flags that choose them."""
     return [
@@ -90,3 +103,11 @@ def _split_of(dataset: Any) -> Split:
     images = torch.as_tensor(dataset.data)
     images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
     return Split(images, torch.as_tensor(dataset.targets, dtype=torch.int64))
+
+
+def _digits_file() -> Path:
+    """Where scikit-learn has them; importing it takes a second."""
+    spec = find_spec("sklearn")
+    assert spec is not None
+    assert spec.origin
+    return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"

@@ -1,10 +1,15 @@
-"""How many images a split gets, as far as it's decided without the images themselves."""
+"""Says how many images each split gets, and which of a batch each process gets, without the images themselves."""
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
+
+if TYPE_CHECKING:  # it takes a while to import
+    from torch import Tensor
 
 FLAGS = {"training": "--train-images", "test": "--test-images", "validation": "--validation-share"}  # of a split's size
 
@@ -57,6 +62,21 @@ def check_batch_size(config: RunConfig, training_images: int) -> None:
         raise BadInput(
             f"batch size {config.batch_size} is above the {training_images} training images of {config.dataset}"
         )
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of the process of this rank, of so many; a single one has it all."""
+
+    rank: int = 0
+    processes: int = 1
+
+    def of(self, whole: "Tensor", dim: int = 0) -> "Tensor":
+        """Its part along a dimension, consecutive; where that doesn't divide evenly, the first ranks have one more."""
+        return whole.tensor_split(self.processes, dim)[self.rank]
+
+
+WHOLE = Share()
 
 
 def check_shares(config: RunConfig, processes: int, training_images: int | None = None) -> None:

@@ -3,10 +3,18 @@ import torch
 
 from plainres.data import Split
 from plainres.data.batches import Normalise, shuffled_batches
-from plainres.data.share import WHOLE, Share
-from plainres.data.split_sizes import check_shares
+from plainres.data.shares import WHOLE, Share, check_shares, validation_size
 from plainres.errors import BadInput
 from plainres.sweeps.configure import configure
+
+
+@pytest.mark.parametrize(
+    ("drawn", "share", "own", "images", "held_out"),
+    # A tenth of 256, and of 30 exactly, not by a float's last bit; digits' own; a part of MNIST in MNIST's share.
+    [(256, 0.1, 5000, 60_000, 26), (30, 0.1, 3, 30, 3), (1437, 0.0, 144, 1437, 144), (600, 0.0, 5000, 60_000, 50)],
+)
+def test_the_share_of_images_held_out(drawn: int, share: float, own: int, images: int, held_out: int) -> None:
+    assert validation_size(drawn, share, own, images) == held_out
 
 
 @pytest.mark.parametrize("augment", ["none", "crop-flip"])
