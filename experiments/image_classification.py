@@ -94,7 +94,7 @@ def main(flags: Flags) -> int:
 def summary_of(config: RunConfig) -> "NetworkSummary":
     """The summary of a run's network; only a folder of images has to be read for it."""
     from plainres.data import dataset_of
-    from plainres.networks.configured import network_for
+    from plainres.networks.factory import network_for
     from plainres.networks.summary import summarize
 
     of = facts_of(config.dataset)

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from plainres.analysis.trained import TrainedRun, load_run
 from plainres.data import dataset_of
 from plainres.errors import BadInput
-from plainres.networks.configured import network_for
+from plainres.networks.factory import network_for
 from plainres.running.events import Finished
 from plainres.running.folders import Job
 from plainres.running.tracked_run import train_run

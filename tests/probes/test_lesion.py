@@ -8,8 +8,7 @@ from torch import nn
 from plainres.networks.construction import construct
 from plainres.networks.factory import Network, build_network
 from plainres.probes.lesion import dropped, error, error_permuted, measure
-from plainres.probes.network_blocks import blocks_of
-from plainres.probes.probe import Batch
+from plainres.probes.probe import Batch, blocks_of
 
 ALL = ["layer1.0", "layer1.1", "layer2.0", "layer2.1", "layer3.0", "layer3.1"]
 

@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from plainres.networks.factory import Network
-from plainres.probes.network_blocks import blocks_of
-from plainres.probes.probe import Batch
+from plainres.probes.probe import Batch, blocks_of
 from plainres.probes.responses import measure
 
 

@@ -4,7 +4,7 @@ import torch
 from plainres.data.batches import Normalise, shuffled_batches
 from plainres.data.splits import Split
 from plainres.errors import BadInput
-from plainres.networks.configured import network_for
+from plainres.networks.factory import network_for
 from plainres.settings import VARIANTS
 from plainres.sweeps.arms import OWN, arms_in, parse_arm
 from plainres.sweeps.plan import plan_sweep

@@ -14,7 +14,7 @@ from plainres.data import ImageDataset, dataset_of
 from plainres.data.batches import Normalise
 from plainres.errors import BadInput, first_line
 from plainres.names import MODEL_DIGEST_TAG, MODEL_FILE
-from plainres.networks.configured import network_for
+from plainres.networks.factory import network_for
 from plainres.networks.network import Network
 from plainres.settings import RunConfig
 from plainres.system.files import digest_of

@@ -16,7 +16,7 @@ from plainres.analysis.results import IDENTITY, SweepResults
 from plainres.analysis.trained import TrainedRun, load_run
 from plainres.data import dataset_of
 from plainres.errors import BadInput
-from plainres.networks.configured import network_for
+from plainres.networks.factory import network_for
 from plainres.networks.network import Network
 from plainres.probes.probe import Batch
 from plainres.screen.console import console

@@ -1,4 +1,4 @@
-"""Plain and residual networks from one factory."""
+"""Builds plain and residual networks with freshly drawn weights, from arguments or from a run's configuration."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from plainres.networks.architecture import Architecture, resolve_architecture
 from plainres.networks.initialisation import initialise
 from plainres.networks.layers import Layers
 from plainres.networks.network import Network
+from plainres.settings import NetworkSettings, RunConfig, names_of
 
 
 def build_network(
@@ -52,6 +53,14 @@ def build_network(
         variant, depth, width=width, stem=stem, shortcut=shortcut, family=family, **options
     )
     return drawn(architecture, in_channels, num_classes, convolution)
+
+
+def network_for(
+    config: RunConfig, *, in_channels: int, num_classes: int, convolution: type[nn.Conv2d] = nn.Conv2d
+) -> Network:
+    """The network with freshly drawn weights, for images of so many channels and classes; see `build_network`."""
+    settings = {name: getattr(config, name) for name in ("variant", "depth", *names_of(NetworkSettings))}
+    return drawn(Architecture(**settings), in_channels, num_classes, convolution)
 
 
 def drawn(

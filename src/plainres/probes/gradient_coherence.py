@@ -8,9 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
 from plainres.names import COHERENCE
-from plainres.probes.network_blocks import blocks_of
-from plainres.probes.probe import Batch, check_size
-from plainres.probes.undisturbed import undisturbed
+from plainres.probes.probe import Batch, blocks_of, check_size, undisturbed
 
 DISTANCE = 0.01  # from an image to its neighbour, as a share of the image's own norm
 

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from plainres.names import GRADIENT
-from plainres.probes.probe import Batch
-from plainres.probes.undisturbed import undisturbed
+from plainres.probes.probe import Batch, undisturbed
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:

@@ -12,8 +12,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from plainres.names import LANDSCAPE
-from plainres.probes.probe import Batch, check_size
-from plainres.probes.undisturbed import undisturbed
+from plainres.probes.probe import Batch, check_size, undisturbed
 
 DISTANCES = (-1.0, -0.5, -0.25, 0.25, 0.5, 1.0)
 DIRECTIONS = 3  # that a mean is over

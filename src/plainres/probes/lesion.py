@@ -11,9 +11,7 @@ from torch import Tensor, nn
 
 from plainres.names import LESION
 from plainres.networks.blocks import Block
-from plainres.probes.network_blocks import blocks_of
-from plainres.probes.probe import Batch, check_size
-from plainres.probes.undisturbed import undisturbed
+from plainres.probes.probe import Batch, blocks_of, check_size, undisturbed
 
 DRAWS = 10  # of blocks, and of orders, that a mean is over
 

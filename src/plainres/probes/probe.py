@@ -1,12 +1,15 @@
-"""What a probe is: it measures a network on a batch, in training or afterwards, and leaves the network as it was."""
+"""Says what a probe is and does: it measures a network on a batch, and leaves the network as it was."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from plainres.errors import BadInput
+from plainres.networks.blocks import Block
 from plainres.probes import PROBES
 
 Batch = tuple[Tensor, Tensor]
@@ -49,3 +52,34 @@ def check_size(batch: Batch, least: int = 2) -> None:
     """Raise BadInput if a batch has fewer images; batch norm needs two for its statistics."""
     if len(batch[0]) < least:
         raise BadInput(f"a batch of {len(batch[0])} is too small to measure: at least {least} images are needed")
+
+
+def blocks_of(network: nn.Module) -> dict[str, Block]:
+    """The blocks by name, first to last.
+
+    Raises:
+        BadInput: there are none.
+    """
+    found = {name: module for name, module in network.named_modules() if isinstance(module, Block)}
+    if not found:
+        raise BadInput(f"{type(network).__name__} has no blocks to measure; a network of `build_network` has")
+    return found
+
+
+@contextmanager
+def undisturbed(network: nn.Module, *, training: bool) -> Iterator[None]:
+    """The network in training or evaluation mode; afterwards its modes and its buffers are those of before.
+
+    In training mode batch norm takes the statistics of the batch, and its running ones move: they are put back.
+    """
+    modes = [(module, module.training) for module in network.modules()]
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    network.train(training)
+    try:
+        yield
+    finally:
+        for module, was in modes:
+            module.training = was
+        with torch.no_grad():
+            for buffer, was_there in buffers:
+                buffer.copy_(was_there)

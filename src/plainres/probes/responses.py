@@ -6,9 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from plainres.names import BLOCK_INPUT, RESPONSE
-from plainres.probes.network_blocks import blocks_of
-from plainres.probes.probe import Batch, check_size
-from plainres.probes.undisturbed import undisturbed
+from plainres.probes.probe import Batch, blocks_of, check_size, undisturbed
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:

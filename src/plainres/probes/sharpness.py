@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from plainres.names import SHARPNESS
-from plainres.probes.probe import Batch, check_size
-from plainres.probes.undisturbed import undisturbed
+from plainres.probes.probe import Batch, check_size, undisturbed
 
 BASIS = 8  # Lanczos vectors: a product each, about as much work as two steps of training
 TOLERANCE = 1e-2  # of the residual, relative: the eigenvalue is far closer, as its error goes with the square

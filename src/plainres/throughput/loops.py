@@ -14,7 +14,7 @@ from plainres.data import Split, dataset_of
 from plainres.data.batches import ordered_batches
 from plainres.data.streaming import LOADER_START
 from plainres.errors import BadInput
-from plainres.networks.configured import network_for
+from plainres.networks.factory import network_for
 from plainres.settings import RunConfig
 from plainres.training import Trainer
 from plainres.training.convolution import Conv2d

@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from plainres.data.decode import Shape
 from plainres.data.shares import Share
-from plainres.probes.undisturbed import undisturbed
+from plainres.probes.probe import undisturbed
 from plainres.settings import RunConfig
 
 

@@ -32,7 +32,7 @@ from plainres.names import (
     VALIDATION_ACCURACY,
     VALIDATION_LOSS,
 )
-from plainres.networks.configured import network_for
+from plainres.networks.factory import network_for
 from plainres.probes.gradients import GradientNorms
 from plainres.probes.probe import Batch, probe_called
 from plainres.settings import RunConfig
