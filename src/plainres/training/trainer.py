@@ -1,4 +1,4 @@
-"""Train one run: SGD over epochs, yielding a record of each."""
+"""Trains one run, epoch after epoch, and yields a record of each."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from plainres.data import AnySplit, dataset_of
@@ -39,8 +38,8 @@ from plainres.settings import RunConfig
 from plainres.settings.thresholds import is_learnt
 from plainres.training.convolution import Conv2d
 from plainres.training.data_parallel import average_statistics, data_parallel, total
+from plainres.training.optimizer import in_place, learning_rate_factor, optimizer_for
 from plainres.training.process import initial_draws, settings_of
-from plainres.training.schedule import learning_rate_factor
 from plainres.training.step import TrainingStep, autocast, replayed
 
 # Images in a batch when nothing is learnt: no more pixels than in 83 images of 224 x 224.
@@ -87,86 +86,51 @@ class Trainer:
     convolution: type[nn.Conv2d] = Conv2d  # a network that is loaded has torch's own
 
     def __init__(self, config: RunConfig, share: Share = WHOLE) -> None:
-        self.config = config
-        self.share = share
+        self.config, self.share = config, share
+        self.device = torch.device(config.device)
         self.probes = [probe_called(name) for name in config.probes]
         self.after_step: Callable[[], None] = lambda: None  # who shows the steps of an epoch sets it
-        self.device = torch.device(config.device)
-        with settings_of(config):
-            self._prepare()
-        self.epoch = 0
+        self.epoch, self.seconds = 0, 0.0
         self.epochs_to_learn: int | None = None
-        self.seconds = 0.0
+        with settings_of(config):
+            self._set_up_data()
+            self._set_up_network()
+            self._set_up_step()
 
-    def _prepare(self) -> None:
-        config = self.config
-        self.dataset = dataset_of(config)
+    def _set_up_data(self) -> None:
+        self.dataset = dataset_of(self.config)
         self.train_split, self.validation_split, self.test_split = (
             split.to(self.device) for split in (self.dataset.train, self.dataset.validation, self.dataset.test)
         )
         mean, deviation = self.dataset.channel_statistics()
         self.normalise = Normalise(mean.to(self.device), deviation.to(self.device))
+        self.order = torch.Generator().manual_seed(self.config.seed)
+        rest = 0 if self.config.keep_last_batch else len(self.train_split) % self.config.batch_size
+        self.images_an_epoch = len(self.train_split) - rest
+        self.steps = math.ceil(self.images_an_epoch / self.config.batch_size)
 
+    def _set_up_network(self) -> None:
+        config, channels = self.config, self.train_split.image_shape[0]
         with initial_draws(config.seed):
-            self.network = network_for(
-                config,
-                in_channels=self.train_split.image_shape[0],
-                num_classes=self.dataset.num_classes,
-                convolution=self.convolution,
-            ).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = network_for(
+                config, in_channels=channels, num_classes=self.dataset.num_classes, convolution=self.convolution
+            )
+        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.block == "post" or config.norm == "batch":  # else F may begin with a ReLU, of what the shortcut adds
             for module in self.network.modules():
                 if isinstance(module, nn.ReLU):
                     # Here nobody keeps what a layer was given; a network that is loaded overwrites nothing.
                     module.inplace = True
-        self.order = torch.Generator().manual_seed(config.seed)
-
-        rest = 0 if config.keep_last_batch else len(self.train_split) % config.batch_size
-        self.images_an_epoch = len(self.train_split) - rest
-        self.steps = math.ceil(self.images_an_epoch / config.batch_size)
-        self.optimizer = SGD(
-            self.network.parameters(),
-            lr=self._in_place(config.lr),
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            fused=config.device != "mps",
-        )
+        self.optimizer = optimizer_for(config, self.network.parameters())
         self.scheduler = LambdaLR(self.optimizer, self._learning_rate_factor)
-        self._prepare_step()
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that the rest of the training depends on, as of the last record: tensors, numbers and text.
+    def _set_up_step(self) -> None:
+        self.training_step = TrainingStep(self.network, self.optimizer, GradientNorms(self.network), self.config)
+        self.step = replayed(self.training_step, self.config) if self.share == WHOLE else self.training_step
 
-        The tensors are the trainer's own: they change as it trains on.
-        """
-        return {
-            "config_hash": self.config.config_hash,
-            "epoch": self.epoch,
-            "epochs_to_learn": self.epochs_to_learn,
-            "seconds": self.seconds,
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "order": self.order.get_state(),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of the same configuration: on a CPU to the bit as if there had been no break.
-
-        Raises:
-            ValueError: the state is another configuration's.
-        """
-        if state["config_hash"] != self.config.config_hash:
-            raise ValueError(f"a state of {state['config_hash']} is not one of {self.config.config_hash}")
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._in_place(float(group["lr"]))
-        self._prepare_step()  # a captured one would go on with the memory of the state before
-        self.order.set_state(state["order"])
-        self.epoch, self.seconds = state["epoch"], state["seconds"]
-        self.epochs_to_learn = state.get("epochs_to_learn")  # checkpoints of before lack it
+    def _learning_rate_factor(self, step: int) -> float:
+        total_steps, warmup_steps = self.config.epochs * self.steps, self.config.warmup_epochs * self.steps
+        return learning_rate_factor(self.config.schedule, step, total_steps, warmup_steps)
 
     def __iter__(self) -> Iterator[EpochRecord]:
         check_shares(self.config, self.share.processes, len(self.train_split))
@@ -176,8 +140,12 @@ class Trainer:
         initial = {} if self.epoch else self._probed()
         for epoch in range(self.epoch + 1, self.config.epochs + 1):
             started = perf_counter()
-            first_step, metrics = self._train_epoch()
-            self.seconds += perf_counter() - started
+            for _ in self.train_steps():
+                self.after_step()
+            first_step, metrics = self._metrics()
+            seconds = perf_counter() - started
+            metrics[IMAGES_PER_SECOND] = self.images_an_epoch / seconds
+            self.seconds += seconds
             if epoch == 1:
                 yield EpochRecord(0, first_step | initial)
             if self.epochs_to_learn is None and is_learnt(1 - metrics[TRAIN_ACCURACY]):
@@ -193,7 +161,7 @@ class Trainer:
                 return
 
     def train_steps(self) -> Iterator[int]:
-        """Train for an epoch, a step at a time; yields the images of each as soon as it's queued on the device."""
+        """Train for an epoch, a step at a time; yield the images of each as soon as it's queued on the device."""
         self.network.train()
         self.training_step.reset()
         batches = shuffled_batches(
@@ -219,14 +187,11 @@ class Trainer:
                 self.scheduler.step()
             yield images
 
-    def _train_epoch(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Train for an epoch; what the first step of all left, and the epoch's metrics.
+    def _metrics(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Return what the first step of all left, and the metrics of the epoch that was trained.
 
         Everything is summed on the device and read once.
         """
-        started = perf_counter()
-        for _ in self.train_steps():
-            self.after_step()
         step = self.training_step
         assert step.first_probed is not None
         with settings_of(self.config):
@@ -238,7 +203,6 @@ class Trainer:
                 training=total(torch.stack([step.loss_sum, step.correct]), self.share) / self.images_an_epoch,
                 validation=self._totals(self.validation_split),
             )
-        seconds = perf_counter() - started
         first, probed = (dict(zip(step.probe.names, values[name], strict=True)) for name in ("first", "probed"))
         loss, accuracy = values["training"]
         validation_loss, validation_accuracy = (total / len(self.validation_split) for total in values["validation"])
@@ -248,12 +212,11 @@ class Trainer:
             VALIDATION_LOSS: validation_loss,
             VALIDATION_ACCURACY: validation_accuracy,
             LEARNING_RATE: self.config.lr * self._learning_rate_factor(self.epoch * self.steps),
-            IMAGES_PER_SECOND: self.images_an_epoch / seconds,
             **probed,
         }
 
     def _probed(self) -> dict[str, float]:
-        """What the probes that were asked for measure of the network as it is, in the first process."""
+        """Return what the probes that were asked for measure of the network as it is, in the first process."""
         if self.share.rank > 0:
             return {}
         with settings_of(self.config):
@@ -268,20 +231,6 @@ class Trainer:
         ((images, labels),) = self.train_split.batches(order[:PROBE_IMAGES], PROBE_IMAGES)
         return self.normalise(images), labels
 
-    def _prepare_step(self) -> None:
-        self.training_step = TrainingStep(self.network, self.optimizer, GradientNorms(self.network), self.config)
-        self.step = replayed(self.training_step, self.config) if self.share == WHOLE else self.training_step
-
-    def _learning_rate_factor(self, step: int) -> float:
-        config = self.config
-        return learning_rate_factor(
-            config.schedule, step, config.epochs * self.steps, config.warmup_epochs * self.steps
-        )
-
-    def _in_place(self, learning_rate: float) -> float | Tensor:
-        """A learning rate as the optimizer takes it: on a GPU a tensor, which a captured step reads anew each time."""
-        return torch.tensor(learning_rate, device=self.device) if self.device.type == "cuda" else learning_rate
-
     def _final_metrics(self) -> dict[str, float]:
         train_loss, train_accuracy = self.evaluate(self.train_split)
         test_loss, test_accuracy = self.evaluate(self.test_split)
@@ -295,38 +244,68 @@ class Trainer:
         }
 
     def evaluate(self, split: AnySplit) -> tuple[float, float]:
-        """Mean loss and accuracy over a whole split in evaluation mode; called by all processes of a run at once."""
+        """Return mean loss and accuracy over a whole split in evaluation mode; a run's processes call it together."""
         with settings_of(self.config):
             loss, correct = self._totals(split).tolist()
         return loss / len(split), correct / len(split)
 
     def predict(self, split: AnySplit) -> Tensor:
-        """The probabilities of the classes for every image of a split, (N, num_classes), on the CPU."""
-        self.network.eval()
-        probabilities = []
-        with settings_of(self.config), torch.no_grad():
-            for images, _ in self._evaluation_batches(split):
-                with autocast(self.config):
-                    logits = self.network(images)
-                probabilities.append(logits.float().softmax(1))
-            return torch.cat(probabilities).cpu()
+        """Return the probabilities of the classes for every image of a split, (N, num_classes), on the CPU."""
+        with settings_of(self.config):
+            return torch.cat([logits.float().softmax(1) for logits, _ in self._evaluated(split)]).cpu()
 
-    @torch.no_grad()
     def _totals(self, split: AnySplit) -> Tensor:
-        """Summed loss and correct answers over a whole split in evaluation mode, (2,), left on the device."""
-        self.network.eval()
+        """Return summed loss and correct answers over a whole split in evaluation mode, (2,), left on the device."""
         totals = torch.zeros(2, device=self.device)
-        for images, labels in self._evaluation_batches(split, self.share):
+        for logits, labels in self._evaluated(split, self.share):
             with autocast(self.config):
-                logits = self.network(images)
                 loss_sum = cross_entropy(logits, labels, reduction="sum")
             totals += torch.stack([loss_sum, (logits.argmax(1) == labels).sum()])
         return total(totals, self.share)
 
-    def _evaluation_batches(self, split: AnySplit, share: Share = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
+    @torch.no_grad()
+    def _evaluated(self, split: AnySplit, share: Share = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield logits and labels of a whole split in evaluation mode, batch after batch."""
+        self.network.eval()
         _, height, width = split.image_shape
-        most = min(EVALUATION_BATCH[self.device.type], EVALUATION_PIXELS // (height * width))
-        return ordered_batches(split, max(1, most), self.normalise, share)
+        most = max(1, min(EVALUATION_BATCH[self.device.type], EVALUATION_PIXELS // (height * width)))
+        for images, labels in ordered_batches(split, most, self.normalise, share):
+            with autocast(self.config):
+                logits = self.network(images)
+            yield logits, labels
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the rest of the training depends on, as of the last record: tensors, numbers and text.
+
+        The tensors are the trainer's own: they change as it trains on.
+        """
+        return {
+            "config_hash": self.config.config_hash,
+            "epoch": self.epoch,
+            "epochs_to_learn": self.epochs_to_learn,
+            "seconds": self.seconds,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "order": self.order.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of the same configuration: on a CPU to the bit as if there had been no break.
+
+        Raises:
+            ValueError: the state is another configuration's.
+        """
+        if state["config_hash"] != self.config.config_hash:
+            raise ValueError(f"a state of {state['config_hash']} is not one of {self.config.config_hash}")
+        for name, part in (("network", self.network), ("optimizer", self.optimizer), ("scheduler", self.scheduler)):
+            part.load_state_dict(state[name])
+        for group in self.optimizer.param_groups:
+            group["lr"] = in_place(float(group["lr"]), self.config.device)
+        self._set_up_step()  # a captured one would go on with the memory of the state before
+        self.order.set_state(state["order"])
+        self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self.epochs_to_learn = state.get("epochs_to_learn")  # checkpoints of before lack it
 
 
 def read_at_once(**tensors: Tensor) -> dict[str, list[float]]:

@@ -3,7 +3,7 @@ import torch
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
-from plainres.training.schedule import learning_rate_factor
+from plainres.training.optimizer import learning_rate_factor
 
 
 def test_cosine_is_torchs() -> None:
