@@ -19,7 +19,7 @@ from plainres.sweeps.plan import plan_sweep
 from plainres.system.files import write_whole
 
 if TYPE_CHECKING:
-    from plainres.throughput.comparison import Comparison
+    from ._throughput.comparison import Comparison
 
 PROGRAM = "uv run python -m experiments.throughput"
 LONGEST_TURN = 600
@@ -74,10 +74,10 @@ def compare_all(configs: tuple[RunConfig, ...], flags: Flags) -> int:
     from rich.console import Console
 
     from plainres.data import Split, dataset_of
-    from plainres.throughput.comparison import EXPLANATION, terminal_table
-    from plainres.throughput.loops import STREAMED
-    from plainres.throughput.machine import hardware_name
-    from plainres.throughput.rounds import LoopFailed
+
+    from ._throughput.comparison import EXPLANATION, hardware_name, terminal_table
+    from ._throughput.loops import STREAMED
+    from ._throughput.rounds import LoopFailed
 
     if not isinstance(dataset_of(configs[0]).train, Split):  # before any process is started
         raise BadInput(STREAMED)
@@ -110,9 +110,9 @@ def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
     """All loops for one network."""
     import joblib
 
-    from plainres.throughput.comparison import Comparison
-    from plainres.throughput.loops import bare, bare_torch, conventional, flops_per_image, harness, matrix_product
-    from plainres.throughput.rounds import Contender, measure
+    from ._throughput.comparison import Comparison
+    from ._throughput.loops import bare, bare_torch, conventional, flops_per_image, harness, matrix_product
+    from ._throughput.rounds import Contender, measure
 
     fp32 = replace(config, precision="fp32")
     contenders = [

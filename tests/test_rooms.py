@@ -17,7 +17,7 @@ FLOORS = [
     {"running"},
     {"launchers"},
     {"sweeps"},
-    {"analysis", "tuning", "throughput"},
+    {"analysis", "tuning"},
     {"explain"},
     {"workflows"},
     {"cli"},

@@ -3,8 +3,8 @@ from itertools import islice
 
 import pytest
 
+from experiments._throughput.loops import bare, bare_torch, conventional, flops_per_image, harness
 from plainres.settings import RunConfig
-from plainres.throughput.loops import bare, bare_torch, conventional, flops_per_image, harness
 
 
 @pytest.mark.parametrize("augment", ["none", "crop-flip"])

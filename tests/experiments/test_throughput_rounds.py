@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from experiments._throughput.loops import LOADER_WORKERS, bare, conventional, harness, matrix_product
+from experiments._throughput.rounds import Contender, Loop, LoopFailed, measure
 from plainres.settings import RunConfig
-from plainres.throughput.loops import LOADER_WORKERS, bare, conventional, harness, matrix_product
-from plainres.throughput.rounds import Contender, Loop, LoopFailed, measure
 from tests.faults.stored import loading_processes
 
 

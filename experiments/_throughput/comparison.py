@@ -1,12 +1,18 @@
-"""What was measured, as a table for people and as values for programs."""
+"""Holds what was measured, on which hardware, as a table for people and as values for programs."""
 
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+import joblib
+import torch
+
 from plainres.screen import table
-from plainres.throughput.rounds import Measurement
+
+from .rounds import Measurement
 
 COLUMNS = ("loop", "images/s", "quartiles", "GFLOP/s", "of peak", "memory")
 EXPLANATION = (
@@ -77,3 +83,18 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
 def terminal_table(comparison: Comparison) -> table.TerminalTable:
     """The table for a terminal, and the ratios below it."""
     return table.terminal(COLUMNS, comparison.rows(), "\n".join(comparison.sentences()))
+
+
+def hardware_name(device: str) -> str:
+    """The processor, its cores that this process may use, and the GPU if the device is one."""
+    cpu = f"{_processor()}, {joblib.cpu_count()} cores"
+    return f"{torch.cuda.get_device_name()}; {cpu}" if device == "cuda" else cpu
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
