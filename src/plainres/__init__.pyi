@@ -109,8 +109,8 @@ def compare(
         ray_address: Address of the Ray cluster that this machine belongs to, as HOST:6379.
         slurm_partition: Partition of Slurm's jobs.
         slurm_time: Minutes of each of Slurm's jobs; one that is not done by then is queued again and goes on.
-        dataset: digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 or imagefolder
-            (train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE).
+        dataset: digits, mnist, fashion-mnist, cifar10, cifar100, imagefolder: digits come with scikit-learn,
+            imagefolder is train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE.
         recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,
             learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding,
             random crop and flip, 45k images for training and 5k for validation.
@@ -281,8 +281,8 @@ def tune(
         ray_address: Address of the Ray cluster that this machine belongs to, as HOST:6379.
         slurm_partition: Partition of Slurm's jobs.
         slurm_time: Minutes of each of Slurm's jobs; one that is not done by then is queued again and goes on.
-        dataset: digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 or imagefolder
-            (train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE).
+        dataset: digits, mnist, fashion-mnist, cifar10, cifar100, imagefolder: digits come with scikit-learn,
+            imagefolder is train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE.
         recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,
             learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding,
             random crop and flip, 45k images for training and 5k for validation.

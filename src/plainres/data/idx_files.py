@@ -1,43 +1,29 @@
-"""The four files of MNIST and of Fashion-MNIST: where they lie, and whether they are the published ones."""
+"""Finds the four files of MNIST and of Fashion-MNIST, and says whether they are the published ones."""
 
 import gzip
 import hashlib
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from plainres.data.notices import shown
 from plainres.errors import BadInput
 
-
-@dataclass(frozen=True)
-class IdxSet:
-    """One data set in MNIST's format."""
-
-    folder: str
-    """Below the data folder, where torchvision has the files."""
-    md5: dict[str, str]
-    """Of each published file once it's unpacked."""
-
-
-IDX_SETS = {
-    "mnist": IdxSet(
-        "MNIST/raw",
-        {
-            "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-            "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-            "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-            "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-        },
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+# Below the data folder, where torchvision has the files.
+FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
+# Of each published file once it's unpacked.
+MD5 = {
+    "mnist": (
+        "6bbc9ace898e44ae57da46a324031adb",
+        "a25bea736e30d166cdddb491f175f624",
+        "2646ac647ad5339dbf082846283269ea",
+        "27ae3e4e09519cfbb04c329615203637",
     ),
-    "fashion-mnist": IdxSet(
-        "FashionMNIST/raw",
-        {
-            "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-            "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
-            "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
-            "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
-        },
+    "fashion-mnist": (
+        "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "9018921c3c673c538a1fc5bad174d6f9",
+        "8181f5470baa50b63fa0f6fddb340f0a",
+        "15d484375f8d13e6eb1aabb0c3f46965",
     ),
 }
 
@@ -47,11 +33,10 @@ def files_at_hand(name: str, data_dir: Path) -> dict[str, bytes]:
 
     A packed file is preferred to one that was unpacked from it.
     """
-    of = IDX_SETS[name]
-    for folder in (data_dir, data_dir / of.folder):
-        paths = [next(filter(Path.is_file, (folder / f"{file}.gz", folder / file)), None) for file in of.md5]
+    for folder in (data_dir, data_dir / FOLDERS[name]):
+        paths = [next(filter(Path.is_file, (folder / f"{file}.gz", folder / file)), None) for file in FILES]
         if None not in paths:
-            return {file: _unpacked(path) for file, path in zip(of.md5, paths, strict=True) if path}
+            return {file: _unpacked(path) for file, path in zip(FILES, paths, strict=True) if path}
     return {}
 
 
@@ -71,8 +56,7 @@ def content(name: str, data_dir: Path) -> str:
 
 def content_of_files(name: str, files: dict[str, bytes]) -> str:
     """As `content`, of files that have been read."""
-    md5 = {file: hashlib.md5(content).hexdigest() for file, content in files.items()}
-    if not files or md5 == IDX_SETS[name].md5:
+    if not files or tuple(hashlib.md5(content).hexdigest() for content in files.values()) == MD5[name]:
         return ""
     return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in files.values())).hexdigest()[:16]
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from plainres.data.catalogue import CATALOGUE, ImageRequest
-from plainres.data.idx_files import IDX_SETS, content_of_files, files_at_hand
+from plainres.data.idx_files import FILES, FOLDERS, content_of_files, files_at_hand
 from plainres.data.notices import shown
 from plainres.data.splits import Split, Unsplit, carve
 from plainres.errors import BadInput
@@ -19,8 +19,8 @@ from plainres.errors import BadInput
 # are unpacked begin.
 IDX_FILES = "{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"
 TORCHVISION = {
-    "mnist": ("MNIST", IDX_SETS["mnist"].folder, IDX_FILES, "train-images-idx3-ubyte"),
-    "fashion-mnist": ("FashionMNIST", IDX_SETS["fashion-mnist"].folder, IDX_FILES, "train-images-idx3-ubyte"),
+    "mnist": ("MNIST", FOLDERS["mnist"], IDX_FILES, FILES[0]),
+    "fashion-mnist": ("FashionMNIST", FOLDERS["fashion-mnist"], IDX_FILES, FILES[0]),
     "cifar10": ("CIFAR10", ".", "cifar-10-python.tar.gz", "cifar-10-batches-py"),
     "cifar100": ("CIFAR100", ".", "cifar-100-python.tar.gz", "cifar-100-python"),
 }
@@ -56,7 +56,7 @@ def load(request: ImageRequest) -> Unsplit:
     try:
         with TemporaryDirectory() as temporary:
             root = data_dir
-            idx_files = files_at_hand(name, data_dir) if name in IDX_SETS else {}
+            idx_files = files_at_hand(name, data_dir) if name in FOLDERS else {}
             if idx_files:  # torchvision only unpacks what it downloaded itself, and looks in no other folder
                 root = Path(temporary)
                 (root / folder).mkdir(parents=True)

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin
 
 from plainres.errors import BadInput
 from plainres.settings.declaration import RECIPE, Role, Setting, setting
+from plainres.settings.recipes import RECIPES
 
 VARIANTS = ("plain", "residual")
 DEFAULT_DATA_DIR = "~/.cache/plainres"
@@ -25,8 +26,8 @@ class DataSettings:
 
     dataset: str = setting(
         "digits",
-        "digits (comes with scikit-learn), mnist, fashion-mnist, cifar10, cifar100 or imagefolder (train/CLASS/FILE "
-        "and test/CLASS/FILE or val/CLASS/FILE).",
+        f"{', '.join(RECIPES)}: digits come with scikit-learn, imagefolder is train/CLASS/FILE and test/CLASS/FILE or "
+        "val/CLASS/FILE.",
         words="data set",
         always_hashed=True,
     )
