@@ -1,4 +1,4 @@
-"""`python -m plainres`: the command `plainres`."""
+"""Runs the command `plainres`, as `python -m plainres`."""
 
 import sys
 

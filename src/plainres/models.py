@@ -1,4 +1,4 @@
-"""The networks under the name that PyTorch's users look for."""
+"""Offers the networks under the name that PyTorch's users look for."""
 
 from plainres.networks.factory import build_network
 from plainres.networks.summary import NetworkSummary, summarize

@@ -1,4 +1,4 @@
-"""The names of metrics, tags and artifacts in the tracking store, each once."""
+"""Names the metrics, tags and artifacts in the tracking store, each once."""
 
 # Metrics: one slash in each, since MLflow's UI groups charts by what stands before it.
 GRADIENT = "grad_norm/"

@@ -1,4 +1,4 @@
-"""Where images come from, how they are split, and how they reach the network in batches on the device."""
+"""Loads images, splits them, and brings them to the network in batches on the device."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ __all__ = ["AnySplit", "ImageDataset", "Split", "dataset_of", "load_dataset"]
 
 
 def __getattr__(name: str) -> object:
-    """The names above, imported late: the catalogue of data sets needs no torch."""
+    """Import the names above late: the catalogue of data sets needs no torch."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"plainres.data.{'loading' if name.islower() else 'splits'}"), name)

@@ -13,7 +13,7 @@ PADDING = 4  # pixels on each side, section 4.2 of the paper
 
 
 class Normalise:
-    """uint8 pixels (N, C, H, W) to float32 of mean 0 and deviation 1 a channel over the training split."""
+    """Turns uint8 pixels (N, C, H, W) into float32 of mean 0 and deviation 1 a channel over the training split."""
 
     def __init__(self, mean: Tensor, deviation: Tensor) -> None:
         # A channel that never varies is only shifted.
@@ -35,7 +35,7 @@ def shuffled_batches(
     keep_last: bool = False,
     share: Share = WHOLE,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch in an order drawn from a CPU generator, so that it's the same on every device.
+    """Yield one epoch in an order drawn from a CPU generator, so that it's the same on every device.
 
     The last images that don't fill a batch are left out of this epoch unless `keep_last`: a batch of one can't be
     normalised. Order and changes are drawn for all processes alike, and each gets its share of every batch.
@@ -54,14 +54,14 @@ def shuffled_batches(
 def ordered_batches(
     split: AnySplit, batch_size: int, normalise: Normalise, share: Share = WHOLE
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every image once, in the split's own order; or a process's share of them."""
+    """Yield every image once, in the split's own order; or a process's share of them."""
     own = share.of(torch.arange(len(split)))
     for images, labels in split.batches(own, batch_size) if len(own) else ():
         yield normalise(images), labels
 
 
 def draw_changes(count: int, generator: torch.Generator) -> Tensor:
-    """For so many images where each is cropped, from the top and from the left, and whether it's flipped, (3, count).
+    """Draw where each image is cropped, from the top and from the left, and whether it's flipped, (3, count).
 
     Args:
         generator: on the CPU, so that every device draws the same.
@@ -76,7 +76,7 @@ def draw_changes(count: int, generator: torch.Generator) -> Tensor:
 
 
 def crop_and_flip(images: Tensor, changes: Tensor) -> Tensor:
-    """A crop of each image's size out of the image with 4 pixels of black around it, flipped or not.
+    """Return a crop of each image's size out of the image with 4 pixels of black around it, flipped or not.
 
     Args:
         images: (N, C, H, W), of any type.

@@ -1,4 +1,4 @@
-"""What is computed from files once and kept: whole or not there, rebuilt when damaged, whoever else writes it."""
+"""Keeps what is computed from files: whole or not there, rebuilt when damaged, whoever else writes it."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from plainres.system.files import writing_whole
 
 
 def cached(cache_dir: Path, key: tuple[object, ...], make: Callable[[], np.ndarray]) -> np.ndarray:
-    """The array that `make` returns, from the cache if it's there and whole.
+    """Return the array that `make` computes, from the cache if it's there and whole.
 
     Args:
         cache_dir: made if it's missing; where it can't be written, the array is made each time.
@@ -38,7 +38,7 @@ def cached(cache_dir: Path, key: tuple[object, ...], make: Callable[[], np.ndarr
 
 
 def listing_digest(paths: Sequence[Path]) -> str:
-    """Stands for files by their paths and what the system knows of them: cheap, and new whenever one is written.
+    """Return what stands for files, made of their paths and what the system knows of them; new when one is written.
 
     A file that's replaced by one of equal size and time of change has another inode, and a time at which that became
     so, which no program can set. Where a file system keeps neither (some network shares), the change isn't seen.
@@ -55,7 +55,7 @@ def listing_digest(paths: Sequence[Path]) -> str:
 
 
 def content_digest(paths: Sequence[Path], listing: str, cache_dir: Path) -> str:
-    """Stands for the bytes of files, wherever they lie; as long as their listing's digest stays, they aren't read."""
+    """Return what stands for the bytes of files, wherever they lie; while their listing stays, none is read."""
 
     def digest() -> np.ndarray:
         with ThreadPoolExecutor() as threads:

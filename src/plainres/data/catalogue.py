@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """One data set; None where only its files tell."""
+    """Holds what is known of one data set; None where only its files tell."""
 
     loader: str
     """`module:function`, imported when it's called; it takes an `ImageRequest` and returns an `Unsplit`."""
@@ -40,7 +40,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """What a loader is asked for; each takes of it what it needs."""
+    """Says what a loader is asked for; each takes of it what it needs."""
 
     name: str
     data_dir: Path
@@ -86,7 +86,7 @@ CATALOGUE = {
 
 
 def facts_of(dataset: str) -> Facts:
-    """What is known of a data set.
+    """Return what is known of a data set.
 
     Raises:
         BadInput: no data set has this name.
@@ -97,13 +97,13 @@ def facts_of(dataset: str) -> Facts:
 
 
 def loader_of(dataset: str) -> "Callable[[ImageRequest], Unsplit]":
-    """The function that loads a data set; raises as `facts_of` does."""
+    """Return the function that loads a data set; raises as `facts_of` does."""
     loader: Callable[[ImageRequest], Unsplit] = _function(facts_of(dataset).loader)
     return loader
 
 
 def content_of(dataset: str, data_dir: str) -> str:
-    """Sixteen hex digits that stand for the images of a data set, wherever its files lie; needs no torch.
+    """Return sixteen hex digits that stand for the images of a data set, wherever its files lie; needs no torch.
 
     Empty where the name says what they are: digits, CIFAR, whose checksums torchvision verifies, and MNIST's original
     files. The files are read when something about them changed since they were last read.
@@ -116,7 +116,7 @@ def content_of(dataset: str, data_dir: str) -> str:
 
 
 def resolved_data_dir(data_dir: str | None) -> str:
-    """The absolute path of a data folder that was asked for, or of the default one.
+    """Return the absolute path of the data folder that was asked for, or of the default one.
 
     Raises:
         BadInput: `~` or `~NAME` begins it, whose home folder isn't known.

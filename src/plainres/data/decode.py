@@ -1,4 +1,4 @@
-"""One image file: what its header says, and its pixels, whatever Pillow opens it as. docs/images.md has the table."""
+"""Reads one image file: its header, and its pixels, whatever Pillow opens it as. docs/images.md has the table."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ Shape = tuple[int, int, int]
 
 
 def header_shape(path: Path) -> Shape:
-    """Channels (1 where the image is grey, else 3), height and width as it's seen upright; raises as `decode` does.
+    """Return channels (1 if the image is grey, else 3), height and width as it's seen upright; raises as `decode`.
 
     Of most files the header alone is read.
     """
@@ -54,7 +54,7 @@ def header_shape(path: Path) -> Shape:
 
 
 def decode(path: Path, shape: Shape, *, resized: bool) -> np.ndarray:
-    """A file's pixels, uint8 of this shape (C, H, W), C = 1 or 3.
+    """Return a file's pixels, uint8 of this shape (C, H, W), C = 1 or 3.
 
     The first frame, upright as EXIF says, transparent pixels on white, 16 bits scaled to 8.
 
@@ -80,7 +80,7 @@ def decode(path: Path, shape: Shape, *, resized: bool) -> np.ndarray:
 
 
 def flat(image: Image.Image) -> Image.Image:
-    """The image with 8 bits a channel and without transparency, of mode L or RGB, or one that converts to both."""
+    """Return the image with 8 bits a channel and no transparency, of mode L or RGB, or one that converts to both."""
     if image.mode == "F" or image.mode.startswith("I"):
         return Image.fromarray(_scaled(image))
     if image.mode == "LAB":  # which has no way to L
@@ -93,7 +93,7 @@ def flat(image: Image.Image) -> Image.Image:
 
 
 def pad_to(image: Image.Image, size: int) -> Image.Image:
-    """The image scaled until it just fits into `size` x `size` pixels (bilinear, antialiased), black around it.
+    """Scale the image until it just fits into `size` x `size` pixels (bilinear, antialiased), black around it.
 
     Each side keeps one pixel at least.
     """

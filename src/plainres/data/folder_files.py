@@ -1,4 +1,4 @@
-"""Which files are the images of a folder, `train/CLASS/FILE` and `test/CLASS/FILE` (or `val/`), and what they hold."""
+"""Finds the images of a folder, `train/CLASS/FILE` and `test/CLASS/FILE` (or `val/`), and what stands for them."""
 
 import hashlib
 import os
@@ -21,19 +21,19 @@ MOST_NAMED = 3  # of the files that are passed over
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """The image files of one split, class by class, in the order of the labels."""
+    """Holds the image files of one split, class by class, in the order of the labels."""
 
     folder: Path
     of_class: dict[str, list[Path]]
 
     @cached_property
     def paths(self) -> list[Path]:
-        """All files, in the order of the split."""
+        """Lists all files, in the order of the split."""
         return [path for paths in self.of_class.values() for path in paths]
 
     @cached_property
     def labels(self) -> list[int]:
-        """A label for each of them."""
+        """Lists a label for each of them."""
         return [label for label, paths in enumerate(self.of_class.values()) for _ in paths]
 
     @cached_property
@@ -42,12 +42,12 @@ class SplitFiles:
         return listing_digest(self.paths)
 
     def content(self, cache_dir: Path) -> str:
-        """Stands for their bytes in this order, as `content_digest`."""
+        """Return what stands for their bytes in this order, as `content_digest`."""
         return content_digest(self.paths, self.listing, cache_dir)
 
 
 def list_files(data_dir: Path) -> tuple[SplitFiles, SplitFiles]:
-    """The training and the test images of a folder; what is passed over is said on stderr.
+    """List the training and the test images of a folder; what is passed over is said on stderr.
 
     `test/` is taken, else `val/`: the first that has the classes of `train/`. Links are followed, and each folder below
     a class is read once, so that those which lead back end.
@@ -75,12 +75,12 @@ def list_files(data_dir: Path) -> tuple[SplitFiles, SplitFiles]:
 
 
 def content(_: str, data_dir: Path) -> str:
-    """What stands for the images of a folder; raises as `list_files` does."""
+    """Return what stands for the images of a folder; raises as `list_files` does."""
     return content_of_files(*list_files(data_dir), decoded_cache())
 
 
 def content_of_files(train: SplitFiles, test: SplitFiles, cache_dir: Path) -> str:
-    """Sixteen hex digits that stand for all files: their bytes, and their names below the folders of the splits.
+    """Return sixteen hex digits that stand for all files: their bytes, and their names below the folders of the splits.
 
     So the same images in another place, or in `val/` instead of `test/`, are the same. As long as the listing of the
     files stays as it was (`listing_digest`), they aren't read again.
@@ -94,7 +94,7 @@ def content_of_files(train: SplitFiles, test: SplitFiles, cache_dir: Path) -> st
 
 
 def decoded_cache() -> Path:
-    """Where what was read from the files of images is kept."""
+    """Return the folder where what was read from the files of images is kept."""
     return cache_folder() / "decoded"
 
 
@@ -144,12 +144,12 @@ class _Walk:
     passed_over: set[Path] = field(default_factory=set)
 
     def split(self, folder: Path, classes: list[str]) -> SplitFiles:
-        """The images of a split."""
+        """Return the images of a split."""
         self.passed_over.update(Path(entry.path) for entry in _entries(folder) if not entry.is_dir())
         return SplitFiles(folder, {name: self.images(folder / name) for name in classes})
 
     def images(self, top: Path) -> list[Path]:
-        """The images below a class's folder, at any depth."""
+        """Return the images below a class's folder, at any depth."""
         # A link to a folder above the class would make images of all classes its own.
         seen = {_identity(folder) for folder in (*top.parents, *top.resolve().parents)}
         found: list[Path] = []

@@ -29,7 +29,7 @@ MD5 = {
 
 
 def files_at_hand(name: str, data_dir: Path) -> dict[str, bytes]:
-    """The four files' unpacked content by name, from the data folder or below it; nothing if one is missing.
+    """Return the four files' unpacked content by name, from the data folder or below it; nothing if one is missing.
 
     A packed file is preferred to one that was unpacked from it.
     """
@@ -41,7 +41,7 @@ def files_at_hand(name: str, data_dir: Path) -> dict[str, bytes]:
 
 
 def content(name: str, data_dir: Path) -> str:
-    """Sixteen hex digits that stand for files at hand which aren't the published ones, whose content is known.
+    """Return sixteen hex digits that stand for files at hand, or nothing for the published ones, which are known.
 
     Files that are still to be downloaded are checked by torchvision.
 
@@ -55,7 +55,7 @@ def content(name: str, data_dir: Path) -> str:
 
 
 def content_of_files(name: str, files: dict[str, bytes]) -> str:
-    """As `content`, of files that have been read."""
+    """Return the same as `content`, of files that have been read."""
     if not files or tuple(hashlib.md5(content).hexdigest() for content in files.values()) == MD5[name]:
         return ""
     return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in files.values())).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A folder of images as splits: decoded once if they fit into memory, else streamed."""
+"""Reads a folder of images as splits: decoded once if they fit into memory, else streamed."""
 
 import math
 import sys
@@ -20,14 +20,14 @@ from plainres.errors import BadInput
 
 
 def load(request: ImageRequest) -> Unsplit:
-    """The images of a folder; raises as `read_image_folder` does."""
+    """Read the images of a folder; raises as `read_image_folder` does."""
     return read_image_folder(request.data_dir, request.image_size, decoded_cache(), request.memory, request.workers)
 
 
 def read_image_folder(
     data_dir: Path, image_size: int, cache_dir: Path, memory: int = sys.maxsize, workers: int = 0
 ) -> Unsplit:
-    """The images of a folder, uint8 (C, H, W), C = 1 where every image of both splits is grey, else 3.
+    """Read the images of a folder, uint8 (C, H, W), C = 1 where every image of both splits is grey, else 3.
 
     Args:
         data_dir: holds `train/` and `test/` (else `val/`), each with one folder a class, the same ones in both.

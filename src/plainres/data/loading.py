@@ -24,7 +24,7 @@ CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def dataset_of(config: RunConfig) -> ImageDataset:
-    """The data set that a run is trained on; raises as `load_dataset` does, and for a batch larger than its images."""
+    """Load the data set that a run is trained on; raises as `load_dataset`, and for a batch larger than its images."""
     dataset = load_dataset(
         config.dataset,
         config.data_dir,
@@ -52,7 +52,7 @@ def load_dataset(
     data_workers: int = 0,
     content: str = "",
 ) -> ImageDataset:
-    """A data set by its name; loaded once a process.
+    """Load a data set by its name, once a process.
 
     A folder of images that takes more than `memory` bytes is streamed. The other arguments are those of `configure`.
 
@@ -98,7 +98,7 @@ def _select(split: AnySplit, indices: np.ndarray, image_size: int) -> AnySplit:
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """uint8 images (N, C, H, W), C = 1 or 3, as (N, C, size, size)."""
+    """Resize uint8 images (N, C, H, W), C = 1 or 3, to (N, C, size, size)."""
     grey = images.shape[1] == 1
     pixels = images.permute(0, 2, 3, 1).numpy()
     resized = np.empty((len(images), size, size, images.shape[1]), np.uint8)
@@ -109,7 +109,7 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def memory_for_images(config: RunConfig) -> int:
-    """Bytes that the images of a run may take: a quarter of the memory, or of a GPU's if that's less.
+    """Return the bytes that the images of a run may take: a quarter of the memory, or of a GPU's if that's less.
 
     On the CPU it's shared by as many runs as the cores hold, each of which has a copy of its own. Several runs on one
     GPU each take as much: `--stream always` is for those that don't fit side by side.

@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 
 def shown(name: str | Path) -> str:
-    r"""A file's or a class's name on one line of UTF-8: a byte that isn't UTF-8 as `\udcff`, a line feed as `\n`."""
+    r"""Write a file's or class's name on a line of UTF-8: a byte that isn't UTF-8 as `\udcff`, a line feed as `\n`."""
     return "".join(
         character.encode("unicode_escape").decode() if unicodedata.category(character) in UNSHOWABLE else character
         for character in str(name)
@@ -33,7 +33,7 @@ def notice(line: str) -> None:
 
 
 def with_bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """The items, with a bar on stderr where that's a terminal."""
+    """Yield the items, with a bar on stderr where that's a terminal."""
     from rich.console import Console
     from rich.progress import track
 

@@ -29,7 +29,7 @@ PACKAGED = {"fashion-mnist": Path("/usr/share/datasets/fashion-mnist")}
 
 
 def load(request: ImageRequest) -> Unsplit:
-    """A data set by torchvision, which downloads its files where they are missing and checks their integrity.
+    """Load a data set by torchvision, which downloads its files where they are missing and checks their integrity.
 
     Raises:
         BadInput: the files can't be downloaded, or are damaged.
@@ -74,7 +74,7 @@ def load(request: ImageRequest) -> Unsplit:
 
 
 def load_digits(_: ImageRequest) -> Unsplit:
-    """1,797 images of 8x8 pixels with values 0 to 16, ten classes; they come inside scikit-learn's package.
+    """Load 1,797 images of 8x8 pixels, values 0 to 16, ten classes; they come inside scikit-learn's package.
 
     They come without a test split, so a fixed fifth of each class becomes one.
     """
@@ -86,7 +86,7 @@ def load_digits(_: ImageRequest) -> Unsplit:
 
 
 def at_hand(data_dir: Path) -> list[str]:
-    """The data sets that need no download, as the flags that choose them."""
+    """Name the data sets that need no download, as the flags that choose them."""
     return [
         *(f"--dataset {name}" for name, facts in CATALOGUE.items() if not facts.needs_files),
         *(

@@ -15,7 +15,7 @@ FLAGS = {"training": "--train-images", "test": "--test-images", "validation": "-
 
 
 def draw_size(what: str, wanted: int, images: int) -> int:
-    """How many of a split's images are drawn: `wanted`, or all where that is 0.
+    """Return how many of a split's images are drawn: `wanted`, or all where that is 0.
 
     Raises:
         BadInput: there are fewer than are wanted.
@@ -40,7 +40,7 @@ def check_part(images: int, count: int, classes: int, split: str) -> None:
 
 
 def validation_size(drawn: int, share: float, own: int, images: int) -> int:
-    """How many of the drawn training images are held out for validation, rounded up.
+    """Return how many of the drawn training images are held out for validation, rounded up.
 
     Args:
         drawn: training images that were drawn.
@@ -66,13 +66,13 @@ def check_batch_size(config: RunConfig, training_images: int) -> None:
 
 @dataclass(frozen=True)
 class Share:
-    """The share of the process of this rank, of so many; a single one has it all."""
+    """Says which process of how many works on a batch; a single one has it all."""
 
     rank: int = 0
     processes: int = 1
 
     def of(self, whole: "Tensor", dim: int = 0) -> "Tensor":
-        """Its part along a dimension, consecutive; where that doesn't divide evenly, the first ranks have one more."""
+        """Return its part along a dimension, consecutive; what is left over goes to the first ranks, one each."""
         return whole.tensor_split(self.processes, dim)[self.rank]
 
 

@@ -19,7 +19,7 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True)
 class Split:
-    """Images in memory, (N, C, H, W), uint8, and their labels (N,), int64."""
+    """Holds images in memory, (N, C, H, W), uint8, and their labels (N,), int64."""
 
     images: Tensor
     labels: Tensor
@@ -34,25 +34,25 @@ class Split:
         return channels, height, width
 
     def to(self, device: torch.device) -> "Split":
-        """The split with both tensors on the device."""
+        """Return the split with both tensors on the device."""
         return Split(self.images.to(device), self.labels.to(device))
 
     def select(self, indices: np.ndarray) -> "Split":
-        """The images of these indices."""
+        """Return the images of these indices."""
         return Split(self.images[indices], self.labels[indices])
 
     def take(self, indices: np.ndarray) -> Tensor:
-        """The images of a few indices, (N, C, H, W)."""
+        """Return the images of a few indices, (N, C, H, W)."""
         return self.images[indices]
 
     def batches(self, order: Tensor, batch_size: int) -> Iterator[Batch]:
-        """Images (batch, C, H, W) and labels in this order of indices, on the split's device."""
+        """Yield images (batch, C, H, W) and labels in this order of indices, on the split's device."""
         order = order.to(self.labels.device)
         for chosen in torch.split(order, batch_size):
             yield self.images[chosen], self.labels[chosen]
 
     def histogram(self) -> Tensor:
-        """How often each channel has each value, (C, 256)."""
+        """Count how often each channel has each value, (C, 256)."""
         channels = self.images.unbind(1)  # nothing larger than the images themselves is made
         return torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in channels])
 
@@ -65,7 +65,7 @@ AnySplit = Split | StreamedSplit
 
 @dataclass(frozen=True)
 class Unsplit:
-    """All training images, and the test images."""
+    """Holds all training images, and the test images."""
 
     training: AnySplit
     test: AnySplit
@@ -76,7 +76,7 @@ class Unsplit:
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """The three splits of a data set.
+    """Holds the three splits of a data set.
 
     `validation_hash` tells two validation splits of the same images apart, `content` two data sets of the same name
     whose files hold other images; it's empty where the name alone says what they are.
@@ -97,7 +97,7 @@ class ImageDataset:
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
 
     def channel_statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each channel over the training split, in pixel values, each (C,)."""
+        """Return mean and standard deviation of each channel over the training split, in pixel values, each (C,)."""
         counts = self.train.histogram().double()  # of integers: no rounding
         values = torch.arange(256, dtype=torch.float64)
         images = counts.sum(1)
@@ -107,7 +107,7 @@ class ImageDataset:
 
 
 def carve(labels: np.ndarray, count: int, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the images that stay and of `count` that are taken out for a split, each class in its share.
+    """Return the images that stay and `count` that are taken out for a split, as indices, each class in its share.
 
     They are always the same.
     """
@@ -123,7 +123,7 @@ def carve(labels: np.ndarray, count: int, split: str) -> tuple[np.ndarray, np.nd
 
 
 def stratified(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the images that stay and of `count` that are taken, ascending.
+    """Draw `count` images, each class in its share; return indices of those that stay and of these, ascending.
 
     The draw is that of scikit-learn's `train_test_split(stratify=labels, random_state=seed)`, whose import takes a
     second in each process.
@@ -161,5 +161,5 @@ def _shares(in_class: np.ndarray, count: int, draws: np.random.RandomState) -> n
 
 
 def index_hash(indices: np.ndarray) -> str:
-    """Sixteen hex digits that stand for a set of image indices."""
+    """Return sixteen hex digits that stand for a set of image indices."""
     return hashlib.sha256(indices.astype("<i8").tobytes()).hexdigest()[:16]

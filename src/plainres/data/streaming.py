@@ -1,4 +1,4 @@
-"""Images that don't fit into memory: decoded by worker processes while the network trains, and sent as uint8."""
+"""Streams images that don't fit into memory: worker processes decode them while the network trains."""
 
 import dataclasses
 import sys
@@ -32,7 +32,7 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class StreamedSplit:
-    """Images in files, uint8 of one shape (C, H, W), and their labels (N,), int64.
+    """Holds images in files, uint8 of one shape (C, H, W), and their labels (N,), int64.
 
     `workers` processes decode them, ahead of what is asked for: with 0, one for the CPU and up to 8 for a GPU.
     """
@@ -49,20 +49,20 @@ class StreamedSplit:
         return len(self.labels)
 
     def to(self, device: torch.device) -> "StreamedSplit":
-        """The same images, whose batches come to the device."""
+        """Return the same images, whose batches come to the device."""
         return dataclasses.replace(self, device=device)
 
     def select(self, indices: np.ndarray) -> "StreamedSplit":
-        """The images of these indices."""
+        """Return the images of these indices."""
         return dataclasses.replace(self, paths=[self.paths[index] for index in indices], labels=self.labels[indices])
 
     def take(self, indices: np.ndarray) -> Tensor:
-        """The images of a few indices, (N, C, H, W)."""
+        """Return the images of a few indices, (N, C, H, W)."""
         files = _Files(self.paths, self.image_shape, self.resized)
         return torch.stack([files[index] for index in indices])
 
     def batches(self, order: Tensor, batch_size: int) -> Iterator[Batch]:
-        """Images (batch, C, H, W) and labels in this order of indices, on the device.
+        """Yield images (batch, C, H, W) and labels in this order of indices, on the device.
 
         Raises:
             BadInput: a file can no longer be decoded.
@@ -85,7 +85,7 @@ class StreamedSplit:
             raise BadInput(str(error).strip().splitlines()[-1].partition(": ")[2]) from None
 
     def histogram(self) -> Tensor:
-        """How often each channel has each value, (C, 256); decodes every file, once for all runs."""
+        """Count how often each channel has each value, (C, 256); decodes every file, once for all runs."""
         return self._histogram
 
     @cached_property

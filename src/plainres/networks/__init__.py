@@ -1,1 +1,1 @@
-"""Plain and residual networks from one factory: which exist, what they are made of, and where they start."""
+"""Builds plain and residual networks from one factory: which exist, what they are made of, where they start."""

@@ -1,4 +1,4 @@
-"""Which network a variant and a depth stand for: stages, blocks and width, as facts that need no torch.
+"""Says which network a variant and a depth stand for: stages, blocks and width, as facts that need no torch.
 
 Sources: He et al. 2015, "Deep Residual Learning for Image Recognition", table 1 (four-stage) and section 4.2
 (three-stage).
@@ -27,7 +27,7 @@ BY_DEFAULT = (None, "auto")
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture(NetworkSettings):
-    """All that a network is, but its weights, the channels of its images and its classes; every default is resolved.
+    """Holds all that a network is, but its weights, its images' channels and its classes; every default is resolved.
 
     The settings are explained where they are declared.
 
@@ -50,7 +50,7 @@ class Architecture(NetworkSettings):
 
     @property
     def fixup(self) -> bool:
-        """Whether residual blocks follow Fixup's rules."""
+        """Says whether residual blocks follow Fixup's rules."""
         return self.shortcut != "none" and self.norm == "none" and not self.residual_gate
 
     def _contradictions(self) -> Iterator[tuple[bool, str]]:
@@ -75,7 +75,7 @@ class Architecture(NetworkSettings):
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """The blocks of each stage."""
+        """Counts the blocks of each stage."""
         if self.family == "four-stage" and self.depth in FOUR_STAGE:
             return FOUR_STAGE[self.depth]
         if self.family == "three-stage" and 8 <= self.depth <= DEEPEST and self.depth % 6 == 2:
@@ -84,7 +84,7 @@ class Architecture(NetworkSettings):
 
     @property
     def bottleneck(self) -> bool:
-        """Whether blocks have three convolutions (figure 5, right) or two."""
+        """Says whether blocks have three convolutions (figure 5, right) or two."""
         return self.family == "four-stage" and self.depth >= BOTTLENECK_FROM
 
 
@@ -98,7 +98,7 @@ def resolve_architecture(
     family: str | None = None,
     **options: Any,
 ) -> Architecture:
-    """The architecture of a variant at a depth; None and `auto` stand for the default of an option.
+    """Return the architecture of a variant at a depth; None and `auto` stand for the default of an option.
 
     Args:
         variant: `plain` or `residual`.

@@ -1,4 +1,4 @@
-"""A deeper network that is a shallower one: its added blocks are the identity. He et al. 2015, section 1."""
+"""Makes a deeper network that is a shallower one: its added blocks are the identity. He et al. 2015, section 1."""
 
 import torch
 from torch import Tensor, nn

@@ -58,7 +58,7 @@ def build_network(
 def network_for(
     config: RunConfig, *, in_channels: int, num_classes: int, convolution: type[nn.Conv2d] = nn.Conv2d
 ) -> Network:
-    """The network with freshly drawn weights, for images of so many channels and classes; see `build_network`."""
+    """Build a run's network with freshly drawn weights, for images of so many channels and classes."""
     settings = {name: getattr(config, name) for name in ("variant", "depth", *names_of(NetworkSettings))}
     return drawn(Architecture(**settings), in_channels, num_classes, convolution)
 
@@ -66,7 +66,7 @@ def network_for(
 def drawn(
     architecture: Architecture, in_channels: int, num_classes: int, convolution: type[nn.Conv2d] = nn.Conv2d
 ) -> Network:
-    """The network of an architecture with freshly drawn weights."""
+    """Build the network of an architecture with freshly drawn weights."""
     # Built without storage, so that the only random numbers taken are those of `initialise`.
     with torch.device("meta"):
         network = Network(Layers(architecture, convolution), in_channels, num_classes)

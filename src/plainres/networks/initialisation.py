@@ -1,4 +1,4 @@
-"""Where a network starts: the weights that are drawn, and those that aren't."""
+"""Starts a network: draws its weights, and sets those that aren't drawn."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from plainres.networks.network import Network
 
 
 def initialise(network: Network, architecture: Architecture) -> None:
-    """He initialisation as in torchvision: normal convolutions (fan out), batch norm 1 and 0, default classifier.
+    """Initialise as torchvision does, after He: normal convolutions (fan out), batch norm 1 and 0, default classifier.
 
     What the architecture asks for beside that is made of the same draws: one seed gives all networks of a depth the
     same random numbers on the main path. Projections come last and take He's draw as it is; biases start at zero.
@@ -34,7 +34,7 @@ def initialise(network: Network, architecture: Architecture) -> None:
 
 
 def started(drawn: Tensor, init: str, share: float) -> Tensor:
-    """The weights of a convolution that start as `init` says, made of He's draw.
+    """Return a convolution's weights that start as `init` says, made of He's draw.
 
     Orthogonal ones have He's gain: the squares of what they give add up to twice those of their input, half of which
     a ReLU leaves.
@@ -53,7 +53,7 @@ def started(drawn: Tensor, init: str, share: float) -> Tensor:
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """The orthonormal columns, or rows where there are fewer, that come of a Gaussian matrix; uniformly distributed."""
+    """Make orthonormal columns, or rows where there are fewer, of a Gaussian matrix; uniformly distributed."""
     if matrix.shape[0] < matrix.shape[1]:
         return orthogonal(matrix.T).T
     q, r = torch.linalg.qr(matrix)
@@ -63,7 +63,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 @torch.no_grad()
 def apply_fixup(network: Network) -> None:
-    """Fixup's scales (Zhang et al. 2019, section 3, rules 1 and 2), on top of He's draw.
+    """Apply Fixup's scales (Zhang et al. 2019, section 3, rules 1 and 2), on top of He's draw.
 
     With L blocks of m convolutions: the last convolution of each block and the classifier are zero, the other
     convolutions in blocks are multiplied by L to the power of -1 / (2m - 2).

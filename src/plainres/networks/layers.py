@@ -1,4 +1,4 @@
-"""The layers that a network is made of, as its architecture asks for them: torch's own, and what torch has none for."""
+"""Makes the layers that an architecture asks for: torch's own, and those that torch has none for."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -70,7 +70,7 @@ class Layers:
 
 
 class Scale(nn.Module):
-    """x times a learnt scalar: Fixup's multiplier, or a gate."""
+    """Multiplies x by a learnt scalar: Fixup's multiplier, or a gate."""
 
     def __init__(self, start: float) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Scale(nn.Module):
 
 
 class Bias(nn.Module):
-    """x plus a learnt scalar that starts at zero (Fixup, rule 3)."""
+    """Adds to x a learnt scalar that starts at zero (Fixup, rule 3)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Bias(nn.Module):
 
 
 class DiracConv2d(nn.Conv2d):
-    """A convolution with diag(a) I + diag(b) W / |W|, by output channel; I is the identity's kernel.
+    """Convolves with diag(a) I + diag(b) W / |W|, by output channel; I is the identity's kernel.
 
     Zagoruyko & Komodakis 2017, "DiracNets", section 3; a starts at 1, b at 0.1, as in the authors' code.
     """

@@ -1,4 +1,4 @@
-"""What a network is made of, row by row: output shapes, parameters and multiply-adds, found without its weights.
+"""Lists what a network is made of: output shapes, parameters and multiply-adds, found without its weights.
 
 torchinfo would need a forward pass with storage, and leaves batch norm's running statistics out of its counts.
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Row:
-    """A layer, a stage or the whole network."""
+    """Describes a layer, a stage or the whole network."""
 
     name: str
     kind: str
@@ -29,13 +29,13 @@ class Row:
 
     @property
     def parameters(self) -> int:
-        """Trainable or not."""
+        """Counts parameters, trainable or not."""
         return self.trainable + self.not_trainable
 
 
 @dataclass(frozen=True)
 class NetworkSummary:
-    """The rows of a network in the order of its computation; `print` shows the stages, `table(layers=True)` all."""
+    """Holds a network's rows in the order of computation; `print` shows the stages, `table(layers=True)` all."""
 
     input_shape: tuple[int, ...]
     stages: tuple[Row, ...]
@@ -45,7 +45,7 @@ class NetworkSummary:
     total: Row
 
     def table(self, *, layers: bool = False) -> str:
-        """The rows as text, totals last."""
+        """Return the rows as text, totals last."""
         rows = [
             (row.name, row.kind, _shape(row.output_shape), f"{row.parameters:,}", f"{row.multiply_adds:,}")
             for row in (*(self.layers if layers else self.stages), self.total)
@@ -71,7 +71,7 @@ class NetworkSummary:
 
 
 def summarize(network: nn.Module, input_size: Sequence[int]) -> NetworkSummary:
-    """The summary of a network of the factory; the network stays as it is.
+    """Summarise a network of the factory; the network stays as it is.
 
     Args:
         network: from `plainres.networks.factory.build_network`.

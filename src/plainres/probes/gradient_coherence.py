@@ -1,4 +1,7 @@
-"""Do the gradients of nearby inputs point the same way? Balduzzi et al. 2017, "The Shattered Gradients Problem"."""
+"""Measures whether gradients of nearby inputs point one way.
+
+Balduzzi et al. 2017, "The Shattered Gradients Problem".
+"""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -14,7 +17,7 @@ DISTANCE = 0.01  # from an image to its neighbour, as a share of the image's own
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
-    """Mean cosine of the gradients of an image and its neighbour, with respect to the input of each block, in [-1, 1].
+    """Return the mean cosine of an image's and its neighbour's gradient to the input of each block, in [-1, 1].
 
     In training mode; the gradients are those of the logit of the image's class. The first block has most layers above
     it: without a shortcut the cosine falls by half with each rectifier, with one by less (sections 2 and 3).
@@ -27,7 +30,7 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
 def coherence(
     network: nn.Module, batch: Batch, modules: Mapping[str, nn.Module], distance: float = DISTANCE
 ) -> dict[str, float]:
-    """As `measure`, with respect to the inputs of these modules, for neighbours at a distance."""
+    """Return the same as `measure`, with respect to the inputs of these modules, for neighbours at a distance."""
     images, labels = batch
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
     share = images.flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)

@@ -1,4 +1,4 @@
-"""Gradient norms of all layers: from one fused call in each step of training, or on a batch."""
+"""Measures gradient norms of all layers: by one fused call in each step of training, or on a batch."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from plainres.probes.probe import Batch, undisturbed
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
-    """The gradient norms of the mean cross-entropy over a batch in training mode, as a training's first step has."""
+    """Return the gradient norms of the mean cross-entropy over a batch in training mode, as of a first step."""
     norms = GradientNorms(network)
     images, labels = batch
     with undisturbed(network, training=True):
@@ -20,7 +20,7 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
 
 
 class GradientNorms:
-    """L2 norms of the weight gradients of every convolution and the classifier, and of all gradients together."""
+    """Measures L2 norms of the weight gradients of every convolution and the classifier, and of all together."""
 
     def __init__(self, network: nn.Module) -> None:
         layers = {
@@ -37,10 +37,10 @@ class GradientNorms:
         self.rows = torch.tensor(rows, device=self.parameters[0].device)  # a list would be copied there in every step
 
     def measure(self) -> Tensor:
-        """The norms of the gradients that now stand in the parameters, in the order of `names`, on the device."""
+        """Return the norms of the gradients that stand in the parameters, in the order of `names`, on the device."""
         return self.of([parameter.grad for parameter in self.parameters])  # type: ignore[misc]
 
     def of(self, gradients: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
-        """The norms of these gradients of `parameters`."""
+        """Return the norms of these gradients of `parameters`."""
         norms = torch.stack(torch._foreach_norm(gradients))
         return torch.cat([torch.linalg.vector_norm(norms)[None], norms[self.rows]])

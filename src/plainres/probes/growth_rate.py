@@ -1,4 +1,4 @@
-"""By how much do gradients grow with each layer, towards the input?
+"""Measures by how much gradients grow with each layer, towards the input.
 
 Yang et al. 2019, "A Mean Field Theory of Batch Normalization".
 """
@@ -22,7 +22,7 @@ MEAN_FIELD = math.sqrt(math.pi / (math.pi - 1))
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
-    """The factor by which the gradient norm grows with each convolution that lies further from the classifier.
+    """Return the factor by which the gradient norm grows with each convolution that lies further from the classifier.
 
     `MEAN_FIELD` is what it is to be compared with in a plain network before training.
     """
@@ -32,7 +32,7 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
 
 
 def growth_rate(network: nn.Module, norms: Mapping[str, float]) -> float:
-    """The factor, from the gradient norms by layer: one line through their logarithms, over all layers of one shape.
+    """Fit the factor to gradient norms by layer: one line through their logarithms, over all layers of one shape.
 
     Norms of weights of different shapes aren't comparable, so each shape has a height of its own, and all have one
     slope. Not a number where no gradient is left.

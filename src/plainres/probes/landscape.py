@@ -1,4 +1,4 @@
-"""The loss around a network, along filter-normalised random directions.
+"""Measures the loss around a network, along filter-normalised random directions.
 
 Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets".
 """
@@ -22,7 +22,7 @@ Direction = Mapping[str, Tensor]
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
-    """The loss on the batch at distances from the network, the mean over three directions, less that at the network."""
+    """Return the loss at distances from the network, the mean over three directions, less that at the network."""
     check_size(batch, 1)
     here = losses_along(network, batch, {}, [0.0])[0]
     losses = [losses_along(network, batch, random_direction(network, seed), DISTANCES) for seed in range(DIRECTIONS)]
@@ -31,7 +31,7 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
 
 
 def random_direction(network: nn.Module, seed: int) -> dict[str, Tensor]:
-    """A normal draw for each weight, each filter scaled to the norm of the network's own (section 4).
+    """Draw a normal step for each weight, each filter scaled to the norm of the network's own (section 4).
 
     A row of the classifier is a filter too. Biases and the parameters of batch norm stay where they are.
     """
@@ -46,7 +46,7 @@ def random_direction(network: nn.Module, seed: int) -> dict[str, Tensor]:
 
 
 def losses_along(network: nn.Module, batch: Batch, direction: Direction, distances: Iterable[float]) -> np.ndarray:
-    """The mean cross-entropy on the batch at each distance along a direction, (distances,).
+    """Return the mean cross-entropy on the batch at each distance along a direction, (distances,).
 
     In evaluation mode: batch norm keeps the running statistics of the network, as in the paper's own code.
     """
@@ -56,7 +56,7 @@ def losses_along(network: nn.Module, batch: Batch, direction: Direction, distanc
 def losses_over(
     network: nn.Module, batch: Batch, directions: tuple[Direction, Direction], distances: Sequence[float]
 ) -> np.ndarray:
-    """As `losses_along` over a plane: row i and column j are distances i along the first and j along the second."""
+    """Return the losses over a plane: row i, column j lies at distance i along the first and j along the second."""
     first, second = directions
     return np.array([[_loss(network, batch, [(x, first), (y, second)]) for y in distances] for x in distances])
 

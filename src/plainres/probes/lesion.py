@@ -1,4 +1,4 @@
-"""What is lost with blocks dropped or swapped? Veit et al. 2016, "Residual Networks Behave Like Ensembles"."""
+"""Measures what is lost with blocks dropped or swapped. Veit et al. 2016, "Residual Networks Behave Like Ensembles"."""
 
 import random
 from collections.abc import Collection, Iterator
@@ -17,7 +17,7 @@ DRAWS = 10  # of blocks, and of orders, that a mean is over
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
-    """Errors in [0, 1] on the batch in evaluation mode.
+    """Return errors in [0, 1] on the batch in evaluation mode.
 
     `none`: of the network as it is; a block's name: without it; `random_4`: without four, the mean over draws;
     `permuted`: with the blocks of each stage in another order, the mean over draws, where a stage has two to swap.
@@ -38,7 +38,7 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
 
 
 def error(network: nn.Module, batch: Batch) -> float:
-    """The share of the batch that the network takes for another class, in evaluation mode."""
+    """Return the share of the batch that the network takes for another class, in evaluation mode."""
     images, labels = batch
     with undisturbed(network, training=False), torch.no_grad():
         wrong: Tensor = network(images).argmax(1) != labels
@@ -46,13 +46,13 @@ def error(network: nn.Module, batch: Batch) -> float:
 
 
 def error_without(network: nn.Module, batch: Batch, names: Collection[str]) -> float:
-    """The error without the blocks of these names."""
+    """Return the error without the blocks of these names."""
     with dropped(network, names):
         return error(network, batch)
 
 
 def error_permuted(network: nn.Module, batch: Batch, draws: random.Random) -> float:
-    """The error with the blocks of each stage that keep the shape in a drawn order (section 4.3)."""
+    """Return the error with the blocks of each stage that keep the shape in a drawn order (section 4.3)."""
     stages = [module for module in network.children() if _repeated(module)]
     with ExitStack() as stack:
         for stage in stages:
@@ -65,7 +65,7 @@ def error_permuted(network: nn.Module, batch: Batch, draws: random.Random) -> fl
 
 @contextmanager
 def dropped(network: nn.Module, names: Collection[str]) -> Iterator[None]:
-    """The network without the blocks of these names: each hands on what its shortcut does.
+    """Drop the blocks of these names from the network for a while: each hands on what its shortcut does.
 
     In a plain network that is the shortcut without parameters (A of section 3.3 of He et al. 2015).
     """

@@ -17,10 +17,10 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Probe(Protocol):
-    """The function `measure` of a module in this room: called at initialisation and after epochs, or by hand."""
+    """Is the function `measure` of a module in this room: called at initialisation and after epochs, or by hand."""
 
     def __call__(self, network: nn.Module, batch: Batch) -> Mapping[str, float]:
-        """The values by metric name, with one slash in each.
+        """Return the values by metric name, with one slash in each.
 
         Raises:
             BadInput: the network or the batch can't be measured.
@@ -34,11 +34,11 @@ class StepProbe(Protocol):
     """Metric names, with one slash in each."""
 
     def measure(self) -> Tensor:
-        """The values in the order of `names`, on the device, without waiting for it: they are read once an epoch."""
+        """Return the values in the order of `names`, on the device; don't wait for it: they are read once an epoch."""
 
 
 def probe_called(name: str) -> Probe:
-    """The probe of this name.
+    """Return the probe of this name.
 
     Raises:
         BadInput: there is none.
@@ -55,7 +55,7 @@ def check_size(batch: Batch, least: int = 2) -> None:
 
 
 def blocks_of(network: nn.Module) -> dict[str, Block]:
-    """The blocks by name, first to last.
+    """Return the blocks by name, first to last.
 
     Raises:
         BadInput: there are none.
@@ -68,7 +68,7 @@ def blocks_of(network: nn.Module) -> dict[str, Block]:
 
 @contextmanager
 def undisturbed(network: nn.Module, *, training: bool) -> Iterator[None]:
-    """The network in training or evaluation mode; afterwards its modes and its buffers are those of before.
+    """Put the network in training or evaluation mode for a while; afterwards modes and buffers are as before.
 
     In training mode batch norm takes the statistics of the batch, and its running ones move: they are put back.
     """

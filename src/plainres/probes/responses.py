@@ -1,4 +1,4 @@
-"""How large is what a block adds against what it is given? He et al. 2015, figure 7."""
+"""Measures how large what a block adds is against what it is given. He et al. 2015, figure 7."""
 
 from contextlib import ExitStack
 
@@ -10,7 +10,7 @@ from plainres.probes.probe import Batch, blocks_of, check_size, undisturbed
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
-    """Standard deviations of F(x) and of x over images, channels and pixels, for each block.
+    """Return standard deviations of F(x) and of x over images, channels and pixels, for each block.
 
     F(x) is read after its last batch norm, before the addition and the last ReLU; in training mode, so that batch norm
     takes the statistics of the batch, as at the start of training there are no others.

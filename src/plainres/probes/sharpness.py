@@ -1,4 +1,4 @@
-"""How sharply does the loss curve? The largest eigenvalue of its Hessian, by Lanczos on Hessian-vector products."""
+"""Measures how sharply the loss curves: its Hessian's largest eigenvalue, by Lanczos on Hessian-vector products."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,7 @@ TOLERANCE = 1e-2  # of the residual, relative: the eigenvalue is far closer, as 
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
-    """The largest eigenvalue of the Hessian of the mean cross-entropy on the batch, in training mode.
+    """Return the largest eigenvalue of the Hessian of the mean cross-entropy on the batch, in training mode.
 
     Gradient descent at a learning rate above 2 over it climbs along its direction. Not a number if the loss isn't one.
     """
@@ -27,7 +27,7 @@ def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
 
 
 def top_eigenvalue(loss: Tensor, parameters: Sequence[Tensor]) -> float:
-    """The largest (not the largest in size) eigenvalue of the Hessian of a loss with respect to its parameters."""
+    """Return the largest (not in size) eigenvalue of the Hessian of a loss with respect to its parameters."""
     from scipy.sparse.linalg import LinearOperator, eigsh  # it takes a while to import
 
     product = hessian_product(loss, parameters)
@@ -41,7 +41,7 @@ def top_eigenvalue(loss: Tensor, parameters: Sequence[Tensor]) -> float:
 
 
 def hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Callable[[np.ndarray], np.ndarray]:
-    """The product of the Hessian with a vector, (number of weights,), in the order of the parameters."""
+    """Return the function that multiplies a vector, (number of weights,) in the parameters' order, by the Hessian."""
     gradients = torch.autograd.grad(loss, parameters, create_graph=True)
     gradient = torch.cat([part.reshape(-1) for part in gradients])
 

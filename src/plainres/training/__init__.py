@@ -1,4 +1,4 @@
-"""Training one run: an iterator of epoch records that knows no logger."""
+"""Trains one run, as an iterator of epoch records that knows no logger."""
 
 from plainres.training.trainer import EpochRecord, Trainer, train
 

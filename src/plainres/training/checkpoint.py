@@ -1,4 +1,4 @@
-"""Checkpoints of a run: whole or not there, two generations, read without pickle, and cheap."""
+"""Saves and loads checkpoints of a run: whole or not there, two generations, read without pickle, and cheap."""
 
 import copy
 import hashlib
@@ -39,7 +39,7 @@ def save_checkpoint(folder: Path, state: State) -> None:
 
 
 def load_checkpoint(folder: Path, last_epoch: int, warn: Callable[[str], None]) -> State | None:
-    """The newest whole state of at most this epoch, or None; later ones are deleted, damaged ones with a warning."""
+    """Load the newest whole state up to this epoch, or None; delete later ones, and damaged ones with a warning."""
     for path in _newest_first(folder):
         match = NAME.fullmatch(path.name)
         assert match
@@ -60,7 +60,7 @@ def load_checkpoint(folder: Path, last_epoch: int, warn: Callable[[str], None]) 
 
 
 def copy_state(state: Any) -> Any:
-    """A copy of a state on the CPU, which the trainer doesn't change as it trains on."""
+    """Copy a state to the CPU, so that the trainer doesn't change it as it trains on."""
     match state:
         case torch.Tensor():
             return state.to("cpu", copy=True)
@@ -101,7 +101,7 @@ def _newest_first(folder: Path) -> list[Path]:
 
 
 class Rhythm:
-    """When it's time again for what keeps a run safe: every so many epochs or, with 0, when it costs little enough.
+    """Tells when a run is to be made safe again: every so many epochs or, with 0, when it costs little enough.
 
     Args:
         every: epochs, or 0.
@@ -114,14 +114,14 @@ class Rhythm:
         self.last = time.monotonic()
 
     def is_due(self, epoch: int) -> bool:
-        """Whether to do it after this epoch."""
+        """Say whether to do it after this epoch."""
         if self.every:
             return epoch % self.every == 0
         return self.cost <= SHARE_OF_TIME * (time.monotonic() - self.last)
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Around doing it."""
+        """Measure how long it takes; enter around doing it."""
         started = time.monotonic()
         try:
             yield

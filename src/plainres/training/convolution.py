@@ -1,4 +1,4 @@
-"""A convolution that is as fast on the small images of a network's last stages as it is on large ones."""
+"""Makes convolutions as fast on the small images of a network's last stages as they are on large ones."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ FEW = 64 * 64
 
 
 class Conv2d(nn.Conv2d):
-    """`torch.nn.Conv2d`, on the CPU as a matrix product where images are small.
+    """Computes what `torch.nn.Conv2d` does, on the CPU as a matrix product where images are small.
 
     The same products are summed in another order, so results agree but for rounding. Sooner on images in
     channels-last format.
@@ -30,13 +30,13 @@ class Conv2d(nn.Conv2d):
 
 
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...]) -> Tensor:
-    """A 1x1 convolution without padding: (N, C, H, W) and (D, C, 1, 1) to (N, D, H / stride, W / stride)."""
+    """Compute a 1x1 convolution without padding: (N, C, H, W) and (D, C, 1, 1) to (N, D, H / stride, W / stride)."""
     pixels = x[:, :, :: stride[0], :: stride[1]].permute(0, 2, 3, 1)
     return linear(pixels, weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 def dense(x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...]) -> Tensor:
-    """A 3x3 convolution, one pixel of padding, of at most 2 x 2 pixels: shapes as `torch.nn.functional.conv2d`.
+    """Compute a 3x3 convolution, one pixel of padding, of at most 2 x 2 pixels: shapes as `torch.nn.functional.conv2d`.
 
     Its matrix holds, for each output and each input pixel, the part of the kernel between them.
     """

@@ -1,4 +1,4 @@
-"""One run trained by several processes of torch.distributed: what they exchange, so that it's the run of one.
+"""Exchanges what several processes of torch.distributed need so that the run they train is the run of one.
 
 Each works on its share of every batch. The gradients are those of the whole batch's mean loss, and so are the
 statistics of batch norm; sums and statistics are added up in another order, so that results agree but for rounding.
@@ -20,7 +20,7 @@ from plainres.settings import RunConfig
 
 
 def data_parallel(network: nn.Module, config: RunConfig, image_shape: Shape) -> nn.Module:
-    """The network's forward pass in training, whose backward pass leaves the mean gradient of all processes.
+    """Return the network's forward pass in training, whose backward pass leaves the mean gradient of all processes.
 
     The network itself keeps torch's own layers; its parameters and buffers are those of what is returned.
     """
@@ -38,7 +38,7 @@ def data_parallel(network: nn.Module, config: RunConfig, image_shape: Shape) -> 
 
 
 def total(sums: Tensor, share: Share) -> Tensor:
-    """What the processes have summed up, each over its share, for the whole; in place."""
+    """Add up what the processes have summed up, each over its share; in place."""
     if share.processes > 1:
         distributed.all_reduce(sums)
     return sums

@@ -1,4 +1,4 @@
-"""What torch keeps for a thread or the whole process: as a run needs it while it works, and then put back."""
+"""Sets what torch keeps for a thread or the process as a run needs it while it works, and puts it back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,7 +12,7 @@ from plainres.settings import RunConfig
 
 @contextmanager
 def settings_of(config: RunConfig) -> Iterator[None]:
-    """Around a run's work: its number of threads, gradients, and on a GPU the search for the fastest algorithms.
+    """Set a run's number of threads, gradients, and on a GPU the search for the fastest algorithms, around its work.
 
     The number of threads counts for the calling thread alone (OpenMP's number of threads is a thread's own), so runs
     with different numbers may go on in two threads. A thread that first uses torch meanwhile begins with this number.
@@ -29,7 +29,7 @@ def settings_of(config: RunConfig) -> Iterator[None]:
 
 @contextmanager
 def initial_draws(seed: int) -> Iterator[None]:
-    """Around drawing initial weights: torch's CPU generator starts at the seed, and is put back.
+    """Start torch's CPU generator at the seed around the drawing of initial weights, and put it back.
 
     One run at a time, since layers draw from the generator of the process.
     """

@@ -1,4 +1,4 @@
-"""One step of training: forward, backward, probe, optimizer; on a GPU replayed as one CUDA graph."""
+"""Takes one step of training: forward, backward, probe, optimizer; on a GPU replayed as one CUDA graph."""
 
 import gc
 from collections.abc import Callable
@@ -15,7 +15,7 @@ WARM_UP = 3  # steps before a graph is captured: libraries set themselves up and
 
 
 class TrainingStep:
-    """A step of SGD, called with a batch of images and labels on the device.
+    """Takes a step of SGD, called with a batch of images and labels on the device.
 
     What an epoch's metrics need is summed on the device: `loss_sum` and `correct`, in images, and `probe_sum`, what
     the probe measures. `first_probed` is that of the first step of all. `weight` is the batch's among those of several
@@ -64,17 +64,17 @@ class TrainingStep:
 
 
 def autocast(config: RunConfig) -> torch.autocast:
-    """The precision of a run's forward passes, as a context."""
+    """Return the precision of a run's forward passes, as a context."""
     return torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bf16")
 
 
 def replayed(function: Callable[[Tensor, Tensor], None], config: RunConfig) -> Callable[[Tensor, Tensor], None]:
-    """A step as the run's device takes it: on a GPU as a CUDA graph, unless that is switched off."""
+    """Return a step as the run's device takes it: on a GPU as a CUDA graph, unless that is switched off."""
     return Graphed(function) if config.device == "cuda" and config.cuda_graph else function
 
 
 class Graphed:
-    """A function of tensors on a GPU that, after some calls, is captured as a CUDA graph and replayed.
+    """Captures a function of tensors on a GPU as a CUDA graph, after some calls, and replays it.
 
     A graph reads and writes the memory that it was captured with, so the function must keep its state in place; what
     it returns is lost. Calls with tensors of another shape run as they are. Saves the launches of the single kernels,

@@ -50,7 +50,7 @@ PROBE_IMAGES = 128  # of the training split, drawn once for all runs
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What is known after an epoch, by metric name; epoch 0 stands for the network at initialisation."""
+    """Holds what is known after an epoch, by metric name; epoch 0 stands for the network at initialisation."""
 
     epoch: int
     metrics: dict[str, float]
@@ -74,7 +74,7 @@ def train(config: RunConfig) -> Iterator[EpochRecord]:
 
 
 class Trainer:
-    """A run in training: iterate over it once; `network` is the network as far as it is trained.
+    """Trains a run: iterate over it once; `network` is the network as far as it is trained.
 
     With `state_dict` and `load_state_dict` another one goes on where this one was. All that a run draws after its
     initial weights comes from the generator `order`; a layer that draws, as dropout does, would need one too.
@@ -226,7 +226,7 @@ class Trainer:
 
     @cached_property
     def probe_batch(self) -> Batch:
-        """The images that probes see, the same in all runs on these data."""
+        """Holds the images that probes see, the same in all runs on these data."""
         order = torch.randperm(len(self.train_split), generator=torch.Generator().manual_seed(0))
         ((images, labels),) = self.train_split.batches(order[:PROBE_IMAGES], PROBE_IMAGES)
         return self.normalise(images), labels
@@ -309,6 +309,6 @@ class Trainer:
 
 
 def read_at_once(**tensors: Tensor) -> dict[str, list[float]]:
-    """The values of tensors of one dimension and type, by name, in one read of the device."""
+    """Return the values of tensors of one dimension and type, by name, in one read of the device."""
     values = iter(torch.cat(list(tensors.values())).tolist())
     return {name: list(islice(values, len(tensor))) for name, tensor in tensors.items()}
