@@ -6,15 +6,17 @@ The argument of section 1 of He et al. 2015: a deeper network can be made of a s
 import sys
 from dataclasses import dataclass
 
-from plainres.cli.command_line import run_command
-from plainres.cli.sweep_flags import SweepFlags, check, exit_code, planned, sweep_of
+from plainres.cli.command_line import exit_code, run_command
 from plainres.errors import BadInput
+from plainres.settings.declaration import redeclared
+from plainres.workflows.look_into import brought_together, checked
+from plainres.workflows.requests import LookRequest
 
 PROGRAM = "uv run python -m experiments.construction"
 
 
 @dataclass(frozen=True)
-class Flags(SweepFlags):
+class Flags(LookRequest):
     """Construct a deeper network from a trained shallower one, train it on, and compare it with the depth from scratch.
 
     The added blocks are the identity, so the deeper network gives the same logits; plain bottlenecks can't be that.
@@ -23,28 +25,28 @@ class Flags(SweepFlags):
     parent run in MLflow.
     """
 
-    depths: tuple[int, ...] = (18, 34)
-    """Of the shallow and of the deep network."""
+    depths: tuple[int, ...] = redeclared(
+        LookRequest, "depths", (18, 34), help="Of the shallow and of the deep network."
+    )
 
 
 def main(flags: Flags) -> int:
     """Train what is lacking, construct, store and print."""
-    arms = list(flags.arms)
-    check(flags, arms)
-    if not flags.finished and len(flags.depths) != 2:
+    asked = checked(flags)
+    if asked and len(flags.depths) != 2:
         raise BadInput("construction takes two depths: of the shallow network, and of the one constructed from it")
 
     from plainres.explain import why_construction
     from plainres.explain.inspection import present
 
-    if not flags.finished:
-        sweep = planned(flags, arms)
-        why_construction.check_constructible(sweep.configs)
-        arms += why_construction.longer(arms, flags.run.epochs)
-    results = sweep_of(flags, arms, "construction")
+    longer: list[str] = []
+    if asked:
+        why_construction.check_constructible(asked.sweep.configs)
+        longer = why_construction.longer(asked.sweep.arms, flags.run.epochs)
+    results = brought_together(flags, asked, "construction", longer)
     made = why_construction.construct_all(results)
     present(results, why_construction.findings(made, results))
-    return exit_code(flags, results)
+    return exit_code(results)
 
 
 if __name__ == "__main__":

@@ -2,21 +2,19 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
-from plainres.cli.checkpoint_flags import CheckpointFlags
-from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
+from plainres.cli.command_line import FINISHED, RUN_FAILED, exit_code, run_command
 from plainres.errors import BadInput
 from plainres.screen.console import console
-from plainres.settings import LaunchSettings, Settings
+from plainres.settings.declaration import redeclared, setting
 from plainres.sweeps.doses import dose_arms
-from plainres.sweeps.plan import plan_sweep
-from plainres.workflows.compare import Request, carry_out
+from plainres.workflows.compare import carry_out
+from plainres.workflows.requests import CompareRequest, SweepRequest
+from plainres.workflows.train_sweep import planned
 
 if TYPE_CHECKING:
     from plainres.analysis.judged_sweep import JudgedSweep
@@ -25,7 +23,7 @@ PROGRAM = "uv run python -m experiments.cures"
 
 
 @dataclass(frozen=True)
-class Flags:
+class Flags(CompareRequest):
     """Train plain networks, residual ones and supposed cures alike, and state which of them degrade with depth.
 
     With --dose one arm is trained at several values of a setting: at which dose does it cure? With --frontier each arm
@@ -33,35 +31,35 @@ class Flags:
     Exit code: 0 finished, 1 a run failed, 2 bad input, 130 or 143 interrupted by SIGINT or SIGTERM.
     """
 
-    depths: tuple[int, ...] = (18, 34, 50)
-    """Weighted layers, of one family: 18 34 50 101 152 (four-stage), or 6n+2 as 20 56 110 1202 (three-stage)."""
-    arms: tuple[str, ...] = (
-        "plain",
-        "plain:init=dirac",
-        "plain:weights=dirac",
-        "residual",
-        "residual:shortcut_scale=0.5",
-        "residual:block=pre",
-        "residual:norm=none",
+    depths: tuple[int, ...] = redeclared(
+        CompareRequest, "depths", (18, 34, 50),
+        help="Weighted layers, of one family: 18 34 50 101 152 (four-stage), or 6n+2 as 20 56 110 1202 (three-stage).",
+    )  # fmt: skip
+    arms: tuple[str, ...] = redeclared(
+        CompareRequest,
+        "arms",
+        (
+            "plain",
+            "plain:init=dirac",
+            "plain:weights=dirac",
+            "residual",
+            "residual:shortcut_scale=0.5",
+            "residual:block=pre",
+            "residual:norm=none",
+        ),
+        help="What is compared: plain or residual, each with settings of its own.",
     )
-    """What is compared: plain or residual, each with settings of its own."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Of initial weights and order of the images; a run each."""
-    dose: Annotated[tuple[str, ...], with_default("none", "SETTING VALUE VALUE ...", ())] = ()
-    """A numeric setting and the values that the one arm of --arms is given, as: shortcut_scale 0 0.5 1."""
-    frontier: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Go from the shallowest of the depths to the deepest, each arm until its training error ends above 10 %."""
-    jobs: Annotated[int | None, with_default("one a core on the CPU, or one a GPU", "INT")] = None
-    """Runs trained side by side by this machine."""
-    experiment_name: str = "cures"
-    """MLflow experiment that the runs belong to."""
-    fresh: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Train every run anew, finished ones too."""
-    margin: float = Request.margin
-    """Smallest change of the training error that counts, in percentage points."""
-    launch: Annotated[LaunchSettings, tyro.conf.arg(name="")] = field(default_factory=LaunchSettings)
-    checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
-    run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
+    seeds: tuple[int, ...] = redeclared(SweepRequest, "seeds", (0, 1, 2))
+    experiment_name: str = redeclared(CompareRequest, "experiment_name", "cures")
+    dose: tuple[str, ...] = setting(
+        (), "A numeric setting and the values that the one arm of --arms is given, as: shortcut_scale 0 0.5 1.",
+        metavar="SETTING VALUE VALUE ...", shown="none",
+    )  # fmt: skip
+    frontier: bool = setting(
+        False,
+        "Go from the shallowest of the depths to the deepest, each arm until its training error ends above 10 %.",
+        switch=True,
+    )
 
 
 def main(flags: Flags) -> int:
@@ -70,25 +68,15 @@ def main(flags: Flags) -> int:
         raise BadInput("--dose and --frontier ask two questions; leave out one")
     if flags.dose and len(flags.arms) != 1:
         raise BadInput("--dose is of one arm; name it, as --arms residual")
-    request = Request(
-        depths=flags.depths,
-        arms=dose_arms(flags.arms[0], flags.dose[0], flags.dose[1:]) if flags.dose else flags.arms,
-        seeds=flags.seeds,
-        settings=flags.run.values,
-        margin=flags.margin,
-        launch=flags.launch,
-        jobs=flags.jobs,
-        experiment_name=flags.experiment_name,
-        fresh=flags.fresh,
-        checkpoint_every=flags.checkpoints.checkpoint_every,
-        checkpoint_dir=flags.checkpoints.checkpoint_dir,
-    )
     if flags.frontier:
-        return find_frontier(request)
-    return show_doses(flags.dose[0], request) if flags.dose else show_fates(request)
+        return find_frontier(flags)
+    if flags.dose:
+        setting, *doses = flags.dose
+        return show_doses(setting, replace(flags, arms=dose_arms(flags.arms[0], setting, doses)))
+    return show_fates(flags)
 
 
-def show_fates(request: Request) -> int:
+def show_fates(request: CompareRequest) -> int:
     """Train the arms side by side; print what becomes of each."""
     sweep = carry_out(request, console())
 
@@ -97,10 +85,10 @@ def show_fates(request: Request) -> int:
     from plainres.explain.fates import fates_sentence  # what is refused is refused before this is imported
 
     print_report(sweep, [terminal_table(sweep, sweep.verdict)], [fates_sentence(sweep, sweep.verdict)])
-    return RUN_FAILED if sweep.missing else FINISHED
+    return exit_code(sweep)
 
 
-def show_doses(setting: str, request: Request) -> int:
+def show_doses(setting: str, request: CompareRequest) -> int:
     """Train an arm at each dose; print and store the dose-response curve."""
     sweep = carry_out(request, console())
 
@@ -110,14 +98,12 @@ def show_doses(setting: str, request: Request) -> int:
     store_beside(sweep, lambda folder: write_dose_response(setting, sweep, folder))
     table, sentence = dose_table(setting, sweep, sweep.verdict), dose_sentence(setting, sweep, sweep.verdict)
     print_report(sweep, [table], [sentence], FIGURE)
-    return RUN_FAILED if sweep.missing else FINISHED
+    return exit_code(sweep)
 
 
-def find_frontier(request: Request) -> int:
+def find_frontier(request: CompareRequest) -> int:
     """Train depth by depth the arms that have not failed yet; print how deep each reaches, stored with the last."""
-    whole = plan_sweep(
-        request.arms, request.depths, request.seeds, elsewhere=request.launch.elsewhere, **request.settings
-    )
+    whole = planned(request)
 
     import pandas as pd
 

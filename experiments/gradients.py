@@ -6,14 +6,15 @@ Balduzzi et al. 2017 ("shattered gradients") and Yang et al. 2019 (mean field th
 import sys
 from dataclasses import dataclass
 
-from plainres.cli.command_line import run_command
-from plainres.cli.sweep_flags import MeasuredFlags, check, exit_code, planned, sweep_of
+from plainres.cli.command_line import exit_code, run_command
+from plainres.workflows.look_into import brought_together, checked
+from plainres.workflows.requests import MeasureRequest
 
 PROGRAM = "uv run python -m experiments.gradients"
 
 
 @dataclass(frozen=True)
-class Flags(MeasuredFlags):
+class Flags(MeasureRequest):
     """Measure gradients by layer: how they grow towards the input, and how alike those of nearby images are.
 
     Two arms are added that exchange the size of their first updates by their learning rate: plain with the residual's,
@@ -24,19 +25,16 @@ class Flags(MeasuredFlags):
 
 def main(flags: Flags) -> int:
     """Train what is lacking, measure, store and print."""
-    check(flags, flags.arms)
+    asked = checked(flags)
 
     from plainres.explain import why_gradients
     from plainres.explain.inspection import inspect, present
 
-    arms = list(flags.arms)
-    if not flags.finished:
-        sweep = planned(flags, flags.arms)
-        arms += [arm for arm in why_gradients.controls(sweep.configs) if arm not in sweep.arms]
-    results = sweep_of(flags, arms, "gradients")
+    controls = why_gradients.controls(asked.sweep.configs) if asked else []
+    results = brought_together(flags, asked, "gradients", controls)
     measured = inspect(results, lambda _, run: why_gradients.measures(run, flags.images))
     present(results, why_gradients.findings(measured, results))
-    return exit_code(flags, results)
+    return exit_code(results)
 
 
 if __name__ == "__main__":

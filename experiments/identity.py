@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from plainres.cli.command_line import FINISHED, run_command
-from plainres.errors import BadInput
 from plainres.settings import VARIANTS
-from plainres.settings.declaration import check_choice
+from plainres.settings.declaration import check_values, setting
 
 PROGRAM = "uv run python -m experiments.identity"
 SHOWN = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -26,23 +25,17 @@ class Flags:
     of zeros, 0 % for the identity.
     """
 
-    block: str = "basic"
-    """basic (two 3x3 convolutions) or bottleneck (1x1, 3x3, 1x1)."""
-    steps: int = 200
-    """Steps of 64 inputs each."""
-    lr: float = 0.1
-    """Learning rate."""
-    seed: int = 0
-    """Of the weights and the inputs."""
+    block: str = setting(
+        "basic", "basic (two 3x3 convolutions) or bottleneck (1x1, 3x3, 1x1).", choices=tuple(DEPTH_OF)
+    )
+    steps: int = setting(200, "Steps of 64 inputs each.", least=1)
+    lr: float = setting(0.1, "Learning rate.", words="learning rate", above=0)
+    seed: int = setting(0, "Of the weights and the inputs.")
 
 
 def main(flags: Flags) -> int:
     """Print the error of both blocks as they learn."""
-    check_choice("block", flags.block, tuple(DEPTH_OF))
-    if flags.steps < 1:
-        raise BadInput(f"steps {flags.steps} is below 1")
-    if not flags.lr > 0:
-        raise BadInput(f"learning rate {flags.lr} is not positive")
+    check_values(flags)
     print(f"{'step':>5}" + "".join(f"{variant:>12}" for variant in VARIANTS))
     both = zip(*(errors(variant, flags) for variant in VARIANTS), strict=True)
     for step, values in enumerate(both):

@@ -6,19 +6,19 @@
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import tyro
-
-from plainres.cli.checkpoint_flags import CheckpointFlags
-from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command
+from plainres.cli.command_line import FINISHED, RUN_FAILED, run_command
 from plainres.data.catalogue import facts_of
 from plainres.errors import Terminated
-from plainres.settings import RunConfig, Settings
+from plainres.settings import RunConfig
+from plainres.settings.declaration import redeclared, setting
 from plainres.sweeps.configure import configure, identified
-from plainres.tracking.store import browse_hint, check_experiment_name, check_store, tracking_uri
+from plainres.tracking.store import browse_hint
+from plainres.workflows.requests import Networks, TrackedRequest
+from plainres.workflows.train_sweep import Place, check_place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +52,7 @@ TUTORIAL = {
 
 
 @dataclass(frozen=True)
-class Flags:
+class Flags(TrackedRequest):
     """Train one network on a few images and look at it: its layers, its progress, and what it takes for what.
 
     By default a ResNet-18 on 256 images of MNIST. The run is tracked in MLflow (MLFLOW_TRACKING_URI, or mlflow.db in
@@ -62,20 +62,14 @@ class Flags:
 
     OWN: ClassVar[Mapping[str, Any]] = TUTORIAL
 
-    variant: str = "residual"
-    """residual, or plain (no shortcut)."""
-    depth: int = 18
-    """Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage)."""
-    seed: int = 0
-    """Of initial weights and order of the images."""
-    summary: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Print the network's summary and train nothing."""
-    layers: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Give the summary a row for each layer, not only for each stage."""
-    experiment_name: str = "image-classification"
-    """MLflow experiment that the run belongs to."""
-    checkpoints: Annotated[CheckpointFlags, tyro.conf.arg(name="")] = field(default_factory=CheckpointFlags)
-    run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=lambda: recipe_settings(TUTORIAL))
+    variant: str = setting("residual", "residual, or plain (no shortcut).")
+    depth: int = redeclared(Networks, "depths", 18)
+    seed: int = setting(0, "Of initial weights and order of the images.")
+    summary: bool = setting(False, "Print the network's summary and train nothing.", switch=True)
+    layers: bool = setting(False, "Give the summary a row for each layer, not only for each stage.", switch=True)
+    experiment_name: str = redeclared(
+        TrackedRequest, "experiment_name", "image-classification", help="MLflow experiment that the run belongs to."
+    )
 
 
 def main(flags: Flags) -> int:
@@ -84,11 +78,8 @@ def main(flags: Flags) -> int:
     if flags.summary:
         print(summary_of(config).table(layers=flags.layers))
         return FINISHED
-    check_experiment_name(flags.experiment_name)
-    uri = tracking_uri()
-    check_store(uri)
-    config = configure(flags.variant, flags.depth, flags.seed, **identified(flags.run.values))
-    return classify(config, flags, uri, flags.checkpoints.root(uri))
+    place = check_place(flags)
+    return classify(identified(config), flags, place)
 
 
 def summary_of(config: RunConfig) -> "NetworkSummary":
@@ -107,7 +98,7 @@ def summary_of(config: RunConfig) -> "NetworkSummary":
     return summarize(network, (channels, config.image_size or height, config.image_size or width))
 
 
-def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> int:
+def classify(config: RunConfig, flags: Flags, place: Place) -> int:
     """Train the network, tracked, and print what came out."""
     from plainres.data import dataset_of
     from plainres.names import FINAL_TEST_ERROR, FINAL_TEST_LOSS
@@ -120,12 +111,12 @@ def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> in
     from plainres.tracking.source import current_source
 
     dataset = dataset_of(config)  # before anything is written
-    experiment = open_experiment(uri, flags.experiment_name)
+    experiment = open_experiment(place.uri, flags.experiment_name)
     screen = console(soft_wrap=True)
     screen.print(summary_of(config).table(layers=flags.layers))
     sizes = ", ".join(f"{size} {split}" for split, size in dataset.sizes.items())
     screen.print(f"\n{config.name} on {config.dataset}: {sizes} images")
-    job = Job(experiment, None, "", current_source(), checkpoints, flags.checkpoints.checkpoint_every)
+    job = Job(experiment, None, "", current_source(), place.checkpoints, flags.checkpoint_every)
     outcome = train(config, job, screen)
     if isinstance(outcome, Failed):
         print(f"failed: {outcome.reason}; to go on: the same command", file=sys.stderr)
@@ -134,9 +125,9 @@ def classify(config: RunConfig, flags: Flags, uri: str, checkpoints: Path) -> in
     loss, error = outcome.metrics[FINAL_TEST_LOSS], outcome.metrics[FINAL_TEST_ERROR]
     screen.print(f"test loss {loss:.4f}  test accuracy {1 - error:.2%}")
     with reaching_store():
-        artifacts = artifact_location(uri, outcome.run_id)
+        artifacts = artifact_location(place.uri, outcome.run_id)
     screen.print(f"\nPictures: {artifacts}/confusion.png and predictions.png")
-    screen.print(f"Browse: {browse_hint(uri, experiment.experiment_id)}")
+    screen.print(f"Browse: {browse_hint(place.uri, experiment.experiment_id)}")
     return FINISHED
 
 

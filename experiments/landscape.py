@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from plainres.cli.command_line import run_command
-from plainres.cli.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
-from plainres.errors import BadInput
+from plainres.cli.command_line import exit_code, run_command
+from plainres.settings.declaration import redeclared, setting
+from plainres.workflows.look_into import brought_together, checked
+from plainres.workflows.requests import MeasureRequest
 
 PROGRAM = "uv run python -m experiments.landscape"
 
 
 @dataclass(frozen=True)
-class Flags(MeasuredFlags):
+class Flags(MeasureRequest):
     """Draw the loss around trained networks along random directions, and follow its curvature through training.
 
     Directions are filter-normalised; batch norm keeps its running statistics. Networks are trained where the store
@@ -26,22 +27,16 @@ class Flags(MeasuredFlags):
 
     OWN: ClassVar[Mapping[str, Any]] = {"probes": ("sharpness",)}
 
-    depths: tuple[int, ...] = (34,)
-    """Weighted layers; the figures show the deepest."""
-    directions: int = 5
-    """Random directions for each network."""
-
-    def __post_init__(self) -> None:
-        """Raise BadInput for numbers that can't be."""
-        super().__post_init__()
-        if self.directions < 1:
-            raise BadInput(f"directions {self.directions} is below 1")
+    depths: tuple[int, ...] = redeclared(
+        MeasureRequest, "depths", (34,), help="Weighted layers; the figures show the deepest."
+    )
+    directions: int = setting(5, "Random directions for each network.", least=1)
 
 
 def main(flags: Flags) -> int:
     """Train what is lacking, measure, store and print."""
-    check(flags, flags.arms)
-    results = sweep_of(flags, flags.arms, "landscape")
+    asked = checked(flags)
+    results = brought_together(flags, asked, "landscape")
 
     from plainres.explain import why_landscape
     from plainres.explain.inspection import inspect, present
@@ -49,7 +44,7 @@ def main(flags: Flags) -> int:
     around = why_landscape.Around(results, flags.images, flags.directions)
     measured = inspect(results, around.measure)
     present(results, why_landscape.findings(measured, around))
-    return exit_code(flags, results)
+    return exit_code(results)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
 import sys
 from dataclasses import dataclass
 
-from plainres.cli.command_line import run_command
-from plainres.cli.sweep_flags import MeasuredFlags, check, exit_code, sweep_of
+from plainres.cli.command_line import exit_code, run_command
+from plainres.workflows.look_into import brought_together, checked
+from plainres.workflows.requests import MeasureRequest
 
 PROGRAM = "uv run python -m experiments.lesion"
 
 
 @dataclass(frozen=True)
-class Flags(MeasuredFlags):
+class Flags(MeasureRequest):
     """Drop blocks of trained networks, one or several, or swap them, and compare what blocks add with what they get.
 
     After Veit et al. 2016 and figure 7 of He et al. 2015. Networks are trained where the store lacks them. Measured on
@@ -20,15 +21,15 @@ class Flags(MeasuredFlags):
 
 def main(flags: Flags) -> int:
     """Train what is lacking, measure, store and print."""
-    check(flags, flags.arms)
-    results = sweep_of(flags, flags.arms, "lesion")
+    asked = checked(flags)
+    results = brought_together(flags, asked, "lesion")
 
     from plainres.explain import why_lesion
     from plainres.explain.inspection import inspect, present
 
     measured = inspect(results, lambda _, run: why_lesion.measures(run, flags.images))
     present(results, why_lesion.findings(measured, flags.images))
-    return exit_code(flags, results)
+    return exit_code(results)
 
 
 if __name__ == "__main__":

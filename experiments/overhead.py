@@ -14,6 +14,7 @@ from time import perf_counter
 from plainres.cli.command_line import FINISHED, run_command
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
+from plainres.settings.declaration import check_values, setting
 from plainres.sweeps.configure import configure
 
 PROGRAM = "uv run python -m experiments.overhead"
@@ -23,18 +24,15 @@ PROGRAM = "uv run python -m experiments.overhead"
 class Flags:
     """Time training with gradient norms, MLflow tracking and the display against the same training without them."""
 
-    depths: tuple[int, ...] = (18, 50)
-    """Depths of the residual networks that are trained."""
-    pairs: int = 30
-    """Pairs of epochs, one with and one without."""
+    depths: tuple[int, ...] = setting((18, 50), "Depths of the residual networks that are trained.", words="depth")
+    pairs: int = setting(30, "Pairs of epochs, one with and one without.", least=2)
 
 
 def main(flags: Flags) -> int:
     """Print the cost for each depth."""
     if not flags.depths:
         raise BadInput("no depth is given")
-    if flags.pairs < 2:
-        raise BadInput(f"pairs {flags.pairs} is below 2")
+    check_values(flags)
     for config in [configure("residual", depth, cuda_graph=False) for depth in flags.depths]:
         run_seconds, pairs = measure(config, flags.pairs)
         ratios = [evidence / bare for evidence, bare in pairs]

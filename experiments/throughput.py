@@ -6,15 +6,15 @@
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
-from plainres.cli.command_line import FINISHED, RUN_FAILED, recipe_settings, run_command, with_default
+from plainres.cli.command_line import FINISHED, RUN_FAILED, run_command
 from plainres.errors import BadInput
 from plainres.settings import RunConfig, Settings
+from plainres.settings.declaration import check_values, group, setting
+from plainres.sweeps.configure import filled
 from plainres.sweeps.plan import plan_sweep
 from plainres.system.files import write_whole
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ._throughput.comparison import Comparison
 
 PROGRAM = "uv run python -m experiments.throughput"
-LONGEST_TURN = 600
 TORCHS = "bare step, torch's"
 
 
@@ -38,25 +37,19 @@ class Flags:
     Keep the machine quiet meanwhile.
     """
 
-    depths: tuple[int, ...] = (18, 50)
-    """Depths of the networks."""
-    arms: tuple[str, ...] = ("residual",)
-    """plain, residual, or either with settings of its own, as residual:shortcut=C."""
-    rounds: int = 10
-    """Rounds, in each of which every loop has its turn."""
-    seconds: float = 2.0
-    """Length of a turn."""
-    json: Annotated[str | None, with_default("none", "PATH")] = None
-    """File for the results of every round."""
-    run: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=recipe_settings)
+    depths: tuple[int, ...] = setting((18, 50), "Depths of the networks.", words="depth")
+    arms: tuple[str, ...] = setting(
+        ("residual",), "plain, residual, or either with settings of its own, as residual:shortcut=C.", words="arm"
+    )
+    rounds: int = setting(10, "Rounds, in each of which every loop has its turn.", least=2)
+    seconds: float = setting(2.0, "Length of a turn.", above=0, most=600)
+    json: str | None = setting(None, "File for the results of every round.", metavar="PATH", shown="none")
+    run: Settings = group(filled)
 
 
 def main(flags: Flags) -> int:
     """Measure and print."""
-    if flags.rounds < 2:
-        raise BadInput(f"rounds {flags.rounds} is below 2")
-    if not 0 < flags.seconds <= LONGEST_TURN:
-        raise BadInput(f"seconds {flags.seconds} is outside 0 to {LONGEST_TURN}")
+    check_values(flags)
     if flags.json is not None:
         check_writable(Path(flags.json))
     configs = plan_sweep(flags.arms, flags.depths, (0,), **flags.run.values).configs

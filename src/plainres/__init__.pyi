@@ -20,13 +20,13 @@ def compare(
     seeds: int | Sequence[int] = (0, 1, 2, 3, 4),
     *,
     tuned: StudyResults | Studies | bool | None = None,
-    margin: float = 1.0,
-    jobs: int | None = None,
+    progress: bool = True,
     experiment_name: str = "degradation",
-    fresh: bool = False,
     checkpoint_every: int = 0,
     checkpoint_dir: str | None = None,
-    progress: bool = True,
+    jobs: int | None = None,
+    fresh: bool = False,
+    margin: float = 1.0,
     launcher: str = "local",
     gpus: float = 0.0,
     ray_address: str = "",
@@ -66,7 +66,7 @@ def compare(
     schedule: str | None = None,
     warmup_epochs: int | None = None,
     save_model: str = "weights",
-    probes: tuple[str, ...] = (),
+    probes: str | Sequence[str] = (),
     device: str = "auto",
     precision: str = "auto",
     threads: int = 1,
@@ -78,22 +78,25 @@ def compare(
 
     What `python -m experiments.degradation` does, with the same defaults, store and runs: what either has trained, the
     other finds finished. Interrupted, the next call goes on where this one was. The question and the networks are
-    those of He et al. 2015, section 4.
+    those of He et al. 2015, section 4. A number n of seeds stands for 0 to n - 1. Settings that are left out come from
+    the data set's recipe.
 
     Args:
-        depths: weighted layers: 18, 34, 50, 101, 152 (four-stage) or 6n+2 (three-stage).
-        arms: what is compared: `plain`, `residual`, and either with settings of its own, as `residual:shortcut=C`.
-        seeds: of initial weights and order of the images; a number n stands for 0 to n - 1.
-        tuned: what `tune` gave: each network is trained at the values that its studies found best.
+        depths: Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage).
+        arms: What is compared: plain (no shortcut), residual, and either with settings of its own, as
+            residual:shortcut=C.
+        seeds: Of initial weights and order of the images; a run each, and a verdict needs two.
+        experiment_name: MLflow experiment that the runs belong to.
+        checkpoint_every: Epochs between two checkpoints of a run; one that was interrupted goes on from its last. By
+            default as often as costs under 1 % of the time.
+        checkpoint_dir: Where the checkpoints lie; a process that shares it goes on from the checkpoints of one that
+            died. By default mlruns/checkpoints beside the store.
+        jobs: Runs trained side by side by this machine. By default one a core on the CPU, or one a GPU.
+        fresh: Train every run anew, finished ones too.
+        margin: Smallest change of the training error that counts, in percentage points.
+        tuned: What `tune` gave: each network is trained at the values that its studies found best.
             True for the studies of the default storage.
-        margin: smallest change of the training error that counts, in percentage points.
-        jobs: runs trained side by side by this machine; by default one a core on the CPU, or one a GPU.
-        experiment_name: of the MLflow experiment that the runs belong to.
-        fresh: train every run anew, finished ones too.
-        checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
-        checkpoint_dir: where they lie; `mlruns/checkpoints` beside the store by default.
-        progress: show bars while it trains, in a notebook or a terminal.
-        settings: those listed below; what is left out comes from the data set's recipe.
+        progress: Show bars while it trains, in a notebook or a terminal.
 
     Returns:
         The sweep as the store has it: table, runs, curves, verdict and figures.
@@ -105,28 +108,32 @@ def compare(
     Settings:
         launcher: Who trains the runs: local (processes of this machine), ray (tasks of Ray) or slurm (an array of
             Slurm's jobs). The latter two are extras: `uv sync --extra ray`.
-        gpus: GPUs that ray or slurm gives each run; runs share one of ray's where this is a fraction.
-        ray_address: Address of the Ray cluster that this machine belongs to, as HOST:6379.
-        slurm_partition: Partition of Slurm's jobs.
+        gpus: GPUs that ray or slurm gives each run; runs share one of ray's where this is a fraction. By default 1
+            where --device is cuda.
+        ray_address: Address of the Ray cluster that this machine belongs to, as HOST:6379. By default a Ray that is
+            started here.
+        slurm_partition: Partition of Slurm's jobs. By default the cluster's own.
         slurm_time: Minutes of each of Slurm's jobs; one that is not done by then is queued again and goes on.
         dataset: digits, mnist, fashion-mnist, cifar10, cifar100, imagefolder: digits come with scikit-learn,
             imagefolder is train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE.
         recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,
             learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding,
-            random crop and flip, 45k images for training and 5k for validation.
+            random crop and flip, 45k images for training and 5k for validation. By default the data set's own.
         data_dir: Folder that holds the data set's files, or is to hold them after a download; digits need none.
-        image_size: Side in pixels that images are resized to, aspect ratio kept and the rest black.
+        image_size: Side in pixels that images are resized to, aspect ratio kept and the rest black. By default their
+            own size.
         train_images: Training images, validation included, drawn from all, each class in its share; every run gets the
-            same.
-        test_images: Test images, drawn likewise.
-        validation_share: Share of the training images that is held out for validation.
+            same. By default all.
+        test_images: Test images, drawn likewise. By default all.
+        validation_share: Share of the training images that is held out for validation. By default the data set's own.
         stream: Decode a folder of images while training: auto (if they don't fit into memory), always or never.
-        data_workers: Processes of each run that decode streamed images.
-        width: Channels of the first stage.
+        data_workers: Processes of each run that decode streamed images. By default one for the CPU, up to 8 for a GPU.
+        width: Channels of the first stage. By default the paper's, 64 for four-stage and 16 for three-stage networks.
         stem: imagenet (7x7/2 convolution and max-pool) or small (3x3 convolution).
-        family: four-stage or three-stage; depths 50 and 152 exist in both.
+        family: four-stage or three-stage; depths 50 and 152 exist in both. By default the one that has the depth,
+            four-stage first.
         shortcut: Of residual networks: A (zero padding), B (projection where the shape changes) or C (projection
-            everywhere).
+            everywhere). By default B for four-stage, A for three-stage.
         conv_bias: Give convolutions a bias, as many tutorials do; batch norm makes it redundant.
         projection_norm: Let batch norm follow the projections of shortcuts B and C.
         init: How convolutions start: he (He et al. 2015b), dirac (the identity plus a share of He's draw), orthogonal
@@ -144,7 +151,7 @@ def compare(
         batch_size: Images a step.
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
         norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
-            starts processes, which then needn't tell each other theirs.
+            starts processes, which then needn't tell each other theirs. By default the whole batch.
         lr: Peak learning rate of SGD.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of SGD.
@@ -153,7 +160,7 @@ def compare(
         save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
             archive, model.pt2, as well).
         probes: What is measured at the start and after each epoch, beside gradient norms: gradient_coherence,
-            growth_rate, responses, lesion, sharpness or landscape.
+            growth_rate, responses, lesion, sharpness or landscape. By default nothing.
         device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
         precision: auto (bf16 where the device supports it), fp32 or bf16.
         threads: CPU threads of each run.
@@ -168,11 +175,12 @@ def tune(
     arms: str | Sequence[str] = ("plain", "residual"),
     trials: int = 20,
     *,
+    progress: bool = True,
     studies: int = 1,
     confirm: int | None = None,
-    search: Sequence[str] = ("lr", "batch_size"),
+    search: str | Sequence[str] = ("lr", "batch_size"),
     lr_range: tuple[float, float] = (0.001, 1.0),
-    batch_sizes: Sequence[int] = (16, 32, 64, 128, 256),
+    batch_sizes: int | Sequence[int] = (16, 32, 64, 128, 256),
     weight_decay_range: tuple[float, float] = (1e-06, 0.01),
     budget: str = "epochs",
     objective: str = "train_loss",
@@ -180,14 +188,13 @@ def tune(
     pruner_warmup: int | None = None,
     sampler: str = "tpe",
     sampler_seed: int = 0,
-    seed: int = 0,
-    storage: str = "sqlite:///studies/lr_batch_size.db",
-    study_name: str = "lr-batch-size",
-    jobs: int | None = None,
     experiment_name: str = "lr_batch_size",
     checkpoint_every: int = 0,
     checkpoint_dir: str | None = None,
-    progress: bool = True,
+    jobs: int | None = None,
+    seed: int = 0,
+    storage: str = "sqlite:///studies/lr_batch_size.db",
+    study_name: str = "lr-batch-size",
     launcher: str = "local",
     gpus: float = 0.0,
     ray_address: str = "",
@@ -227,7 +234,7 @@ def tune(
     schedule: str | None = None,
     warmup_epochs: int | None = None,
     save_model: str = "weights",
-    probes: tuple[str, ...] = (),
+    probes: str | Sequence[str] = (),
     device: str = "auto",
     precision: str = "auto",
     threads: int = 1,
@@ -238,34 +245,38 @@ def tune(
     """Tune learning rate and batch size of every arm at every depth, each in studies of its own, all alike.
 
     What `python -m studies.lr_batch_size` does, with the same defaults, storage and runs. Interrupted, the next call
-    goes on where this one was.
+    goes on where this one was. Settings that are left out come from the data set's recipe, and what is searched is the
+    first trial's.
 
     Args:
-        depths: weighted layers: 18, 34, 50, 101, 152 (four-stage) or 6n+2 (three-stage).
-        arms: what is tuned: `plain`, `residual`, and either with settings of its own, as `residual:shortcut=C`.
-        trials: of each study in total, those of earlier calls and of other machines included.
-        studies: of each network, with draws and seeds of their own.
-        confirm: how many of each study's best trials are trained again on three fresh seeds; the best mean wins.
-        search: what is searched: any of lr, batch_size and weight_decay.
-        lr_range: lowest and highest learning rate, searched log-uniformly.
-        batch_sizes: the ones that are tried.
-        weight_decay_range: lowest and highest weight decay, searched log-uniformly.
-        budget: what trials of all batch sizes have in common: epochs or steps.
-        objective: minimised: train_loss, train_error, validation_loss or validation_error.
-        pruner: stops trials that do badly early on: median, hyperband or none.
-        pruner_warmup: epochs that every trial trains before it can be pruned; by default a third.
-        sampler: draws the trials: tpe, random or qmc (quasi-random).
-        sampler_seed: of the draws, the same for every network.
-        seed: of initial weights and order of the images in every trial of a first study; later ones have their own.
-        storage: database of the studies, as an SQLAlchemy URL.
-        study_name: what the studies' names begin with.
-        jobs: trials trained side by side by this machine; by default one a core on the CPU, or one a GPU.
-        experiment_name: of the MLflow experiment that the runs belong to.
-        checkpoint_every: epochs between two checkpoints of a run; 0 for as often as costs under 1 % of the time.
-        checkpoint_dir: where they lie; `mlruns/checkpoints` beside the store by default.
-        progress: show bars while it trains, in a notebook or a terminal.
-        settings: those listed below; what is left out comes from the data set's recipe, and what is searched is
-            the first trial's.
+        depths: Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage).
+        arms: What is tuned: plain (no shortcut), residual, and either with settings of its own, as residual:shortcut=C.
+        trials: Of each study in total, those of earlier starts and of other machines included.
+        studies: Of each network, with draws and seeds of their own: how far they lead apart is how much luck there is.
+        confirm: Train so many of each study's best trials again, on three fresh seeds; the best mean wins. By default
+            none.
+        search: What is searched: any of lr, batch_size and weight_decay.
+        lr_range: Lowest and highest learning rate, searched log-uniformly.
+        batch_sizes: Batch sizes that are tried.
+        weight_decay_range: Lowest and highest weight decay, searched log-uniformly.
+        budget: What trials of all batch sizes have in common: epochs, so that they see the same number of images, or
+            steps.
+        objective: Minimised: train_loss, train_error, validation_loss or validation_error. The test split never counts.
+        pruner: Stops trials that do badly early on: median, hyperband, or none to train all of them to the end.
+        pruner_warmup: Epochs that every trial trains before it can be pruned. By default a third of the epochs.
+        sampler: Draws the trials: tpe, which goes by those before, random, or qmc (quasi-random, a scrambled Sobol
+            sequence).
+        sampler_seed: Of the draws; the same for every network.
+        experiment_name: MLflow experiment that the runs belong to.
+        checkpoint_every: Epochs between two checkpoints of a run; one that was interrupted goes on from its last. By
+            default as often as costs under 1 % of the time.
+        checkpoint_dir: Where the checkpoints lie; a process that shares it goes on from the checkpoints of one that
+            died. By default mlruns/checkpoints beside the store.
+        jobs: Trials trained side by side by this machine. By default one a core on the CPU, or one a GPU.
+        seed: Of initial weights and order of the images in every trial of a first study; later ones have their own.
+        storage: Database of the studies: sqlite:///FILE, postgresql://USER@HOST/DATABASE or another SQLAlchemy URL.
+        study_name: What the studies' names begin with; data set and network follow.
+        progress: Show bars while it trains, in a notebook or a terminal.
 
     Returns:
         What the studies came to, which `compare` takes as `tuned`.
@@ -277,28 +288,32 @@ def tune(
     Settings:
         launcher: Who trains the runs: local (processes of this machine), ray (tasks of Ray) or slurm (an array of
             Slurm's jobs). The latter two are extras: `uv sync --extra ray`.
-        gpus: GPUs that ray or slurm gives each run; runs share one of ray's where this is a fraction.
-        ray_address: Address of the Ray cluster that this machine belongs to, as HOST:6379.
-        slurm_partition: Partition of Slurm's jobs.
+        gpus: GPUs that ray or slurm gives each run; runs share one of ray's where this is a fraction. By default 1
+            where --device is cuda.
+        ray_address: Address of the Ray cluster that this machine belongs to, as HOST:6379. By default a Ray that is
+            started here.
+        slurm_partition: Partition of Slurm's jobs. By default the cluster's own.
         slurm_time: Minutes of each of Slurm's jobs; one that is not done by then is queued again and goes on.
         dataset: digits, mnist, fashion-mnist, cifar10, cifar100, imagefolder: digits come with scikit-learn,
             imagefolder is train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE.
         recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,
             learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding,
-            random crop and flip, 45k images for training and 5k for validation.
+            random crop and flip, 45k images for training and 5k for validation. By default the data set's own.
         data_dir: Folder that holds the data set's files, or is to hold them after a download; digits need none.
-        image_size: Side in pixels that images are resized to, aspect ratio kept and the rest black.
+        image_size: Side in pixels that images are resized to, aspect ratio kept and the rest black. By default their
+            own size.
         train_images: Training images, validation included, drawn from all, each class in its share; every run gets the
-            same.
-        test_images: Test images, drawn likewise.
-        validation_share: Share of the training images that is held out for validation.
+            same. By default all.
+        test_images: Test images, drawn likewise. By default all.
+        validation_share: Share of the training images that is held out for validation. By default the data set's own.
         stream: Decode a folder of images while training: auto (if they don't fit into memory), always or never.
-        data_workers: Processes of each run that decode streamed images.
-        width: Channels of the first stage.
+        data_workers: Processes of each run that decode streamed images. By default one for the CPU, up to 8 for a GPU.
+        width: Channels of the first stage. By default the paper's, 64 for four-stage and 16 for three-stage networks.
         stem: imagenet (7x7/2 convolution and max-pool) or small (3x3 convolution).
-        family: four-stage or three-stage; depths 50 and 152 exist in both.
+        family: four-stage or three-stage; depths 50 and 152 exist in both. By default the one that has the depth,
+            four-stage first.
         shortcut: Of residual networks: A (zero padding), B (projection where the shape changes) or C (projection
-            everywhere).
+            everywhere). By default B for four-stage, A for three-stage.
         conv_bias: Give convolutions a bias, as many tutorials do; batch norm makes it redundant.
         projection_norm: Let batch norm follow the projections of shortcuts B and C.
         init: How convolutions start: he (He et al. 2015b), dirac (the identity plus a share of He's draw), orthogonal
@@ -316,7 +331,7 @@ def tune(
         batch_size: Images a step.
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
         norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
-            starts processes, which then needn't tell each other theirs.
+            starts processes, which then needn't tell each other theirs. By default the whole batch.
         lr: Peak learning rate of SGD.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of SGD.
@@ -325,7 +340,7 @@ def tune(
         save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
             archive, model.pt2, as well).
         probes: What is measured at the start and after each epoch, beside gradient norms: gradient_coherence,
-            growth_rate, responses, lesion, sharpness or landscape.
+            growth_rate, responses, lesion, sharpness or landscape. By default nothing.
         device: auto (CUDA where it is, else the CPU), cpu, cuda or mps.
         precision: auto (bf16 where the device supports it), fp32 or bf16.
         threads: CPU threads of each run.

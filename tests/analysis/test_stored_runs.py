@@ -7,8 +7,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from plainres.analysis import stored_runs
-from plainres.analysis.stored_runs import Histories, histories
-from plainres.analysis.stored_runs import stored_runs as read_runs
+from plainres.analysis.stored_runs import Histories, histories, stored_runs as read_runs
 
 VALUES = {1: 0.5, 2: math.inf, 3: -0.25, 10: 4.0}
 

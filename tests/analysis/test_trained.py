@@ -28,11 +28,11 @@ def test_a_run_on_images_that_have_changed_since_has_no_data_set(tmp_path: Path)
             for number in range(20):
                 Image.new("L", (8, 8), 40 * shade + number).save(tmp_path / split / label / f"{number}.png")
     settings = {"dataset": "imagefolder", "data_dir": str(tmp_path), "recipe": "digits", "batch_size": 8}
-    config = configure("plain", 8, **identified(settings))
+    config = identified(configure("plain", 8, **settings))
     network = network_for(config, in_channels=1, num_classes=2)
     assert len(TrainedRun(network, config).dataset.train) == 36
     Image.new("L", (8, 8), 255).save(tmp_path / "train" / "cat" / "0.png")
-    changed = configure("plain", 8, **identified(settings))
+    changed = identified(configure("plain", 8, **settings))
     assert len(TrainedRun(network, changed).dataset.train) == 36  # in the same process
     with pytest.raises(BadInput, match="have changed: they aren't those that the run is of"):
         _ = TrainedRun(network, replace(config, seed=1, train_images=30)).dataset

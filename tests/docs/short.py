@@ -1,11 +1,10 @@
 """A command of the docs in a shortened form, which trains small networks on few images and is otherwise the same."""
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from importlib import import_module
-from typing import ClassVar, get_origin, get_type_hints
 
 from plainres.data.catalogue import facts_of
+from plainres.settings.values import options_of
 from tests.docs.pages import program_of
 
 # The smallest networks that exist, and enough images for a class of ten in each split.
@@ -64,11 +63,7 @@ def small(module: str, arguments: dict[str, list[str]]) -> dict[str, list[str]]:
 
 def flags_of(command: type) -> set[str]:
     """The flags that a command has, its own and those of the settings among them."""
-    found: set[str] = set()
-    for name, kind in get_type_hints(command).items():
-        if get_origin(kind) is not ClassVar:
-            found |= flags_of(kind) if is_dataclass(kind) else {name.replace("_", "-")}
-    return found
+    return {name.replace("_", "-") for name in options_of(command)}
 
 
 def given(words: list[str]) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ def test_the_errors_are_the_same_when_repeated() -> None:
     assert list(errors("plain", flags)) == list(errors("plain", flags))
 
 
-@pytest.mark.parametrize("flags", [Flags("dense"), Flags(steps=0), Flags(lr=0.0), Flags(lr=float("nan"))])
+@pytest.mark.parametrize("flags", [Flags(block="dense"), Flags(steps=0), Flags(lr=0.0), Flags(lr=float("nan"))])
 def test_what_cannot_be_tried_is_refused(flags: Flags) -> None:
     with pytest.raises(BadInput):
         main(flags)

@@ -14,7 +14,7 @@ RUN = recipe_settings({"width": 8, "batch_size": 256, "device": "cpu"})
 
 def test_loops_are_compared_and_told_to_people_and_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "throughput.json"
-    assert main(Flags((8,), rounds=2, seconds=0.05, json=str(path), run=RUN)) == 0
+    assert main(Flags(depths=(8,), rounds=2, seconds=0.05, json=str(path), run=RUN)) == 0
     values = json.loads(path.read_text())
     (network,) = values["networks"]
     assert network["network"] == "residual-8"

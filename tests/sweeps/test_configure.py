@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from plainres.cli.command_line import recipe_settings
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
 from plainres.settings.declaration import Setting
@@ -107,15 +106,15 @@ def test_images_that_changed_are_another_runs_and_the_same_elsewhere_are_not(tmp
         return str(tmp_path / name)
 
     def config_hash(data_dir: str) -> str:
-        settings = recipe_settings({"dataset": "imagefolder", "data_dir": data_dir, "device": "cpu"})
-        return configure("plain", 8, **identified(settings.values)).config_hash
+        config = configure("plain", 8, dataset="imagefolder", data_dir=data_dir, device="cpu")
+        return identified(config).config_hash
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("HOME", str(tmp_path / "home"))  # the cache's
         first = config_hash(folder("first", 0))
         assert config_hash(folder("second", 0)) == first
         assert config_hash(folder("first", 100)) != first
-    assert identified({"dataset": "digits"})["data_content"] == ""
+    assert identified(configure("plain", 8, device="cpu")).data_content == ""
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from plainres.cli.command_line import recipe_settings
 from plainres.launchers.local_launcher import LocalLauncher
-from plainres.sweeps.configure import identified
-from plainres.sweeps.plan import plan_sweep
+from plainres.sweeps.plan import on_known_images, plan_sweep
 from plainres.sweeps.run_sweep import run_sweep
 from plainres.tracking.parents import members_of
 from plainres.tracking.runs import open_experiment
@@ -29,9 +27,7 @@ def test_a_run_whose_images_have_changed_begins_anew_and_says_so(
                     pixel = brightness + 40 * shade + number
                     Image.new("L", (8, 8), pixel).save(images / split / label / f"{number}.png")
         own = {"dataset": "imagefolder", "data_dir": str(images), "recipe": "digits", "batch_size": 8, "width": 8}
-        sweep = plan_sweep(
-            ["plain"], [8], [0], **identified(recipe_settings({**own, "epochs": 1, "device": "cpu"}).values)
-        )
+        sweep = on_known_images(plan_sweep(["plain"], [8], [0], **own, epochs=1, device="cpu"))
         with screen.open("w") as file:
             parent = run_sweep(
                 sweep, experiment, launcher=LocalLauncher(1), fresh=False,

@@ -12,8 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 import plainres
 from experiments.degradation import Flags
 from plainres.settings import ABOUT, LaunchSettings, Settings, names_of
-from plainres.workflows.compare import Request
-from plainres.workflows.tune import StudyRequest
+from plainres.settings.values import options_of
+from plainres.workflows.requests import CompareRequest, StudyRequest
 from studies.lr_batch_size import Flags as StudyFlags
 from tests.environment import environment
 from tests.workflows.write_stub import STUB, stub
@@ -34,16 +34,14 @@ def test_a_call_takes_every_setting_and_says_what_it_is(call: object) -> None:
 
 @pytest.mark.parametrize(
     ("call", "request_of", "flags"),
-    [(plainres.compare, Request, Flags), (plainres.tune, StudyRequest, StudyFlags)],
+    [(plainres.compare, CompareRequest, Flags), (plainres.tune, StudyRequest, StudyFlags)],
 )
 def test_a_call_has_the_commands_defaults(call: object, request_of: type, flags: type) -> None:
     parameters = inspect.signature(call).parameters  # type: ignore[arg-type]
     own = parameters.keys() - ON_COMMAND_LINE - {"tuned", "progress"}
     for name in own:
-        assert parameters[name].default == getattr(request_of, name)
-        if hasattr(flags, name):
-            assert parameters[name].default == getattr(flags, name)
-    assert {name for name in own if not hasattr(flags, name)} == {"checkpoint_every", "checkpoint_dir"}
+        assert parameters[name].default == options_of(request_of)[name].default
+        assert parameters[name].default == options_of(flags)[name].default
 
 
 def test_a_notebook_completes_a_setting() -> None:

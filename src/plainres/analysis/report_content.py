@@ -10,8 +10,7 @@ from plainres.analysis.results import SweepResults
 from plainres.analysis.statistics import CONFIDENCE, EXACT_UP_TO
 from plainres.analysis.tuned_table import tuned_tables
 from plainres.analysis.verdict import Verdict
-from plainres.sweeps.tuned import PARAM as TUNED_PARAM
-from plainres.sweeps.tuned import from_params
+from plainres.sweeps.tuned import PARAM as TUNED_PARAM, from_params
 from plainres.tracking.store import browse_hint
 
 TITLE = "Does depth make training harder?"

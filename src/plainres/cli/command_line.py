@@ -7,64 +7,31 @@ import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr
-from dataclasses import fields
-from io import StringIO, TextIOWrapper
+from dataclasses import Field, is_dataclass
+from difflib import get_close_matches
+from functools import partial
+from io import TextIOWrapper
 from types import FrameType
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import tyro
 
-from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput, ProcessesFail, StoreAway, StoreRefuses, Terminated, without_credentials
 from plainres.running.together import as_started, follow, release
-from plainres.settings import ABOUT, DECLARED, LaunchSettings, Settings, names_of
-from plainres.settings.declaration import Setting
-from plainres.settings.recipes import recipe_of
+from plainres.settings import Settings, as_text
+from plainres.settings.declaration import about, groups_of
+from plainres.settings.values import given_by, kind_of, made, options_of, read
+from plainres.sweeps.configure import filled
 from plainres.system.garbage import end_uncollected
 from plainres.system.hardware import is_first, processes
+
+if TYPE_CHECKING:
+    from plainres.analysis import SweepResults
 
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
 Flags = TypeVar("Flags")
 registry = tyro.constructors.ConstructorRegistry()
-
-
-def with_default(default: str, metavar: str, stands_for: object = None) -> Any:
-    """Marks a flag whose default, None if nothing else, stands for what its help shows instead."""
-    return tyro.conf.arg(
-        metavar=metavar,
-        help_behavior_hint=lambda given: f"(default: {default if given == str(stands_for) else given})",
-    )
-
-
-@registry.struct_rule
-def settings_as_flags(info: tyro.constructors.StructTypeInfo) -> tyro.constructors.StructConstructorSpec | None:
-    """The flags of all settings, of runs or of their launch, from what is declared of each."""
-    if info.type not in (Settings, LaunchSettings):
-        return None
-    flags = tuple(
-        tyro.constructors.StructFieldSpec(
-            name=name,
-            type=Annotated[DECLARED[name].type, _shown(DECLARED[name].default, about)],  # type: ignore[arg-type]
-            default=getattr(info.default, name),
-            helptext=about.help,
-        )
-        for name, about in ABOUT.items()
-        if name in names_of(info.type) and about.on_command_line
-    )
-    return tyro.constructors.StructConstructorSpec(info.type, flags)
-
-
-def _shown(default: object, about: Setting) -> Any:
-    """How the help shows a flag's default: with what it stands for, if it's the setting's own or 0."""
-
-    def hint(given: str) -> str:
-        shown = given.strip("'")
-        stands_for = about.shown if shown in (str(default), "0", "") else ""
-        return f"(default: {', '.join(filter(None, [shown, stands_for]))})"
-
-    return tyro.conf.arg(help_behavior_hint=hint)
 
 
 def recipe_settings(own: Mapping[str, Any] | None = None, arguments: Sequence[str] = ()) -> Settings:
@@ -81,10 +48,12 @@ def recipe_settings(own: Mapping[str, Any] | None = None, arguments: Sequence[st
     for name in ("dataset", "recipe"):
         parser.add_argument(f"--{name}", nargs="?")
     chosen = {name: value for name, value in vars(parser.parse_known_args(arguments)[0]).items() if value}
-    values = {name: DECLARED[name].default for name in names_of(Settings)}
-    asked = {**values, **(own or {}), **chosen}
-    facts_of(asked["dataset"])  # refuses what is no data set
-    return Settings(**{**values, **recipe_of(asked["recipe"] or asked["dataset"]), **(own or {}), **chosen})
+    return filled({**(own or {}), **chosen})
+
+
+def exit_code(results: "SweepResults") -> int:
+    """The exit code of a command about a sweep: whether one of its runs failed."""
+    return RUN_FAILED if results.missing else FINISHED
 
 
 def run_command(flags: type[Flags], command: Callable[[Flags], int], program: str) -> int:
@@ -140,34 +109,66 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
-def _defaults(flags: type[Flags]) -> Flags:
-    """The flags' defaults; those of a command that trains come from the recipe that its arguments choose."""
-    own = getattr(flags, "OWN", None)
-    trains = any(each.name == "run" for each in fields(flags))  # type: ignore[arg-type]
-    return flags(**({"run": recipe_settings(own, sys.argv[1:])} if trains else {}))
-
-
 def _parse(flags: type[Flags], program: str) -> Flags:
-    """tyro's parser, with the first statement of the box that it draws around an error as the error's line."""
-    box = StringIO()
+    """The flags of the command line; those of a command that trains have the recipe's defaults that it chooses.
+
+    Raises:
+        BadInput: a flag is unknown, or its value is of another type or out of its bounds.
+    """
+    trains = {"run": recipe_settings(getattr(flags, "OWN", None), sys.argv[1:])} if "run" in groups_of(flags) else {}
+    given: Any  # which options_as_flags makes a dictionary
+    given, unknown = tyro.cli(
+        flags, prog=program, description=inspect.getdoc(flags), default=flags(**trains), registry=registry,
+        return_unknown_args=True,
+    )  # fmt: skip
+    options = options_of(flags)
+    if unknown:
+        near = get_close_matches(unknown[0], [f"--{name.replace('_', '-')}" for name in options], n=1)
+        raise BadInput(f"no flag is called {unknown[0]!r}; {f'is {near[0]} meant?' if near else '--help lists them'}")
+    for name, value in given.items():
+        if isinstance(value, list):
+            given[name] = _read(name, options[name], value)
+    return made(flags, given)
+
+
+def _read(name: str, declared: Field[Any], words: list[str]) -> Any:
     try:
-        with redirect_stderr(box):
-            return tyro.cli(
-                flags, prog=program, description=inspect.getdoc(flags), default=_defaults(flags), registry=registry
-            )
-    except SystemExit as end:
-        if end.code in (0, None):
-            raise
-        raise BadInput(f"{_first_statement(box.getvalue())} (--help lists the flags)") from None
+        return read(declared, words)
+    except BadInput as error:
+        raise BadInput(f"--{name.replace('_', '-')}: {error}") from None
 
 
-def _first_statement(box: str) -> str:
-    """What stands between the first two rules of a box, which is drawn with blanks where there is no UTF-8."""
-    parts: list[list[str]] = [[]]
-    for line in box.splitlines():
-        words = line.strip("│ ")
-        if words.startswith(("╭", "╰")) or (words and set(words) <= set("─-")):
-            parts.append([])
-        elif words:
-            parts[-1].append(words)
-    return " ".join(parts[1])
+@registry.struct_rule
+def options_as_flags(info: tyro.constructors.StructTypeInfo) -> tyro.constructors.StructConstructorSpec | None:
+    """The flags of a command, from what is declared of each of its options; they're parsed to values by option."""
+    if not is_dataclass(info.default):  # it's asked of each flag's type, too
+        return None
+    defaults = given_by(info.default)
+    flags = tuple(
+        tyro.constructors.StructFieldSpec(name, _flag(each), defaults[name], about(each).help)
+        for name, each in options_of(type(info.default)).items()
+    )
+    return tyro.constructors.StructConstructorSpec(dict, flags)
+
+
+def _flag(declared: Field[Any]) -> Any:
+    """An option's type for tyro, which leaves the words as they are: what is wrong with them is said by `read`."""
+    kind, said = kind_of(declared), about(declared)
+    shown = tyro.conf.arg(help_behavior_hint=partial(_default_shown, declared))
+    if kind is bool:
+        return Annotated[tyro.conf.FlagCreatePairsOff[bool] if said.switch else bool, shown]
+    several = get_args(kind)
+    name = (several[0] if several else kind).__name__.upper()
+    metavar = f"[{name} [{name} ...]]" if ... in several else " ".join([name] * max(1, len(several)))
+    words = tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*", metavar=said.metavar or metavar, instance_from_str=list, is_instance=lambda _: True,
+        str_from_instance=lambda value: as_text(value).split(),
+    )  # fmt: skip
+    return Annotated[Any, words, shown]
+
+
+def _default_shown(declared: Field[Any], given: str) -> str:
+    """How the help shows a flag's default: with what it stands for, if it's the setting's own or 0."""
+    value = given.strip("'").replace("None", "")
+    stands_for = about(declared).shown if value in (as_text(declared.default), "0", "") else ""
+    return f"(default: {', '.join(filter(None, [value, stands_for]))})"

@@ -28,7 +28,7 @@ def main() -> int:
     if name == "--version":
         print(version("plainres"))
         return FINISHED
-    found = commands()
+    found = command_files()
     if name not in found:
         near = get_close_matches(name, found, n=1)
         hint = f"is {near[0]} meant?" if near else "--help lists them"
@@ -44,7 +44,7 @@ def main() -> int:
     return run_command(module.Flags, module.main, program)
 
 
-def commands() -> dict[str, Path]:
+def command_files() -> dict[str, Path]:
     """The file of each command by its name, as `lr-batch-size`."""
     root = PACKAGED if PACKAGED.exists() else LIBRARY.parents[1]
     return {path.stem.replace("_", "-"): path for room in ROOMS for path in sorted((root / room).glob("[!_]*.py"))}
@@ -52,7 +52,7 @@ def commands() -> dict[str, Path]:
 
 def help_text() -> str:
     """What there is, a paragraph each: the first line of each file."""
-    found = commands()
+    found = command_files()
     width = max(map(len, found)) + 4
     lines = [
         fill(question(path), 100, initial_indent=f"  {name}".ljust(width), subsequent_indent=" " * width)

@@ -39,8 +39,6 @@ def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) ->
     Raises:
         BadInput: they can't.
     """
-    if jobs is not None and jobs < 1:
-        raise BadInput(f"jobs {jobs} is below 1")
     check_together(config.device, jobs)
     launcher = launch.launcher
     if launch.elsewhere and processes() > 1:

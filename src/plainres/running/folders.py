@@ -25,19 +25,16 @@ if TYPE_CHECKING:  # they import MLflow, which a check does without
 SPACE_NEEDED = 64 * 2**20  # bytes free at the start, for a database, its journal and the checkpoints of small networks
 
 
-def checkpoint_root(folder: str | None, every: int, uri: str) -> Path:
+def checkpoint_root(folder: str | None, uri: str) -> Path:
     """Choose the folder of all checkpoints of runs in a store.
 
     Args:
         folder: what was asked for, if anything.
-        every: epochs between two checkpoints.
         uri: the store's.
 
     Raises:
-        BadInput: they can't be written there, or the number of epochs can't be.
+        BadInput: they can't be written there.
     """
-    if every < 0:
-        raise BadInput(f"checkpoint-every {every} is below 0")
     root = Path(folder) if folder else default_root(uri)
     check_root(root)
     return root

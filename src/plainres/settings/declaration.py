@@ -1,8 +1,11 @@
-"""What is declared of a setting: its role, its bounds, and what is said where a value is refused."""
+"""Declare a setting, of a run or of what a command asks for: its type, default, help and bounds, once."""
 
 import math
-from dataclasses import MISSING, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from difflib import get_close_matches
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from plainres.errors import BadInput
@@ -28,8 +31,8 @@ class Setting:
     """What is declared of a setting beside its name, type and default.
 
     Attributes:
-        help: a sentence for the command line.
-        role: what it is to a result.
+        help: a sentence for the command line and for Python.
+        role: what a run's setting is to a result; of no meaning for what else a command asks for.
         words: what it's called in a message; its name if empty.
         choices: the values that a text can have; any if empty.
         least, most: bounds, included.
@@ -37,7 +40,10 @@ class Setting:
         why: the reason of a bound, for the message.
         shown: what the default stands for, for the help.
         always_hashed: whether it counts in the hash at its default too, as all do that the first version had.
-        on_command_line: whether it's a flag.
+        on_command_line: whether it's a flag, and a keyword in Python.
+        option: what the flag and the keyword are called; as the field if empty.
+        metavar: what stands for a value in the help; the type's name if empty.
+        switch: whether its flag can be turned on alone, for what is off by default.
     """
 
     help: str
@@ -52,10 +58,16 @@ class Setting:
     shown: str = ""
     always_hashed: bool = False
     on_command_line: bool = True
+    option: str = ""
+    metavar: str = ""
+    switch: bool = False
 
     def check(self, value: Any) -> None:
-        """Raise BadInput if no run can have this value."""
-        if self.choices:
+        """Raise BadInput if nothing can be done with this value, or with one of several; None stands for a default."""
+        if isinstance(value, tuple):
+            for each in value:
+                self.check(each)
+        elif value is not None and self.choices:
             check_choice(self.words, value, self.choices)
         elif isinstance(value, int | float) and not isinstance(value, bool) and not self._holds(value):
             raise BadInput(f"{self.words} {value} {self._bounds(value)}" + (f", {self.why}" if self.why else ""))
@@ -86,11 +98,60 @@ class Setting:
 
 
 def setting(default: Any, help: str, **about: Any) -> Any:
-    """Declares a setting, as a field of a dataclass; `about` are the attributes of `Setting`."""
-    return field(default=default, kw_only=True, metadata={"about": Setting(help, **about)})
+    """Declare a setting, as a field of a dataclass; `about` are the attributes of `Setting`."""
+    return _field(default, Setting(help, **about))
+
+
+def redeclared(of: type, name: str, default: Any, **changes: Any) -> Any:
+    """Declare a setting of another class with another default, and with other attributes where some are given."""
+    return _field(default, replace(declared_in(of)[name].metadata["about"], **changes))
+
+
+def group(made_of: Callable[[Mapping[str, Any]], Any]) -> Any:
+    """Declare a field that holds settings of a class of their own, which `made_of` makes of those that are given."""
+    return field(default_factory=lambda: made_of({}), kw_only=True, metadata={"made_of": made_of})
+
+
+def _field(default: Any, about: Setting) -> Any:
+    return field(default=default, kw_only=True, metadata={"about": about})
+
+
+def declared_in(of: type) -> dict[str, Field[Any]]:
+    """The settings that a class declares or inherits, by name; none of its groups."""
+    return {each.name: each for each in fields(of) if "about" in each.metadata}
+
+
+def groups_of(of: type) -> dict[str, Field[Any]]:
+    """The groups of settings that a class declares or inherits, by name."""
+    return {each.name: each for each in fields(of) if "made_of" in each.metadata}
+
+
+@cache
+def about(declared: Field[Any]) -> Setting:
+    """What is declared of a setting, with its words and its option's name where they follow from the field."""
+    said: Setting = declared.metadata["about"]
+    return replace(
+        said,
+        words=said.words or declared.name.replace("_", " "),
+        option=said.option or declared.name,
+        always_hashed=said.always_hashed or declared.default is MISSING,
+    )
+
+
+def check_values(settings: Any) -> None:
+    """Raise BadInput for the first value that isn't within what is declared of it."""
+    for name, declared in declared_in(type(settings)).items():
+        about(declared).check(getattr(settings, name))
 
 
 def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise BadInput naming the choices unless `value` is one of them."""
     if value not in choices:
         raise BadInput(f"unknown {what} {value!r}; choose from {', '.join(choices)}")
+
+
+def check_name(name: str, known: tuple[str, ...]) -> None:
+    """Raise BadInput, with the nearest name that there is, if no setting has this one."""
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        raise BadInput(f"no setting is called {name!r}" + (f"; is {near[0]} meant?" if near else ""))

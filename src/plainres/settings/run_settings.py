@@ -5,16 +5,14 @@ A new setting is one line in one of the classes below, and the code that uses it
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, replace
-from difflib import get_close_matches
-from numbers import Real
-from operator import index
-from typing import Any, get_args, get_origin
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
+from typing import Any
 
 from plainres.errors import BadInput
-from plainres.settings.declaration import RECIPE, Role, Setting, setting
+from plainres.settings.declaration import RECIPE, Role, Setting, about, check_values, declared_in, setting
 from plainres.settings.recipes import RECIPES
+from plainres.settings.values import as_text, parse
 
 VARIANTS = ("plain", "residual")
 DEFAULT_DATA_DIR = "~/.cache/plainres"
@@ -232,7 +230,7 @@ class LaunchSettings:
 
     def __post_init__(self) -> None:
         """Raise BadInput for a value that nothing could be launched with."""
-        _check_values(self)
+        check_values(self)
 
     @property
     def elsewhere(self) -> bool:
@@ -255,7 +253,7 @@ class RunConfig(Settings):
     def __post_init__(self) -> None:
         """Raise BadInput for a value that no run can be trained with."""
         object.__setattr__(self, "arm", self.arm or self.variant)
-        _check_values(self)
+        check_values(self)
         if self.warmup_epochs >= self.epochs:
             raise BadInput(f"warm-up of {self.warmup_epochs} epochs is outside 0 to {self.epochs - 1}")
         if self.stream == "always" and self.dataset != "imagefolder":
@@ -294,89 +292,20 @@ class RunConfig(Settings):
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> "RunConfig":
         """The configuration back from the parameters of its MLflow run; a setting that came later has its default."""
-        return cls(**{name: parse(name, text) for name, text in params.items() if name in names_of(RunConfig)})
+        return cls(
+            **{name: parse(declared, params[name]) for name, declared in declared_in(cls).items() if name in params}
+        )
 
 
-def _about(declared: Field[Any]) -> Setting:
-    about: Setting = declared.metadata["about"]
-    return replace(
-        about,
-        words=about.words or declared.name.replace("_", " "),
-        always_hashed=about.always_hashed or declared.default is MISSING,
-    )
+DECLARED: dict[str, Field[Any]] = {**declared_in(RunConfig), **declared_in(LaunchSettings)}
+ABOUT: dict[str, Setting] = {name: about(each) for name, each in DECLARED.items()}
 
 
-DECLARED: dict[str, Field[Any]] = {each.name: each for each in (*fields(RunConfig), *fields(LaunchSettings))}
-ABOUT: dict[str, Setting] = {name: _about(each) for name, each in DECLARED.items()}
-
-
-def names_of(group: type) -> tuple[str, ...]:
+def names_of(kind: type) -> tuple[str, ...]:
     """The names of the settings that a class declares or inherits."""
-    return tuple(each.name for each in fields(group))
+    return tuple(declared_in(kind))
 
 
 def identity_of(config: RunConfig) -> dict[str, Any]:
     """The settings that a result depends on, wherever and however it's computed."""
     return {name: getattr(config, name) for name, about in ABOUT.items() if about.role is Role.IDENTITY}
-
-
-def _check_values(settings: "RunConfig | LaunchSettings") -> None:
-    for each in fields(settings):
-        ABOUT[each.name].check(getattr(settings, each.name))
-
-
-def check_name(name: str, known: tuple[str, ...]) -> None:
-    """Raise BadInput, with the nearest name that there is, if no setting has this one."""
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
-        raise BadInput(f"no setting is called {name!r}" + (f"; is {near[0]} meant?" if near else ""))
-
-
-def as_text(value: Any) -> str:
-    """A setting's value as text, from which `parse` makes it again."""
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def parse(name: str, text: str) -> Any:
-    """A setting's value from text.
-
-    Raises:
-        BadInput: the text is no value of the setting's type.
-    """
-    try:
-        return _reader(DECLARED[name].type)(text)
-    except ValueError:
-        raise BadInput(f"{ABOUT[name].words} {text!r} is no {_type_words(DECLARED[name].type)}") from None
-
-
-def typed(name: str, value: Any) -> Any:
-    """A value that Python code gives a setting, as its type: a list for a tuple, a whole number for a float."""
-    kind = DECLARED[name].type
-    try:
-        if get_origin(kind) is tuple:
-            return (value,) if isinstance(value, str) else tuple(value)
-        if kind is int and not isinstance(value, bool):
-            return index(value)
-        if kind is float and isinstance(value, Real) and not isinstance(value, bool):
-            return float(value)
-    except TypeError:
-        pass
-    if kind in (bool, str) and isinstance(value, kind):
-        return value
-    raise BadInput(f"{ABOUT[name].words} {value!r} is no {_type_words(kind)}")
-
-
-def _reader(kind: Any) -> Callable[[str], Any]:
-    if get_origin(kind) is tuple:
-        return lambda text: tuple(map(get_args(kind)[0], text.split()))
-    return _boolean if kind is bool else kind
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ValueError(text)
-    return text.lower() == "true"
-
-
-def _type_words(kind: Any) -> str:
-    return {int: "whole number", float: "number", bool: "True or False"}.get(kind, "text")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from plainres.errors import BadInput
-from plainres.settings import ABOUT, VARIANTS, DataSettings, Settings, as_text, check_name, names_of, parse
+from plainres.settings import ABOUT, DECLARED, VARIANTS, DataSettings, Settings, as_text, check_name, names_of
 from plainres.settings.declaration import Role, check_choice
+from plainres.settings.values import parse
 
 # The settings that an arm may have of its own: all that results depend on, but for the images, which all arms share.
 OWN = tuple(
@@ -49,7 +50,7 @@ def parse_arm(text: str) -> Arm:
             if name in own:
                 raise BadInput(f"{name} is given twice")
             _check_own(name)
-            own[name] = parse(name, value)
+            own[name] = parse(DECLARED[name], value)
             ABOUT[name].check(own[name])
     except BadInput as error:
         raise BadInput(f"arm {text!r}: {error}") from None

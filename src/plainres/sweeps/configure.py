@@ -1,7 +1,7 @@
 """The configuration of a run, with every default filled in: from the recipe, the paper, and what the machine has."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,9 +10,10 @@ from plainres.data.shares import check_batch_size, check_part, check_shares, dra
 from plainres.errors import BadInput
 from plainres.networks.architecture import resolve_architecture
 from plainres.probes import PROBES
-from plainres.settings import DECLARED, NetworkSettings, RunConfig, Settings, check_name, names_of, typed
+from plainres.settings import DECLARED, NetworkSettings, RunConfig, Settings, check_name, names_of
 from plainres.settings.declaration import check_choice
 from plainres.settings.recipes import recipe_of
+from plainres.settings.values import made, typed
 from plainres.system.hardware import processes, resolve_device
 
 
@@ -30,43 +31,48 @@ def configure(variant: str, depth: int, seed: int = 0, *, elsewhere: bool = Fals
     Raises:
         BadInput: no setting has such a name, or a value is one that no run can be trained with.
     """
-    values = filled({"variant": variant, "depth": depth, "seed": seed, **settings}, RunConfig)
-    for probe in values["probes"]:
-        check_choice("probe", probe, PROBES)
+    return resolved(variant, depth, seed, filled(settings), elsewhere=elsewhere)
 
+
+def resolved(
+    variant: str, depth: int, seed: int, settings: Settings, *, arm: str = "", elsewhere: bool = False
+) -> RunConfig:
+    """A run's configuration, as `configure` makes it, of settings that are filled in already."""
+    own = {"variant": variant, "depth": depth, "seed": seed}
+    values = settings.values | {name: typed(DECLARED[name], value) for name, value in own.items()}
+    for probe in settings.probes:
+        check_choice("probe", probe, PROBES)
     network = names_of(NetworkSettings)
     architecture = resolve_architecture(values["variant"], values["depth"], **{name: values[name] for name in network})
     values |= {name: getattr(architecture, name) for name in network}
-    if values["system_metrics"] and find_spec("psutil") is None:
+    if settings.system_metrics and find_spec("psutil") is None:
         raise BadInput("--system-metrics needs psutil: `uv sync --extra system-metrics` installs it")
-    values["device"], values["precision"] = resolve_device(values["device"], values["precision"], elsewhere=elsewhere)
-    values["data_dir"] = resolved_data_dir(values["data_dir"])
-    return _checked(RunConfig(**values))
+    values["device"], values["precision"] = resolve_device(settings.device, settings.precision, elsewhere=elsewhere)
+    values["data_dir"] = resolved_data_dir(settings.data_dir)
+    return _checked(RunConfig(**values, arm=arm))
 
 
-def filled(settings: Mapping[str, Any], of: type[Settings]) -> dict[str, Any]:
-    """All settings of a kind by name: what is given and not None, then what the recipe says, then the own defaults.
+def filled(given: Mapping[str, Any]) -> Settings:
+    """All settings that runs share: what is given and not None, then what the recipe says, then the own defaults.
 
     Raises:
         BadInput: no setting has such a name, a value is of another type, or there is no such data set or recipe.
     """
-    for name in settings:
-        check_name(name, names_of(of))
-    given = {name: typed(name, value) for name, value in settings.items() if value is not None}
-    defaults = {name: DECLARED[name].default for name in names_of(of)}
-    values = {name: default for name, default in defaults.items() if default is not MISSING} | given
-    facts_of(values["dataset"])  # refuses what is no data set
-    return values | dict(recipe_of(values["recipe"] or values["dataset"])) | given
+    for name in given:
+        check_name(name, names_of(Settings))
+    dataset = given.get("dataset") or Settings.dataset
+    facts_of(dataset)  # refuses what is no data set
+    known = {name: value for name, value in given.items() if value is not None}
+    return made(Settings, {**recipe_of(given.get("recipe") or dataset), **known})
 
 
-def identified(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, with what stands for the content of their images, so that changed images are others.
+def identified(config: RunConfig) -> RunConfig:
+    """The configuration with what stands for the content of its images, so that changed images are others.
 
     Raises:
         BadInput: the images' files are missing or can't be read.
     """
-    images = filled(settings, Settings)
-    return {**settings, "data_content": content_of(images["dataset"], resolved_data_dir(images["data_dir"]))}
+    return changed(config, data_content=content_of(config.dataset, config.data_dir))
 
 
 def changed(config: RunConfig, **settings: Any) -> RunConfig:

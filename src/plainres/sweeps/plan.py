@@ -3,16 +3,17 @@
 import hashlib
 import json
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
 from typing import Any
 
 from plainres.errors import BadInput
-from plainres.settings import ABOUT, RunConfig, Settings, as_text, names_of, typed
+from plainres.settings import ABOUT, DECLARED, RunConfig, Settings, as_text, names_of
 from plainres.settings.declaration import Role
-from plainres.sweeps.arms import Arm, parse_arm
-from plainres.sweeps.configure import changed, configure, filled
+from plainres.settings.values import typed
+from plainres.sweeps.arms import parse_arm
+from plainres.sweeps.configure import changed, filled, identified, resolved
 
 RunKey = tuple[str, int, int]
 """An arm's name, a depth and a seed."""
@@ -26,8 +27,8 @@ class Sweep:
     depths: tuple[int, ...]
     seeds: tuple[int, ...]
     configs: tuple[RunConfig, ...]
-    settings_hash: str
-    """Twelve hex digits that sweeps share whose runs may be compared: what they have in common is the same."""
+    settings: Settings
+    """What all runs share, as it was asked for."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Where its settings come from, kept as further parameters of the parent run."""
 
@@ -39,6 +40,17 @@ class Sweep:
         # Sweeps that compare the same runs under other names aren't the same.
         hashes += sorted(arm for arm in self.arms if ":" in arm)
         return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:12]
+
+    @property
+    def settings_hash(self) -> str:
+        """Twelve hex digits that sweeps share whose runs may be compared: what they have in common is the same."""
+        counted = {
+            name: value
+            for name, value in self.settings.values.items()
+            if ABOUT[name].role in (Role.IDENTITY, Role.MACHINE)
+        }
+        text = json.dumps([counted, dict(self.notes)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def words(self) -> str:
@@ -79,21 +91,12 @@ class Sweep:
 
 
 def plan_sweep(
-    arms: Sequence[str],
-    depths: Sequence[int],
-    seeds: Sequence[int],
-    *,
-    own: Mapping[RunKey, Mapping[str, Any]] | None = None,
-    notes: Mapping[str, str] | None = None,
-    elsewhere: bool = False,
-    **settings: Any,
+    arms: Sequence[str], depths: Sequence[int], seeds: Sequence[int], *, elsewhere: bool = False, **settings: Any
 ) -> Sweep:
     """The sweep over arms x depths x seeds; `settings` are those of `plainres.sweeps.configure.configure`.
 
     Args:
         arms, depths, seeds: what is combined; arms as `plainres.sweeps.arms.parse_arm` reads them.
-        own: by arm, depth and seed, what a run has of its own in place of other settings, its arm's too.
-        notes: the sweep's.
         elsewhere: whether other machines train the runs.
         settings: what all runs share.
 
@@ -102,33 +105,50 @@ def plan_sweep(
             what `configure` refuses.
     """
     parsed = [parse_arm(text) for text in arms]
-    names = [arm.name for arm in parsed]
+    names = tuple(arm.name for arm in parsed)
     for what, values in (("arm", names), ("depth", depths), ("seed", seeds)):
         check_distinct(what, values)
+    shared = filled(settings)
 
     @cache
     def of_network(name: str, depth: int) -> RunConfig:
         arm = parsed[names.index(name)]
-        return configure(arm.variant, depth, seeds[0], elsewhere=elsewhere, arm=name, **{**settings, **arm.settings})
-
-    def of_run(arm: Arm, depth: int, seed: int) -> RunConfig:
-        values = (own or {}).get((arm.name, depth, seed))
-        if values is None:  # then the seed alone tells it from the network's other runs
-            return changed(of_network(arm.name, depth), seed=typed("seed", seed))
-        own_settings = {**settings, **arm.settings, **values}
-        return configure(arm.variant, depth, seed, elsewhere=elsewhere, arm=arm.name, **own_settings)
+        own = replace(shared, **arm.settings)
+        return resolved(arm.variant, depth, seeds[0], own, arm=name, elsewhere=elsewhere)
 
     # The deepest first: the longest runs would otherwise end the sweep with idle workers.
     configs = tuple(
-        of_run(arm, depth, seed) for depth, seed, arm in product(sorted(depths, reverse=True), seeds, parsed)
+        changed(of_network(name, depth), seed=typed(DECLARED["seed"], seed))
+        for depth, seed, name in product(sorted(depths, reverse=True), seeds, names)
     )
     _check_differ(configs)
     family_of = {config.depth: config.family for config in configs}
     if len(set(family_of.values())) > 1:
         listed = ", ".join(f"{depth} is {family}" for depth, family in sorted(family_of.items()))
         raise BadInput(f"depths of two families can't be compared: {listed}")
-    shared = _hash_shared(settings, notes or {})
-    return Sweep(tuple(names), tuple(sorted(depths)), tuple(seeds), configs, shared, notes or {})
+    return Sweep(names, tuple(sorted(depths)), tuple(seeds), configs, shared)
+
+
+def on_known_images(sweep: Sweep) -> Sweep:
+    """The sweep with what stands for the content of its images; raises BadInput if their files can't be read."""
+    content = identified(sweep.configs[0]).data_content
+    configs = tuple(changed(config, data_content=content) for config in sweep.configs)
+    return replace(sweep, configs=configs, settings=replace(sweep.settings, data_content=content))
+
+
+def with_own(sweep: Sweep, own: Mapping[RunKey, Mapping[str, Any]], notes: Mapping[str, str]) -> Sweep:
+    """The sweep in which runs have values of their own, by arm, depth and seed; `notes` say where they come from.
+
+    Raises:
+        BadInput: two arms then come to the same, or a run can't be trained.
+    """
+    configs = tuple(
+        changed(config, **{name: typed(DECLARED[name], value) for name, value in values.items()})
+        for config in sweep.configs
+        for values in [own.get((config.arm, config.depth, config.seed), {})]
+    )
+    _check_differ(configs)
+    return replace(sweep, configs=configs, notes=notes)
 
 
 def check_distinct(what: str, values: Sequence[Hashable]) -> None:
@@ -138,13 +158,6 @@ def check_distinct(what: str, values: Sequence[Hashable]) -> None:
     repeated = [value for value in values if values.count(value) > 1]
     if repeated:
         raise BadInput(f"{what} {repeated[0]} is given twice")
-
-
-def _hash_shared(settings: Mapping[str, Any], notes: Mapping[str, str]) -> str:
-    values = filled(settings, Settings)
-    counted = {name: values[name] for name in values if ABOUT[name].role in (Role.IDENTITY, Role.MACHINE)}
-    text = json.dumps([counted, dict(notes)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _check_differ(configs: Sequence[RunConfig]) -> None:

@@ -4,8 +4,7 @@ import os
 import shlex
 import warnings
 from base64 import b64encode
-from configparser import ConfigParser
-from configparser import Error as ConfigParserError
+from configparser import ConfigParser, Error as ConfigParserError
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote

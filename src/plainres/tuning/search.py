@@ -9,63 +9,58 @@ from typing import Any
 
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
-from plainres.settings.declaration import check_choice
+from plainres.settings.declaration import check_values, setting
 from plainres.sweeps.plan import check_distinct
 from plainres.tuning.space import SEARCHABLE, Choices, Dimension, LogRange
-
-# What can be minimised; the test split is none of it.
-OBJECTIVES = ("train_loss", "train_error", "validation_loss", "validation_error")
-PRUNERS = ("median", "hyperband", "none")
-SAMPLERS = ("tpe", "random", "qmc")
-BUDGETS = ("epochs", "steps")
 
 
 @dataclass(frozen=True)
 class Search:
-    """Tells how a network is tuned; every network of a comparison is tuned by the same search.
+    """Tells how a network is tuned; every network of a comparison is tuned by the same search."""
 
-    Attributes:
-        lr_range: lowest and highest learning rate, searched log-uniformly.
-        batch_sizes: the ones that are tried.
-        objective: one of `OBJECTIVES`, minimised.
-        pruner: one of `PRUNERS`.
-        pruner_warmup: epochs that every trial may train before it can be pruned; None for a third of the epochs.
-        sampler_seed: with a trial's place in its study it seeds that trial's draw.
-        searched: the settings that are searched, of `SEARCHABLE`; the others are the recipe's.
-        weight_decay_range: lowest and highest weight decay, searched log-uniformly.
-        sampler: one of `SAMPLERS`.
-        budget: one of `BUDGETS`: what trials of different batch sizes have in common.
-    """
-
-    lr_range: tuple[float, float]
-    batch_sizes: tuple[int, ...]
-    objective: str
-    pruner: str
-    pruner_warmup: int | None
-    sampler_seed: int
-    searched: tuple[str, ...] = ("lr", "batch_size")
-    weight_decay_range: tuple[float, float] = (1e-6, 1e-2)
-    sampler: str = "tpe"
-    budget: str = "epochs"
+    searched: tuple[str, ...] = setting(
+        ("lr", "batch_size"), "What is searched: any of lr, batch_size and weight_decay.",
+        option="search", words="setting to search", choices=SEARCHABLE,
+    )  # fmt: skip
+    lr_range: tuple[float, float] = setting(
+        (1e-3, 1.0), "Lowest and highest learning rate, searched log-uniformly.", words="learning rate"
+    )
+    batch_sizes: tuple[int, ...] = setting((16, 32, 64, 128, 256), "Batch sizes that are tried.", words="batch size")
+    weight_decay_range: tuple[float, float] = setting(
+        (1e-6, 1e-2), "Lowest and highest weight decay, searched log-uniformly.", words="weight decay"
+    )
+    budget: str = setting(
+        "epochs",
+        "What trials of all batch sizes have in common: epochs, so that they see the same number of images, or steps.",
+        choices=("epochs", "steps"),
+    )
+    objective: str = setting(
+        "train_loss",
+        "Minimised: train_loss, train_error, validation_loss or validation_error. The test split never counts.",
+        choices=("train_loss", "train_error", "validation_loss", "validation_error"),
+    )
+    pruner: str = setting(
+        "median", "Stops trials that do badly early on: median, hyperband, or none to train all of them to the end.",
+        choices=("median", "hyperband", "none"),
+    )  # fmt: skip
+    pruner_warmup: int | None = setting(
+        None, "Epochs that every trial trains before it can be pruned.", shown="a third of the epochs"
+    )
+    sampler: str = setting(
+        "tpe",
+        "Draws the trials: tpe, which goes by those before, random, or qmc (quasi-random, a scrambled Sobol sequence).",
+        choices=("tpe", "random", "qmc"),
+    )
+    sampler_seed: int = setting(0, "Of the draws; the same for every network.", least=0, most=2**32 - 1)
 
     def __post_init__(self) -> None:
         """Raise BadInput for a search that can't be made."""
+        check_values(self)
         for what, (low, high) in (("learning rates", self.lr_range), ("weight decays", self.weight_decay_range)):
             if not (math.isfinite(low) and math.isfinite(high) and 0 < low < high):
                 raise BadInput(f"{what} from {low:g} to {high:g} are no range: it needs 0 < low < high")
         check_distinct("batch size", self.batch_sizes)
         check_distinct("setting to search", self.searched)
-        for name in self.searched:
-            check_choice("setting to search", name, SEARCHABLE)
-        for what, value, choices in (
-            ("objective", self.objective, OBJECTIVES),
-            ("pruner", self.pruner, PRUNERS),
-            ("sampler", self.sampler, SAMPLERS),
-            ("budget", self.budget, BUDGETS),
-        ):
-            check_choice(what, value, choices)
-        if not 0 <= self.sampler_seed < 2**32:
-            raise BadInput(f"sampler seed {self.sampler_seed} is outside 0 to 2**32 - 1")
 
     @property
     def space(self) -> tuple[Dimension, ...]:
