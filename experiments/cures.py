@@ -11,7 +11,7 @@ from plainres.cli.command_line import FINISHED, RUN_FAILED, exit_code, run_comma
 from plainres.errors import BadInput
 from plainres.screen.console import console
 from plainres.settings.declaration import redeclared, setting
-from plainres.sweeps.doses import dose_arms
+from plainres.sweeps.arms import dose_arms
 from plainres.workflows.compare import carry_out
 from plainres.workflows.requests import CompareRequest, SweepRequest
 from plainres.workflows.train_sweep import planned

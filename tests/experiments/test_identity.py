@@ -8,7 +8,7 @@ from plainres.errors import BadInput
 def test_a_residual_block_learns_the_identity_before_a_plain_one_does(
     block: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(Flags(block, steps=20)) == 0
+    assert main(Flags(block=block, steps=20)) == 0
     head, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
     assert head == ["step", "plain", "residual"]
     assert [row[0] for row in rows] == ["0", "10", "20"]

@@ -1,7 +1,7 @@
 import pytest
 
 from plainres.errors import BadInput
-from plainres.sweeps.doses import dose_arms, dose_of
+from plainres.sweeps.arms import dose_arms, dose_of
 
 
 def test_an_arm_gets_each_dose_beside_its_own_settings() -> None:

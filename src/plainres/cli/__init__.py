@@ -1,1 +1,1 @@
-"""The command line: flags from the settings, exit codes, and the command `plainres`."""
+"""Read the command line: flags from what is declared, exit codes, and the command `plainres`."""

@@ -1,4 +1,4 @@
-"""What every command shares: parsing flags, one-line errors and exit codes."""
+"""Run a command: parse its flags, turn what a person can mend into one line, and give its exit code."""
 
 import inspect
 import os
@@ -35,7 +35,7 @@ registry = tyro.constructors.ConstructorRegistry()
 
 
 def recipe_settings(own: Mapping[str, Any] | None = None, arguments: Sequence[str] = ()) -> Settings:
-    """The settings that runs have where no flag says otherwise.
+    """Return the settings that runs have where no flag says otherwise.
 
     Args:
         own: the command's, which go before the recipe's.
@@ -52,7 +52,7 @@ def recipe_settings(own: Mapping[str, Any] | None = None, arguments: Sequence[st
 
 
 def exit_code(results: "SweepResults") -> int:
-    """The exit code of a command about a sweep: whether one of its runs failed."""
+    """Return the exit code of a command about a sweep: whether one of its runs failed."""
     return RUN_FAILED if results.missing else FINISHED
 
 
@@ -140,7 +140,7 @@ def _read(name: str, declared: Field[Any], words: list[str]) -> Any:
 
 @registry.struct_rule
 def options_as_flags(info: tyro.constructors.StructTypeInfo) -> tyro.constructors.StructConstructorSpec | None:
-    """The flags of a command, from what is declared of each of its options; they're parsed to values by option."""
+    """Make a command's flags of what is declared of its options; they're parsed to a dictionary, by option."""
     if not is_dataclass(info.default):  # it's asked of each flag's type, too
         return None
     defaults = given_by(info.default)

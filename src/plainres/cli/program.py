@@ -1,4 +1,4 @@
-"""The command `plainres`: each experiment and study by its name, from the files that `python -m` runs."""
+"""Run the command `plainres`: each experiment and study by its name, from the files that `python -m` runs."""
 
 import ast
 import re
@@ -45,13 +45,13 @@ def main() -> int:
 
 
 def command_files() -> dict[str, Path]:
-    """The file of each command by its name, as `lr-batch-size`."""
+    """Return the file of each command by its name, as `lr-batch-size`."""
     root = PACKAGED if PACKAGED.exists() else LIBRARY.parents[1]
     return {path.stem.replace("_", "-"): path for room in ROOMS for path in sorted((root / room).glob("[!_]*.py"))}
 
 
 def help_text() -> str:
-    """What there is, a paragraph each: the first line of each file."""
+    """List what there is, a paragraph each: the first line of each file."""
     found = command_files()
     width = max(map(len, found)) + 4
     lines = [
@@ -65,6 +65,6 @@ def help_text() -> str:
 
 
 def question(path: Path) -> str:
-    """What a command's file says first, without how it's run."""
+    """Return what a command's file says first, without how it's run."""
     first = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
     return re.sub(r"\s*`python -m[^`]*`\.?$", "", first)

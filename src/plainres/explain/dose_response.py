@@ -9,7 +9,7 @@ from plainres.analysis.verdict import Verdict
 from plainres.explain.fates import by_fate, fate_of, scope
 from plainres.screen import table
 from plainres.screen.figure_style import save_figure
-from plainres.sweeps.doses import dose_of
+from plainres.sweeps.arms import dose_of
 
 FIGURE = "dose-response.png"
 

@@ -1,4 +1,4 @@
-"""Every setting, declared once; the recipe of each data set, and what counts as learnt."""
+"""Declare every setting once; hold the recipe of each data set, and what counts as learnt."""
 
 from plainres.settings.declaration import check_name as check_name
 from plainres.settings.run_settings import (

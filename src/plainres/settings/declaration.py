@@ -14,7 +14,7 @@ RECIPE: Any = MISSING  # as a default: the data set's recipe has it
 
 
 class Role(Enum):
-    """What a setting is to a result."""
+    """Says what a setting is to a result."""
 
     IDENTITY = "identity"
     """The result depends on it: it's in the hash, in a study's definition and in a report."""
@@ -28,7 +28,7 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class Setting:
-    """What is declared of a setting beside its name, type and default.
+    """Holds what is declared of a setting beside its name, type and default.
 
     Attributes:
         help: a sentence for the command line and for Python.
@@ -86,6 +86,8 @@ class Setting:
     def _bounds(self, value: float) -> str:
         low = self.least if self.above is None else self.above
         high = self.most if self.below is None else self.below
+        if low is None and high is None:
+            return "is not a finite number"
         if low is None:
             return f"is not a finite number {'of at most' if self.below is None else 'below'} {high}"
         if high is None and self.above is None:
@@ -117,18 +119,18 @@ def _field(default: Any, about: Setting) -> Any:
 
 
 def declared_in(of: type) -> dict[str, Field[Any]]:
-    """The settings that a class declares or inherits, by name; none of its groups."""
+    """Return the settings that a class declares or inherits, by name; none of its groups."""
     return {each.name: each for each in fields(of) if "about" in each.metadata}
 
 
 def groups_of(of: type) -> dict[str, Field[Any]]:
-    """The groups of settings that a class declares or inherits, by name."""
+    """Return the groups of settings that a class declares or inherits, by name."""
     return {each.name: each for each in fields(of) if "made_of" in each.metadata}
 
 
 @cache
 def about(declared: Field[Any]) -> Setting:
-    """What is declared of a setting, with its words and its option's name where they follow from the field."""
+    """Return what is declared of a setting, its words and its option's name filled in where they follow from the field."""
     said: Setting = declared.metadata["about"]
     return replace(
         said,

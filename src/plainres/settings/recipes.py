@@ -1,4 +1,4 @@
-"""A data set's recipe: the settings that its runs take where nothing else is asked for."""
+"""Hold the recipe of each data set: the settings that its runs take where nothing else is asked for."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -36,7 +36,7 @@ RECIPES = {
 
 
 def recipe_of(dataset: str) -> Mapping[str, Any]:
-    """The recipe of a data set: settings by name.
+    """Return the recipe of a data set: settings by name.
 
     Raises:
         BadInput: no data set has this name.

@@ -1,4 +1,4 @@
-"""Every setting of a run, once: type, default, help, bounds and role. Flags, parameters, hash and refusals follow.
+"""Declare every setting of a run once: type, default, help, bounds and role. Flags, hash and refusals follow.
 
 A new setting is one line in one of the classes below, and the code that uses it.
 """
@@ -20,7 +20,7 @@ DEFAULT_DATA_DIR = "~/.cache/plainres"
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Which images; all arms of a sweep share these."""
+    """Say which images are used; all arms of a sweep share these."""
 
     dataset: str = setting(
         "digits",
@@ -71,7 +71,7 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """What a network is, beside its variant and depth; see `plainres.networks`."""
+    """Say what a network is, beside its variant and depth; see `plainres.networks`."""
 
     width: int = setting(
         RECIPE, "Channels of the first stage.",
@@ -129,7 +129,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a network is trained."""
+    """Say how a network is trained."""
 
     augment: str = setting(
         RECIPE, "none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).",
@@ -169,7 +169,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class MachineSettings:
-    """What computes, and how."""
+    """Say what computes, and how."""
 
     device: str = setting(
         "auto", "auto (CUDA where it is, else the CPU), cpu, cuda or mps.",
@@ -193,7 +193,7 @@ class MachineSettings:
 
 @dataclass(frozen=True)
 class Settings(MachineSettings, TrainingSettings, NetworkSettings, DataSettings):
-    """All that the runs of a sweep can share."""
+    """Hold all that the runs of a sweep can share."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class Settings(MachineSettings, TrainingSettings, NetworkSettings, DataSettings)
 
 @dataclass(frozen=True)
 class LaunchSettings:
-    """Where the runs of one command are trained; no part of any run, and nothing that a result depends on."""
+    """Say where the runs of one command are trained; no part of any run, and nothing that a result depends on."""
 
     launcher: str = setting(
         "local",
@@ -240,7 +240,7 @@ class LaunchSettings:
 
 @dataclass(frozen=True)
 class RunConfig(Settings):
-    """The configuration of one run, every default resolved; `plainres.sweeps.configure.configure` makes one.
+    """Holds the configuration of one run, every default resolved; `plainres.sweeps.configure.configure` makes one.
 
     Travels from the command line to the tracking store, as parameters, and back.
     """
@@ -291,7 +291,7 @@ class RunConfig(Settings):
 
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> "RunConfig":
-        """The configuration back from the parameters of its MLflow run; a setting that came later has its default."""
+        """Make the configuration again from its MLflow run's parameters; a setting that came later has its default."""
         return cls(
             **{name: parse(declared, params[name]) for name, declared in declared_in(cls).items() if name in params}
         )
@@ -302,10 +302,10 @@ ABOUT: dict[str, Setting] = {name: about(each) for name, each in DECLARED.items(
 
 
 def names_of(kind: type) -> tuple[str, ...]:
-    """The names of the settings that a class declares or inherits."""
+    """Return the names of the settings that a class declares or inherits."""
     return tuple(declared_in(kind))
 
 
 def identity_of(config: RunConfig) -> dict[str, Any]:
-    """The settings that a result depends on, wherever and however it's computed."""
+    """Return the settings that a result depends on, wherever and however it's computed."""
     return {name: getattr(config, name) for name, about in ABOUT.items() if about.role is Role.IDENTITY}

@@ -1,4 +1,4 @@
-"""The smallest change of an error that counts, and the error of a network that has learnt."""
+"""Hold the smallest change of an error that counts, and the error of a network that has learnt."""
 
 import math
 
@@ -16,5 +16,5 @@ def check_margin(margin: float) -> None:
 
 
 def is_learnt(error: float) -> bool:
-    """Whether a training error in [0, 1] is at most `TARGET_ERROR`."""
+    """Tell whether a training error in [0, 1] is at most `TARGET_ERROR`."""
     return error <= TARGET_ERROR + PRECISION

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def options_of(request: type) -> dict[str, Field[Any]]:
-    """All that a class and its groups take from outside, by the names of flags and keywords; groups come last."""
+    """Return all that a class and its groups take from outside, by the names of flags and keywords; groups come last."""
     own = {about(each).option: each for each in declared_in(request).values() if about(each).on_command_line}
     for each in reversed(groups_of(request).values()):  # those of all requests last
         own |= options_of(each.type)  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ def made(request: type[T], given: Mapping[str, Any]) -> T:
 
 
 def given_by(request: Any) -> dict[str, Any]:
-    """The options of which `made` would make this request."""
+    """Return the options of which `made` would make this request."""
     given = {about(each).option: getattr(request, name) for name, each in declared_in(type(request)).items()}
     for name in groups_of(type(request)):
         given |= given_by(getattr(request, name))
@@ -46,28 +46,28 @@ def given_by(request: Any) -> dict[str, Any]:
 
 
 def part_of(request: Any, kind: type[T]) -> T:
-    """What a request inherits of a class, as an object of that class alone."""
+    """Copy what a request inherits of a class into an object of that class alone."""
     return kind(**{name: getattr(request, name) for name in declared_in(kind)})
 
 
 def kind_of(declared: Field[Any]) -> Any:
-    """A setting's type, of which None is no part."""
+    """Return a setting's type, of which None is no part."""
     kinds = [kind for kind in get_args(declared.type) if kind is not type(None)]
     return kinds[0] if type(None) in get_args(declared.type) else declared.type
 
 
 def as_text(value: Any) -> str:
-    """A setting's value as text, from which `parse` makes it again."""
+    """Write a setting's value as text, from which `parse` makes it again."""
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def parse(declared: Field[Any], text: str) -> Any:
-    """A setting's value from text, of several values with blanks between; raises BadInput as `read` does."""
+    """Make a setting's value of text, several values with blanks between; raises BadInput as `read` does."""
     return read(declared, text.split() if get_origin(kind_of(declared)) is tuple else [text])
 
 
 def read(declared: Field[Any], words: Sequence[str]) -> Any:
-    """A setting's value from the words of a command line.
+    """Make a setting's value of the words of a command line.
 
     Raises:
         BadInput: they are no value of the setting's type, or too many or too few.
@@ -81,7 +81,7 @@ def read(declared: Field[Any], words: Sequence[str]) -> Any:
 
 
 def typed(declared: Field[Any], value: Any) -> Any:
-    """A setting's value from what Python code gives: a list for a tuple, one value for several, an int for a float.
+    """Make a setting's value of what Python code gives: a list for a tuple, one value for several, an int for a float.
 
     Raises:
         BadInput: it's of another type than the setting's.

@@ -1,1 +1,1 @@
-"""Which runs are asked for, which are done already, and training the rest."""
+"""Plan which runs are asked for, find those that are done already, and train the rest."""

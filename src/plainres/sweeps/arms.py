@@ -1,7 +1,7 @@
-"""What is compared: a variant with settings of its own, written `residual` or `plain:init=dirac,lr=0.01`."""
+"""Read arms: a variant with settings of its own, written `residual` or `plain:init=dirac,lr=0.01`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,12 @@ from plainres.settings.values import parse
 OWN = tuple(
     name for name in names_of(Settings) if ABOUT[name].role is Role.IDENTITY and name not in names_of(DataSettings)
 )
+NUMERIC = tuple(name for name in OWN if DECLARED[name].type in (int, float))
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A variant, and the settings in which it differs from the rest of the sweep."""
+    """Holds a variant, and the settings in which it differs from the rest of the sweep."""
 
     variant: str
     settings: Mapping[str, Any]
@@ -31,7 +32,7 @@ class Arm:
 
 
 def parse_arm(text: str) -> Arm:
-    """An arm from what was written.
+    """Make an arm of what was written.
 
     Raises:
         BadInput: the variant, a setting's name or its value is wrong; says which.
@@ -58,9 +59,34 @@ def parse_arm(text: str) -> Arm:
 
 
 def arms_in(params: Mapping[str, str]) -> tuple[str, ...]:
-    """The arms among the parameters of a sweep, which names them with blanks between, and may have some in them."""
+    """Find the arms in the parameters of a sweep, which names them with blanks between, and may have some in them."""
     listed = params.get("arms", params.get("variants", ""))  # sweeps had variants before they had arms
     return tuple(re.split(rf" (?=(?:{'|'.join(VARIANTS)})\b)", listed)) if listed else ()
+
+
+def dose_arms(arm: str, setting: str, doses: Sequence[str]) -> tuple[str, ...]:
+    """Return the arm with each of the values, as `residual:shortcut_scale=0.5`.
+
+    Args:
+        arm: as `parse_arm` reads it, without the setting.
+        setting: a numeric one that an arm can have of its own.
+        doses: its values, as text.
+
+    Raises:
+        BadInput: the setting has no doses, fewer than two are given, or an arm can't have one.
+    """
+    setting = setting.replace("-", "_")
+    if setting not in NUMERIC:
+        raise BadInput(f"{setting!r} is no numeric setting of an arm; choose from {', '.join(NUMERIC)}")
+    if len(doses) < 2:
+        raise BadInput(f"a dose-response curve needs at least two values of {setting}")
+    mark = "," if parse_arm(arm).settings else ":"
+    return tuple(parse_arm(f"{arm}{mark}{setting}={dose}").name for dose in doses)
+
+
+def dose_of(arm: str, setting: str) -> float:
+    """Return the value that an arm of `dose_arms` has of the setting."""
+    return float(parse_arm(arm).settings[setting.replace("-", "_")])
 
 
 def _check_own(name: str) -> None:

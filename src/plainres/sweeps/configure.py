@@ -1,4 +1,4 @@
-"""The configuration of a run, with every default filled in: from the recipe, the paper, and what the machine has."""
+"""Configure a run, every default filled in: from the recipe, the paper, and what the machine has."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ from plainres.system.hardware import processes, resolve_device
 
 
 def configure(variant: str, depth: int, seed: int = 0, *, elsewhere: bool = False, **settings: Any) -> RunConfig:
-    """A run's configuration.
+    """Configure a run.
 
     Args:
         variant: `plain` or `residual`.
@@ -37,7 +37,7 @@ def configure(variant: str, depth: int, seed: int = 0, *, elsewhere: bool = Fals
 def resolved(
     variant: str, depth: int, seed: int, settings: Settings, *, arm: str = "", elsewhere: bool = False
 ) -> RunConfig:
-    """A run's configuration, as `configure` makes it, of settings that are filled in already."""
+    """Configure a run, as `configure` does, by settings that are filled in already."""
     own = {"variant": variant, "depth": depth, "seed": seed}
     values = settings.values | {name: typed(DECLARED[name], value) for name, value in own.items()}
     for probe in settings.probes:
@@ -53,7 +53,7 @@ def resolved(
 
 
 def filled(given: Mapping[str, Any]) -> Settings:
-    """All settings that runs share: what is given and not None, then what the recipe says, then the own defaults.
+    """Fill in the settings that runs share: what is given and not None, then the recipe's, then the own defaults.
 
     Raises:
         BadInput: no setting has such a name, a value is of another type, or there is no such data set or recipe.
@@ -67,7 +67,7 @@ def filled(given: Mapping[str, Any]) -> Settings:
 
 
 def identified(config: RunConfig) -> RunConfig:
-    """The configuration with what stands for the content of its images, so that changed images are others.
+    """Note in a configuration what stands for the content of its images, so that changed images are others.
 
     Raises:
         BadInput: the images' files are missing or can't be read.
@@ -76,7 +76,7 @@ def identified(config: RunConfig) -> RunConfig:
 
 
 def changed(config: RunConfig, **settings: Any) -> RunConfig:
-    """The configuration with other values of settings that need no filling in; raises as `configure` does."""
+    """Give a configuration other values of settings that need no filling in; raises as `configure` does."""
     return _checked(replace(config, **settings))
 
 

@@ -1,4 +1,4 @@
-"""The runs that one command asks for."""
+"""Plan the runs that one command asks for."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ RunKey = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Sweep:
-    """Every arm at every depth with every seed, alike in all that isn't an arm's own; `plan_sweep` makes one."""
+    """Holds every arm at every depth with every seed, alike in all that isn't an arm's own; `plan_sweep` makes one."""
 
     arms: tuple[str, ...]
     depths: tuple[int, ...]
@@ -93,7 +93,7 @@ class Sweep:
 def plan_sweep(
     arms: Sequence[str], depths: Sequence[int], seeds: Sequence[int], *, elsewhere: bool = False, **settings: Any
 ) -> Sweep:
-    """The sweep over arms x depths x seeds; `settings` are those of `plainres.sweeps.configure.configure`.
+    """Plan the sweep over arms x depths x seeds; `settings` are those of `plainres.sweeps.configure.configure`.
 
     Args:
         arms, depths, seeds: what is combined; arms as `plainres.sweeps.arms.parse_arm` reads them.
@@ -130,14 +130,14 @@ def plan_sweep(
 
 
 def on_known_images(sweep: Sweep) -> Sweep:
-    """The sweep with what stands for the content of its images; raises BadInput if their files can't be read."""
+    """Note in a sweep what stands for the content of its images; raises BadInput if their files can't be read."""
     content = identified(sweep.configs[0]).data_content
     configs = tuple(changed(config, data_content=content) for config in sweep.configs)
     return replace(sweep, configs=configs, settings=replace(sweep.settings, data_content=content))
 
 
 def with_own(sweep: Sweep, own: Mapping[RunKey, Mapping[str, Any]], notes: Mapping[str, str]) -> Sweep:
-    """The sweep in which runs have values of their own, by arm, depth and seed; `notes` say where they come from.
+    """Give runs of a sweep values of their own, by arm, depth and seed; `notes` say where they come from.
 
     Raises:
         BadInput: two arms then come to the same, or a run can't be trained.

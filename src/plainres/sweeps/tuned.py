@@ -1,4 +1,4 @@
-"""What a study found for one network, as it is handed to an experiment and kept with its results."""
+"""Hold what a study found for one network, as it is handed to an experiment and kept with its results."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ PARAM = "tuned."  # before a number, among a sweep's parameters
 
 @dataclass(frozen=True)
 class Tuned:
-    """A network's tuned values, and how sharp their optimum is.
+    """Holds a network's tuned values, and how sharp their optimum is.
 
     Attributes:
         values: settings by name: the searched ones of the winning trial, and its epochs if they came with its batch
@@ -55,17 +55,17 @@ class Tuned:
 
 
 def numbered(study: int) -> str:
-    """What tells a network's later studies from its first."""
+    """Return what tells a network's later studies from its first."""
     return f"-study{study}" if study else ""
 
 
 def objective_words(objective: str) -> str:
-    """An objective as a person says it, as `training loss`."""
+    """Write an objective as a person says it, as `training loss`."""
     return objective.replace("train", "training").replace("_", " ")
 
 
 def border_remarks(borders: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-    """A sentence for each border and all networks whose best value lies there.
+    """Write a sentence for each border and all networks whose best value lies there.
 
     Args:
         borders: by a network's label, those of its `Tuned`.
@@ -78,12 +78,12 @@ def border_remarks(borders: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
 
 
 def study_of_seed(seed: int, studies: int) -> int:
-    """The number of the study whose values a seed trains with: seeds take turns, the same for every network."""
+    """Number the study whose values a seed trains with: seeds take turns, the same for every network."""
     return seed % studies
 
 
 def tuned_settings(tuned: Iterable[Tuned], seeds: Sequence[int]) -> dict[tuple[str, int, int], Mapping[str, Any]]:
-    """What each run has of its own, by arm, depth and seed: the values of the study whose turn the seed has."""
+    """Return each run's own values, by arm, depth and seed: those of the study whose turn the seed has."""
     studies: dict[tuple[str, int], list[Tuned]] = {}
     for each in tuned:
         studies.setdefault((each.arm, each.depth), []).append(each)
@@ -95,13 +95,13 @@ def tuned_settings(tuned: Iterable[Tuned], seeds: Sequence[int]) -> dict[tuple[s
 
 
 def to_params(tuned: Iterable[Tuned]) -> dict[str, str]:
-    """As parameters of a sweep, from which `from_params` reads them back."""
+    """Write tuned values as parameters of a sweep, from which `from_params` reads them back."""
     # Numbered, since a parameter's name can't hold all that an arm's can.
     return {f"{PARAM}{place}": json.dumps(asdict(values)) for place, values in enumerate(tuned)}
 
 
 def from_params(params: Mapping[str, str]) -> list[Tuned]:
-    """The tuned values among a sweep's parameters, by arm as asked for, depth and study; none if it wasn't tuned."""
+    """Read the tuned values in a sweep's parameters, by arm as asked for, depth and study; none if it wasn't tuned."""
     tuned = [_from_json(text) for name, text in params.items() if name.startswith(PARAM)]
     order = {arm: place for place, arm in enumerate(arms_in(params))}
     return sorted(tuned, key=lambda values: (order.get(values.arm, len(order)), values.depth, values.number))

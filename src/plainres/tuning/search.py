@@ -55,12 +55,12 @@ class Search:
 
     def __post_init__(self) -> None:
         """Raise BadInput for a search that can't be made."""
-        check_values(self)
         for what, (low, high) in (("learning rates", self.lr_range), ("weight decays", self.weight_decay_range)):
             if not (math.isfinite(low) and math.isfinite(high) and 0 < low < high):
                 raise BadInput(f"{what} from {low:g} to {high:g} are no range: it needs 0 < low < high")
         check_distinct("batch size", self.batch_sizes)
         check_distinct("setting to search", self.searched)
+        check_values(self)
 
     @property
     def space(self) -> tuple[Dimension, ...]:

@@ -1,1 +1,1 @@
-"""One comparison, or studies, whole: checked, trained and read back, for commands and for Python."""
+"""Carry out whole requests for commands and for Python: filled once, checked, planned once, trained and read back."""

@@ -18,14 +18,14 @@ if TYPE_CHECKING:  # they take a while to import
 
 @dataclass(frozen=True)
 class Asked:
-    """A sweep that may have to be trained, and where its runs are kept."""
+    """Holds a sweep that may have to be trained, and where its runs are kept."""
 
     sweep: Sweep
     place: Place
 
 
 def checked(request: LookRequest) -> Asked | None:
-    """What is asked for, checked in an instant; None if finished runs are named.
+    """Check what is asked for, in an instant, and return it; None if finished runs are named.
 
     Raises:
         BadInput: there are no such runs, or the sweep can't be trained or stored.
@@ -45,7 +45,7 @@ def checked(request: LookRequest) -> Asked | None:
 def brought_together(
     request: LookRequest, asked: Asked | None, question: str, more: Sequence[str] = ()
 ) -> "SweepResults":
-    """The networks to look into, of which those that the store lacks are trained; their parent run is the question's.
+    """Return the networks to look into, after training those that the store lacks; their parent run is the question's.
 
     Args:
         request: what is asked for.

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """Where runs are kept: the URI of the store, and the folder of all checkpoints."""
+    """Says where runs are kept: the URI of the store, and the folder of all checkpoints."""
 
     uri: str
     checkpoints: Path
 
 
 def check_place(request: TrackedRequest) -> Place:
-    """The place of a request's runs.
+    """Return the place of a request's runs.
 
     Raises:
         BadInput: they can't be stored there.
@@ -40,13 +40,13 @@ def check_place(request: TrackedRequest) -> Place:
 
 
 def check_launched(request: LaunchedRequest, config: RunConfig) -> Place:
-    """The place of a request's runs, of which this is one; raises BadInput if they can't be launched or stored."""
+    """Return the place of a request's runs, of which this is one; raises BadInput if they can't be launched or stored."""
     check_launch(request.launch, request.jobs, config)
     return check_place(request)
 
 
 def planned(request: SweepRequest) -> Sweep:
-    """The sweep that is asked for; raises BadInput as `plan_sweep` does."""
+    """Plan the sweep that is asked for; raises BadInput as `plan_sweep` does."""
     return plan_sweep(
         request.arms, request.depths, request.seeds, elsewhere=request.launch.elsewhere, **request.run.values
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyResults:
-    """What studies have come to.
+    """Holds what studies have come to.
 
     Attributes:
         states: how far each network's study is, and its best trial.
