@@ -130,7 +130,7 @@ def groups_of(of: type) -> dict[str, Field[Any]]:
 
 @cache
 def about(declared: Field[Any]) -> Setting:
-    """Return what is declared of a setting, its words and its option's name filled in where they follow from the field."""
+    """Return what is declared of a setting, its words and its option's name where they follow from the field."""
     said: Setting = declared.metadata["about"]
     return replace(
         said,

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def options_of(request: type) -> dict[str, Field[Any]]:
-    """Return all that a class and its groups take from outside, by the names of flags and keywords; groups come last."""
+    """Return what a class and its groups take from outside, by the names of flags and keywords; groups come last."""
     own = {about(each).option: each for each in declared_in(request).values() if about(each).on_command_line}
     for each in reversed(groups_of(request).values()):  # those of all requests last
         own |= options_of(each.type)  # type: ignore[arg-type]

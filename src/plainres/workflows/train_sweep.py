@@ -40,7 +40,7 @@ def check_place(request: TrackedRequest) -> Place:
 
 
 def check_launched(request: LaunchedRequest, config: RunConfig) -> Place:
-    """Return the place of a request's runs, of which this is one; raises BadInput if they can't be launched or stored."""
+    """Return the place of runs, of which this is one; raises BadInput if they can't be launched or stored."""
     check_launch(request.launch, request.jobs, config)
     return check_place(request)
 
