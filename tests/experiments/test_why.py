@@ -91,6 +91,13 @@ def test_finished_runs_are_measured_and_nothing_is_trained(name: str, constructi
     assert [metric for metric in run.data.metrics if metric.startswith(prefix)]
 
 
+def test_of_finished_runs_that_were_named_none_is_missing(construction: str, ask: Ask) -> None:
+    runs = pd.read_csv(place(construction) / "construction.csv")
+    code, _ = ask("lesion", "--run", runs["deep_run"].iloc[0], runs["deep_run"].iloc[-1])  # of other arms and seeds
+    assert (runs["arm"].iloc[0], runs["seed"].iloc[0]) != (runs["arm"].iloc[-1], runs["seed"].iloc[-1])
+    assert code == 0
+
+
 def test_a_sweep_is_taken_by_its_parent_run(construction: str, ask: Ask) -> None:
     code, output = ask("construction", "--run", parent(construction))
     assert code == 0

@@ -68,7 +68,8 @@ def brought_together(
     from plainres.tracking.outages import reaching_store
 
     with reaching_store():
-        return load_sweep(parent_run_id, uri)
+        results = load_sweep(parent_run_id, uri)
+    return results if asked else replace(results, missing=())  # of finished runs that were named none is
 
 
 def _gathered(uri: str, run_ids: Sequence[str], question: str) -> str:
