@@ -80,9 +80,9 @@ def show_fates(request: CompareRequest) -> int:
     """Train the arms side by side; print what becomes of each."""
     sweep = carry_out(request, console())
 
-    from plainres.analysis.print_report import print_report
+    from plainres.analysis.report import print_report
     from plainres.analysis.results_table import terminal_table
-    from plainres.explain.fates import fates_sentence  # what is refused is refused before this is imported
+    from plainres.explain.cures import fates_sentence  # what is refused is refused before this is imported
 
     print_report(sweep, [terminal_table(sweep, sweep.verdict)], [fates_sentence(sweep, sweep.verdict)])
     return exit_code(sweep)
@@ -92,12 +92,12 @@ def show_doses(setting: str, request: CompareRequest) -> int:
     """Train an arm at each dose; print and store the dose-response curve."""
     sweep = carry_out(request, console())
 
-    from plainres.analysis.print_report import print_report
-    from plainres.explain.dose_response import FIGURE, dose_sentence, dose_table, write_dose_response
+    from plainres.analysis.report import print_report
+    from plainres.explain.cures import DOSE_FIGURE, dose_sentence, dose_table, write_dose_response
 
     store_beside(sweep, lambda folder: write_dose_response(setting, sweep, folder))
     table, sentence = dose_table(setting, sweep, sweep.verdict), dose_sentence(setting, sweep, sweep.verdict)
-    print_report(sweep, [table], [sentence], FIGURE)
+    print_report(sweep, [table], [sentence], file=DOSE_FIGURE)
     return exit_code(sweep)
 
 
@@ -107,8 +107,8 @@ def find_frontier(request: CompareRequest) -> int:
 
     import pandas as pd
 
-    from plainres.analysis.print_report import print_report
-    from plainres.explain.frontier import FIGURE, frontier_sentence, frontier_table, trained_arms, write_frontier
+    from plainres.analysis.report import print_report
+    from plainres.explain.cures import FRONTIER_FIGURE, frontier_sentence, frontier_table, trained_arms, write_frontier
 
     arms = whole.arms
     climb: list[JudgedSweep] = []
@@ -119,7 +119,12 @@ def find_frontier(request: CompareRequest) -> int:
     runs = pd.concat([sweep.runs for sweep in climb], ignore_index=True)
     store_beside(climb[-1], lambda folder: write_frontier(runs, whole.arms, folder))
     missing = [name for sweep in climb for name in sweep.missing]
-    print_report(climb[-1], [frontier_table(runs, whole.arms)], [frontier_sentence(runs, whole.arms, missing)], FIGURE)
+    print_report(
+        climb[-1],
+        [frontier_table(runs, whole.arms)],
+        [frontier_sentence(runs, whole.arms, missing)],
+        file=FRONTIER_FIGURE,
+    )
     return RUN_FAILED if missing else FINISHED
 
 

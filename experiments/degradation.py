@@ -107,8 +107,7 @@ def prune(flags: Flags) -> int:
 
 def report(sweep: "JudgedSweep", flags: Flags) -> int:
     """Print the table and the verdict of a sweep and where to look further."""
-    from plainres.analysis.print_report import print_report
-    from plainres.analysis.report import export_report
+    from plainres.analysis.report import export_report, print_report
     from plainres.analysis.results_table import terminal_table
     from plainres.analysis.tuned_table import tuned_tables
     from plainres.tracking.outages import reaching_store

@@ -10,7 +10,7 @@ from typing import Any
 import joblib
 import torch
 
-from plainres.screen import table
+from plainres.screen.table import TextTable, text_table
 
 from .rounds import Measurement
 
@@ -80,9 +80,9 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-def terminal_table(comparison: Comparison) -> table.TerminalTable:
+def terminal_table(comparison: Comparison) -> TextTable:
     """The table for a terminal, and the ratios below it."""
-    return table.terminal(COLUMNS, comparison.rows(), "\n".join(comparison.sentences()))
+    return text_table(COLUMNS, comparison.rows(), "\n".join(comparison.sentences()))
 
 
 def hardware_name(device: str) -> str:

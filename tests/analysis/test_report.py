@@ -14,16 +14,15 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from plainres.analysis import judge, load_sweep
-from plainres.analysis.report import export_report, report_location, store_report
-from plainres.analysis.report_content import content
-from plainres.analysis.report_html import STYLE, html_page
-from plainres.analysis.report_markdown import markdown_page
+from plainres.analysis import judge, read_sweep
+from plainres.analysis.report import export_report, store_report
+from plainres.analysis.report_pages import TEMPLATE, content, html_page, markdown_page
 from plainres.analysis.results import SweepResults
-from plainres.analysis.results_table import summary_rows
+from plainres.analysis.results_table import sweep_table
 from plainres.errors import BadInput
 from tests.analysis.stored_sweep import FINAL, LAYERS, Sweep
 
+STYLE = re.findall(r"<style>(.*)</style>", TEMPLATE.read_text(encoding="utf-8"), re.DOTALL)[0]
 VOID = ("meta", "img", "source", "wbr", "br")
 
 
@@ -82,7 +81,7 @@ def results(template_database: Path, tmp_path_factory: pytest.TempPathFactory) -
                 curve = {1: 0.1, 2: 0.11} if explodes else {1: 0.5, 2: 0.95}
                 histories = {"accuracy/train": curve, "accuracy/validation": curve}
                 sweep.add(f"{arm}-{depth}-seed{seed}", {**final, **losses, **norms}, histories)
-    return load_sweep(sweep.parent, store)
+    return read_sweep(sweep.parent, store)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +100,7 @@ def test_the_page_holds_the_verdict_the_table_and_the_figures_and_fetches_nothin
     verdict = judge(results)
     assert verdict.sentence.partition(": ")[2] in page.text.replace("From depth", "from depth")
     cells = [" ".join(cell.split()) for cell in page.cells]
-    expected = [cell for row in summary_rows(results, verdict) for cell in row]
+    expected = [cell for row in sweep_table(results, verdict).rows for cell in row]
     assert cells[: len(expected)] == expected
     assert len(page.all("img")) == 3
     for image in page.all("img"):
@@ -169,7 +168,7 @@ def test_a_folder_that_is_none_is_bad_input(results: SweepResults, tmp_path: Pat
 
 def test_the_stored_report_is_beside_the_parent_run(results: SweepResults) -> None:
     store_report(results, judge(results))
-    page = Path(report_location(results))
+    page = Path(results.folder, "report.html")
     assert page.name == "report.html"
     assert {path.name for path in page.parent.iterdir()} == {
         "report.html", "report.md", "results.csv", "degradation.png", "curves.png", "gradients.png",

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.cli import gc
 
-from plainres.analysis import judge, load_sweep
+from plainres.analysis import judge, read_sweep
 from plainres.analysis.report import write_report
 from plainres.analysis.results import load_curves
 from plainres.errors import BadInput
@@ -30,7 +30,7 @@ def test_a_row_holds_what_a_run_logged_under_the_arm_that_its_sweep_calls_it(sto
         "grad_norm/total": {1: 7.0},
     }
     run_id = sweep.add("plain:lr=0.02-8-seed3", {**FINAL, **norms}, histories)
-    results = load_sweep(sweep.parent, store)
+    results = read_sweep(sweep.parent, store)
     assert results.arms == ARMS
     assert results.missing == ("residual-8-seed3",)
     (row,) = results.runs.to_dict("records")
@@ -55,7 +55,7 @@ def test_arms_depths_and_seeds_come_in_the_order_asked_for(store: str) -> None:
         for depth in (14, 8):
             for seed in (1, 7):
                 sweep.add(f"{arm}-{depth}-seed{seed}", FINAL, {})
-    runs = load_sweep(sweep.parent, store).runs
+    runs = read_sweep(sweep.parent, store).runs
     assert runs["arm"].unique().tolist() == ["residual", "plain:lr=0.02"]
     assert runs["seed"].tolist()[:2] == [7, 1]
 
@@ -64,7 +64,7 @@ def test_what_a_run_lacks_is_nan_and_nothing_breaks(store: str, tmp_path: Path) 
     sweep = Sweep(store, seeds="0")
     sweep.add("residual-8-seed0", {"final/train_error": 0.5}, {})
     sweep.add("residual-14-seed0", {}, {})
-    results = load_sweep(sweep.parent, store)
+    results = read_sweep(sweep.parent, store)
     assert results.runs["train_error"].tolist()[0] == 0.5
     assert (
         results.runs[["test_error", "test_loss", "gradient_ratio", "gradient_growth", "epochs_to_10"]]
@@ -84,7 +84,7 @@ def test_infinity_comes_back_as_infinity(store: str) -> None:
         {"final/train_loss": math.inf, "final/test_loss": math.nan},
         {"accuracy/train": {1: -math.inf}},
     )
-    results = load_sweep(sweep.parent, store)
+    results = read_sweep(sweep.parent, store)
     assert results.runs["train_loss"].tolist() == [math.inf]
     assert results.runs["test_loss"].isna().all()
     assert load_curves(results)["accuracy/train"].tolist() == [-math.inf]
@@ -96,7 +96,7 @@ def test_deleted_runs_are_missing_also_when_they_are_gone_for_good(store: str) -
     kept, deleted = (sweep.add(name, FINAL, {}) for name in names)
     sweep.client.delete_run(deleted)
     for _ in range(2):
-        results = load_sweep(sweep.parent, store)
+        results = read_sweep(sweep.parent, store)
         assert results.runs["run_id"].tolist() == [kept]
         assert "residual-8-seed1" in results.missing
         CliRunner().invoke(gc, ["--backend-store-uri", store, "--tracking-uri", store, "--run-ids", deleted])
@@ -114,7 +114,7 @@ def test_a_store_of_before_there_were_arms_is_read(tmp_path: Path) -> None:
             database.execute("SELECT key, value FROM metrics WHERE step = 0 AND key LIKE 'grad_norm/%' AND run_uuid IN "
                              "(SELECT run_uuid FROM tags WHERE key = 'mlflow.runName' AND value = 'plain-14-seed0')")
         )  # fmt: skip
-    results = load_sweep(parent, store)
+    results = read_sweep(parent, store)
     assert results.arms == ("plain", "residual")
     assert results.depths == (8, 14)
     assert results.missing == ()
@@ -128,17 +128,17 @@ def test_a_store_of_before_there_were_arms_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["nope", "0" * 32])
 def test_a_run_that_is_not_there_is_bad_input(store: str, what: str) -> None:
     with pytest.raises(BadInput, match=f"has no run '{what}'"):
-        load_sweep(what, store)
+        read_sweep(what, store)
 
 
 def test_a_run_that_is_no_sweep_is_bad_input(store: str) -> None:
     client = MlflowClient(store)
     run_id = client.create_run("0", tags={"mlflow.parentRunId": "abc"}).info.run_id
     with pytest.raises(BadInput, match="is no sweep's parent run; its parent, abc, may be"):
-        load_sweep(run_id, store)
+        read_sweep(run_id, store)
     client.delete_run(run_id)
     with pytest.raises(BadInput, match="was deleted"):
-        load_sweep(run_id, store)
+        read_sweep(run_id, store)
 
 
 def test_a_report_takes_as_many_requests_for_many_runs_as_for_few(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,7 @@ def test_a_report_takes_as_many_requests_for_many_runs_as_for_few(store: str, mo
         for seed in seeds:
             sweep.add(f"residual-8-seed{seed}", {**FINAL, **norms}, {"accuracy/train": {1: 0.5}})
         queries.clear()
-        load_curves(load_sweep(sweep.parent, store))
+        load_curves(read_sweep(sweep.parent, store))
         return len(queries)
 
     from sqlalchemy import event
@@ -164,4 +164,4 @@ def test_a_report_takes_as_many_requests_for_many_runs_as_for_few(store: str, mo
         assert requests(range(2)) == requests(range(2, 10))
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    assert isinstance(load_sweep(sweep.parent, store).runs, pd.DataFrame)
+    assert isinstance(read_sweep(sweep.parent, store).runs, pd.DataFrame)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from plainres.analysis.results import SweepResults
-from plainres.analysis.results_table import COLUMNS, latex_table, percent, summary_rows, terminal_table, three_digits
+from plainres.analysis.results_table import COLUMNS, percent, sweep_table, terminal_table, three_digits
 from plainres.analysis.verdict import judge
+from plainres.screen.table import latex
 from tests.analysis.synthetic import sweep_of
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -28,7 +30,7 @@ def shown(results: SweepResults, width: int) -> str:
 
 def test_a_row_says_all_of_an_arm_at_a_depth_over_its_seeds() -> None:
     results = sweep_of(ERRORS)
-    rows = summary_rows(results, judge(results))
+    rows = sweep_table(results, judge(results)).rows
     assert [row[:2] for row in rows] == [("residual", "18"), ("residual", "1202"), ("plain", "18"), ("plain", "1202")]
     # Mean and deviation of 11.6, 33.2, 54.8 %; a gap of 33.1 points with 4.3027 * 21.6 / sqrt(3) = 53.6.
     assert rows[3] == ("plain", "1202", "3", "33.20 ± 21.60", "33.20 ± 21.60", "3", "1.05", "1.50", "undecided")
@@ -40,7 +42,7 @@ def test_epochs_are_a_median_in_which_never_comes_last() -> None:
     def cell(*reached: float) -> str:
         results = sweep_of({("plain", 18): [0.1] * len(reached)})
         runs = results.runs.assign(epochs_to_10=reached)
-        (row,) = summary_rows(SweepResults("", "", "", results.params, "", runs, results.gradients, ()), judge(results))
+        (row,) = sweep_table(replace(results, runs=runs), judge(results)).rows
         return row[COLUMNS.index("epochs to 10 %")]
 
     assert cell(4, 6, 5) == "5"
@@ -65,7 +67,7 @@ def test_no_width_loses_a_character(width: int) -> None:
     output = shown(results, width)
     assert "…" not in output
     compact = "".join(output.split())
-    for cells in summary_rows(results, judge(results)):
+    for cells in sweep_table(results, judge(results)).rows:
         for word in " ".join(cells).replace(":", " ").replace(",", " ").split():
             if width >= 40:
                 assert word in output, word
@@ -83,7 +85,7 @@ def test_no_number_breaks_a_table(odd: float, tmp_path: Path) -> None:
     values = {"test_error": odd, "gradient_growth": odd, "seconds": odd, "epochs_to_10": odd}
     results = sweep_of({("plain", 18): [0.1, 0.1], ("plain", 34): [odd, 0.2]}, **values)
     results.runs.loc[0, "test_error"] = 0.5
-    assert "training error" in latex_table(results, judge(results))
+    assert "training error" in latex(sweep_table(results, judge(results)))
     shown(results, 80)
     results.runs.to_csv(tmp_path / "results.csv", index=False)
     read = pd.read_csv(tmp_path / "results.csv")

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from plainres.analysis.trainability import epochs_to_target, gradient_growth
+from plainres.analysis.results import epochs_to_target, gradient_growth
 
 
 def test_the_first_epoch_at_10_percent_error_counts() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plainres.analysis import load_sweep
+from plainres.analysis import read_sweep
 from tests.environment import environment
 
 
@@ -17,6 +17,6 @@ def test_the_copies_of_trained_runs_are_a_sweep(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [line.partition(":")[0] for line in done.stdout.splitlines()[1:]] == ["report", "second call", "first page"]
     uri = f"sqlite:///{tmp_path / 'many' / 'mlflow.db'}"
-    sweep = load_sweep((tmp_path / "many" / "parent").read_text(), uri)
+    sweep = read_sweep((tmp_path / "many" / "parent").read_text(), uri)
     assert (len(sweep.runs), sweep.missing) == (40, ())
     assert set(sweep.runs["seed"]) == set(range(10))

@@ -8,7 +8,7 @@ import pytest
 
 from plainres.analysis import judge
 from plainres.analysis.figures import draw_dose_response
-from plainres.explain.dose_response import dose_sentence, dose_table, doses_of, write_dose_response
+from plainres.explain.cures import dose_sentence, dose_table, doses_of, write_dose_response
 from tests.analysis.synthetic import sweep_of
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -1,7 +1,7 @@
 """Each arm's fate with depth, of errors whose gaps can be told by eye."""
 
 from plainres.analysis import judge
-from plainres.explain.fates import fate_of, fates_sentence
+from plainres.explain.cures import fate_of, fates_sentence
 from tests.analysis.synthetic import sweep_of
 
 RESULTS = sweep_of(

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.markers import MarkerStyle
 
 from plainres.analysis.figures import draw_frontier
-from plainres.explain.frontier import frontier_sentence, frontier_table, trained_arms, write_frontier
+from plainres.explain.cures import frontier_sentence, frontier_table, trained_arms, write_frontier
 from tests.analysis.synthetic import sweep_of
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -11,7 +11,7 @@ from plainres.errors import StoreAway
 from plainres.explain.inspection import Findings, inspect, present
 from plainres.explain.why_construction import construct_all
 from plainres.explain.why_gradients import controls
-from plainres.screen.table import terminal
+from plainres.screen.table import text_table
 from plainres.sweeps.plan import plan_sweep
 from tests.analysis.synthetic import sweep_of
 from tests.servers import free_port
@@ -28,7 +28,7 @@ RESULTS = replace(
     [
         lambda: inspect(RESULTS, lambda *_: {}),
         lambda: construct_all(RESULTS),
-        lambda: present(RESULTS, Findings("x", pd.DataFrame(), terminal((), (), ""), [], {"figure": Figure()})),
+        lambda: present(RESULTS, Findings("x", pd.DataFrame(), text_table((), (), ""), [], {"figure": Figure()})),
     ],
 )
 def test_a_server_that_is_gone_is_told_apart_from_bad_input(use: Callable[[], object]) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 PRINT = r"""
-from plainres.screen.table import terminal
+from plainres.screen.table import text_table
 from plainres.screen.console import console
 screen = console()
-screen.print(terminal(("arm", "error"), [("plain", "33.20 ± 21.60"), ("residual", "–")], "of 3 × 4"))
+screen.print(text_table(("arm", "error"), [("plain", "33.20 ± 21.60"), ("residual", "–")], "of 3 × 4"))
 screen.print("≤ [bold]1[/bold] :smile: \u65e5 \udcff ä")
 """
 

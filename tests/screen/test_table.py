@@ -1,7 +1,7 @@
 from rich.console import Console
 from rich.markdown import Markdown
 
-from plainres.screen.table import escaped, latex, markdown, terminal
+from plainres.screen.table import escaped, latex, markdown, text_table
 
 NAMES = ["[bold]x", ":smile:", "a|b", "=1+1", "a_$x$", "_a_", "*b*", "`c`", "<d>", "1\\2", "two\nlines"]
 
@@ -9,7 +9,7 @@ NAMES = ["[bold]x", ":smile:", "a|b", "=1+1", "a_$x$", "_a_", "*b*", "`c`", "<d>
 def test_names_are_never_read_as_markup() -> None:
     console = Console(width=80)
     with console.capture() as capture:
-        console.print(terminal(("name", "[i]n"), [(name, "[red]1") for name in NAMES[:2]], "[b]caption"))
+        console.print(text_table(("name", "[i]n"), [(name, "[red]1") for name in NAMES[:2]], "[b]caption"))
     output = capture.get()
     assert all(text in output for text in ("[bold]x", "smile:", "[i]n", "[red]1", "[b]caption"))
 
@@ -23,12 +23,14 @@ def test_markdown_shows_names_as_they_are() -> None:
 
 
 def test_a_markdown_table_has_one_cell_for_one_text() -> None:
-    table = markdown(("name", "n"), [("a|b", "1"), ("two\nlines", "2")], "caption")
+    table = markdown(text_table(("name", "n"), [("a|b", "1"), ("two\nlines", "2")], "caption"))
     assert table == "| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n| two lines | 2 |\n\ncaption"
 
 
 def test_a_latex_table_is_for_booktabs_and_shows_names_as_they_are() -> None:
-    table = latex(("arm", "error"), [("plain:weight_decay=0.1", "33.2 ± 21.6"), (r"a&b%c$d#e{f}g~h^i\j", "–")], "in %")
+    table = latex(
+        text_table(("arm", "error"), [("plain:weight_decay=0.1", "33.2 ± 21.6"), (r"a&b%c$d#e{f}g~h^i\j", "–")], "in %")
+    )
     assert (
         table
         == r"""\begin{table}

@@ -6,21 +6,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plainres.analysis.results import SweepResults, load_curves, load_sweep
-from plainres.analysis.results_table import COLUMNS, caption, network_table, summary_rows
+from plainres.analysis.results import SweepResults, load_curves, read_sweep
+from plainres.analysis.results_table import COLUMNS, network_table, sweep_table
 from plainres.analysis.verdict import Verdict, judge
-from plainres.screen import table
 from plainres.screen.figure_style import save_figure
 from plainres.settings.declaration import check_choice
 from plainres.settings.thresholds import MARGIN
 
 FIGURES = ("degradation", "curves", "gradients")
+NOTEBOOK_STYLE: Any = [
+    {"selector": "th, td", "props": "text-align: right; white-space: nowrap"},
+    {"selector": "th", "props": "white-space: normal"},
+    {"selector": ".col0", "props": "text-align: left"},
+    {"selector": "caption", "props": "caption-side: bottom; text-align: left; font-style: italic"},
+]
 SHOWN_WIDTH = 640  # pixels of the figure in a notebook, half of what it's saved with
 
 
@@ -66,30 +72,27 @@ class JudgedSweep(SweepResults):
         return figures.draw_gradients(self.gradients, self.arms, axes=axes)
 
     def __repr__(self) -> str:
-        rows = [COLUMNS, *summary_rows(self, self.verdict)]
-        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(cell.ljust(width) if first else cell.rjust(width) for first, cell, width in zip(
-                [True, *[False] * len(widths)], row, widths, strict=False
-            ))
-            for row in rows
-        ]  # fmt: skip
+        rows = [COLUMNS, *sweep_table(self, self.verdict).rows]
+        first, *others = (max(map(len, cells)) for cells in zip(*rows, strict=True))
+        lines = ["  ".join([name.ljust(first), *map(str.rjust, cells, others)]) for name, *cells in rows]
         return "\n".join([*lines, "", self.verdict.sentence, *self.verdict.others])
 
     def _repr_html_(self) -> str:
-        sentences = [self.verdict.sentence, *self.verdict.others]
+        table = sweep_table(self, self.verdict)
         return "\n".join(
             [
-                table.html(COLUMNS, summary_rows(self, self.verdict), caption(self, self.verdict)),
-                *(f"<p>{escape(sentence)}</p>" for sentence in sentences),
+                pd.DataFrame(table.rows, columns=list(table.columns))
+                .style.format(escape="html").hide().set_caption(escape(table.caption)).set_table_styles(NOTEBOOK_STYLE)
+                .to_html(),
+                *(f"<p>{escape(sentence)}</p>" for sentence in (self.verdict.sentence, *self.verdict.others)),
                 "" if self.runs.empty else _picture(self.plot()),
             ]
-        )
+        )  # fmt: skip
 
 
 def load_judged(parent_run_id: str, tracking_uri: str | None = None, margin: float = MARGIN) -> JudgedSweep:
-    """As `plainres.analysis.load_sweep`, judged by a margin in [0, 1]."""
-    results = load_sweep(parent_run_id, tracking_uri)
+    """As `plainres.analysis.read_sweep`, judged by a margin in [0, 1]."""
+    results = read_sweep(parent_run_id, tracking_uri)
     return JudgedSweep(**vars(results), verdict=judge(results, margin))
 
 

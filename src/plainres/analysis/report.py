@@ -1,26 +1,29 @@
-"""The report of a sweep: as one page, in Markdown and as tables, stored with its parent run or written to a folder."""
+"""Stores the report of a sweep with its parent run, writes it to a folder, and prints what a command ends with."""
 
+from collections.abc import Iterable
 from functools import partial
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
-from plainres.analysis.report_content import content
-from plainres.analysis.report_html import Drawing, html_page
-from plainres.analysis.report_markdown import markdown_page
+from plainres.analysis.report_pages import content, html_page, markdown_page
 from plainres.analysis.results import SweepResults, load_curves
-from plainres.analysis.results_table import latex_table
+from plainres.analysis.results_table import sweep_table
 from plainres.analysis.verdict import Verdict
 from plainres.errors import BadInput
 from plainres.names import MARGIN_TAG, PAGE_FILE, REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
+from plainres.screen.console import console
 from plainres.screen.figure_style import MOST_COLUMNS, save_figure
-from plainres.tracking.artifacts import artifact_location, log_artifact
+from plainres.screen.table import TextTable, latex
+from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.dataset_input import copy_dataset
 from plainres.tracking.outages import making_once
 from plainres.tracking.shared_view import Errors, log_by_depth, store_view
+from plainres.tracking.store import browse_hint
 
 
 def store_report(results: SweepResults, verdict: Verdict) -> None:
@@ -41,9 +44,23 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
             making_once(partial(client.set_tag, results.parent_run_id, tag, text))
 
 
-def report_location(results: SweepResults, file: str = PAGE_FILE) -> str:
-    """Where the report's page lies, or another file of it, as a path or URI."""
-    return f"{artifact_location(results.tracking_uri, results.parent_run_id)}/{file}"
+def print_report(
+    results: SweepResults, tables: Iterable[TextTable], sentences: Iterable[str], *, file: str = PAGE_FILE
+) -> None:
+    """Print tables and sentences, then where this file of the report lies and how MLflow's UI shows the runs."""
+    print_findings(tables, sentences)
+    screen = console(soft_wrap=True)
+    screen.print(f"\nReport: {results.folder}/{file}")
+    screen.print(f"Browse: {browse_hint(results.tracking_uri, results.experiment_id, results.view)}")
+
+
+def print_findings(tables: Iterable[TextTable], sentences: Iterable[str]) -> None:
+    """Print tables and sentences; a terminal's lines break between words, those of a file where they end."""
+    screen = console()
+    for table in tables:
+        screen.print(table)
+    for sentence in sentences:
+        screen.print(sentence, soft_wrap=not screen.is_terminal)
 
 
 def write_report(results: SweepResults, verdict: Verdict, folder: Path) -> None:
@@ -63,7 +80,7 @@ def export_report(results: SweepResults, verdict: Verdict, folder: Path) -> None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(results, verdict, folder, (".png", ".pdf", ".svg"))
-        (folder / "table.tex").write_text(latex_table(results, verdict), encoding="utf-8")
+        (folder / "table.tex").write_text(latex(sweep_table(results, verdict)), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"the report can't be written to {folder}: {error.strerror}") from error
 
@@ -74,23 +91,18 @@ def _write(results: SweepResults, verdict: Verdict, folder: Path, formats: tuple
     for name, figure in drawn.items():
         for suffix in formats:
             save_figure(figure, folder / f"{name}{suffix}")
-    drawings = {
-        name: Drawing(_svg(figure), _svg(narrow[name]) if name in narrow else None) for name, figure in drawn.items()
-    }
-    blocks = content(results, verdict)
-    (folder / PAGE_FILE).write_text(html_page(verdict, blocks, drawings), encoding="utf-8")
-    (folder / "report.md").write_text(markdown_page(verdict, blocks), encoding="utf-8")
+    svgs = {name: (_svg(figure), _svg(narrow[name]) if name in narrow else "") for name, figure in drawn.items()}
+    sections = content(results, verdict)
+    (folder / PAGE_FILE).write_text(html_page(verdict, sections, svgs), encoding="utf-8")
+    (folder / "report.md").write_text(markdown_page(verdict, sections), encoding="utf-8")
 
 
 def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
     """Means over seeds, of networks whose seeds are all there: what is logged can't be taken back."""
     networks = results.runs.groupby(["arm", "depth"])[["train_error", "test_error"]]
-    means = networks.mean()[networks.size() == len(results.seeds)].dropna().reset_index()
-    keys = list(zip(means["arm"], means["depth"], strict=True))
-    return {
-        TRAIN_ERROR_BY_DEPTH: dict(zip(keys, means["train_error"], strict=True)),
-        TEST_ERROR_BY_DEPTH: dict(zip(keys, means["test_error"], strict=True)),
-    }
+    means = networks.mean()[networks.size() == len(results.seeds)].dropna()
+    found: Any = means.to_dict()
+    return {TRAIN_ERROR_BY_DEPTH: found["train_error"], TEST_ERROR_BY_DEPTH: found["test_error"]}
 
 
 def _layers_of_deepest(results: SweepResults) -> list[str]:

@@ -2,16 +2,16 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
 
 from plainres.analysis.stored_runs import Histories, StoredRun, histories, stored_run, stored_runs
-from plainres.analysis.trainability import epochs_to_target, gradient_growth
 from plainres.errors import BadInput
 from plainres.names import (
     COMMIT_TAG,
@@ -30,7 +30,9 @@ from plainres.names import (
     VALIDATION_ACCURACY,
     VALIDATION_LOSS,
 )
+from plainres.settings.thresholds import is_learnt
 from plainres.sweeps.arms import arms_in
+from plainres.tracking.artifacts import place_of_files
 from plainres.tracking.parents import members_of
 from plainres.tracking.runs import whole_params
 from plainres.tracking.shared_view import view_name
@@ -69,6 +71,7 @@ class SweepResults:
         gradients: a row for each run, layer of the main path and time: arm, variant, depth, seed, layer, position (0
             first to 1 last), when (`initialisation` or `end`, the last epoch), norm.
         missing: names of the runs that were asked for and aren't finished, or were deleted.
+        folder: where the parent run's files lie, the report among them: a path on this machine, else a URI.
         view: the name of the sweep's shared view in MLflow's UI, empty for one of before there were any.
     """
 
@@ -80,6 +83,7 @@ class SweepResults:
     runs: pd.DataFrame
     gradients: pd.DataFrame
     missing: tuple[str, ...]
+    folder: str = field(default="", kw_only=True)
     view: str = field(default="", kw_only=True)
 
     @property
@@ -98,7 +102,7 @@ class SweepResults:
         return tuple(map(int, self.params["seeds"].split()))
 
 
-def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResults:
+def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResults:
     """Read a sweep back by the id of its parent run, from MLFLOW_TRACKING_URI or mlflow.db here by default.
 
     Raises:
@@ -141,6 +145,7 @@ def load_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
             columns=list(GRADIENTS),
         ),
         missing=tuple(name for name in asked if name not in runs),
+        folder=str(place_of_files(uri, parent)),
         view=view_name(parent.data.tags),
     )
 
@@ -166,6 +171,37 @@ def load_curves(results: SweepResults) -> pd.DataFrame:
 def variant_of(arm: str) -> str:
     """`plain` of `plain:lr=0.01`."""
     return arm.partition(":")[0]
+
+
+def epochs_to_target(accuracies: Mapping[int, float]) -> float:
+    """The first epoch whose training error is at most 10 %; NaN where none is.
+
+    Args:
+        accuracies: training accuracy in [0, 1] by epoch.
+    """
+    return next((float(epoch) for epoch, accuracy in sorted(accuracies.items()) if is_learnt(1 - accuracy)), math.nan)
+
+
+def gradient_growth(norms: Sequence[float]) -> float:
+    """The factor by which the gradient's norm grows from a layer to the one before it, fitted over all layers.
+
+    With batch norm and without shortcuts it stays above 1, so that gradients explode with depth (Yang et al. 2019, "A
+    mean field theory of batch normalization"). It is e to the power of the negative slope of the log norm over the
+    layers' positions.
+
+    Args:
+        norms: of the main path's layers, the first one first; those that are zero or not finite are left out.
+
+    Returns:
+        Where fewer than two norms are left, infinity if one is infinite, and else NaN.
+    """
+    values = np.asarray(norms, float)
+    usable = np.isfinite(values) & (values > 0)
+    if usable.sum() < 2:
+        return math.inf if np.isinf(values).any() else math.nan
+    spread, common = np.cov(np.flatnonzero(usable), np.log(values[usable]), bias=True)[0]
+    with np.errstate(over="ignore"):
+        return float(np.exp(-common / spread))
 
 
 def _epochs(values: Mapping[str, Histories], run_id: str) -> list[int]:

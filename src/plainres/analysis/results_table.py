@@ -1,6 +1,8 @@
-"""The table that a sweep comes to: a row for each arm and depth, over seeds."""
+"""Lays out what a sweep comes to: a row for each arm and depth, over seeds, as text and in numbers."""
 
 import math
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from plainres.analysis.results import SweepResults
 from plainres.analysis.verdict import Verdict
-from plainres.screen import table
+from plainres.screen.table import TextTable, text_table
 
 COLUMNS = (
     "arm", "depth", "seeds", "training error", "test error", "epochs to 10 %", "grad. growth", "time (s)", "with depth",
@@ -32,10 +34,9 @@ def explanation(verdict: Verdict) -> str:
 
 
 @QUIETLY
-def summary_rows(results: SweepResults, verdict: Verdict) -> list[tuple[str, ...]]:
-    """The cells under `COLUMNS`, as text, arms in the order asked for."""
-    groups = dict(list(results.runs.groupby(["arm", "depth"])))
-    return [
+def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
+    """Lay out a sweep as text under `COLUMNS`, a row for each network that has a finished run, arms as asked for."""
+    rows = tuple(
         (
             arm,
             str(depth),
@@ -45,23 +46,23 @@ def summary_rows(results: SweepResults, verdict: Verdict) -> list[tuple[str, ...
             _epochs(group["epochs_to_10"]),
             three_digits(_median(group["gradient_growth"])),
             three_digits(_median(group["seconds"])),
-            _status(verdict, arm, depth),
+            gap.status if (gap := verdict.gap(arm, depth)) else NOTHING,
         )
-        for arm in results.arms
-        for depth in results.depths
-        if (group := groups.get((arm, depth))) is not None
-    ]
+        for arm, depth, group in _networks(results)
+    )
+    diverged = int(results.runs["diverged"].sum())
+    stars = f" *: {diverged} of these runs diverged and count with the error they ended at." if diverged else ""
+    return TextTable(COLUMNS, rows, explanation(verdict) + stars)
 
 
 @QUIETLY
 def network_table(results: SweepResults, verdict: Verdict) -> pd.DataFrame:
-    """The table in numbers: a row for each arm and depth that has a finished run.
+    """Lay out a sweep in numbers: a row for each network that has a finished run.
 
     Columns: arm, depth, seeds, diverged (runs), the mean and the standard deviation (`_sd`, NaN for one seed) over
     seeds of train_error and test_error, in [0, 1]; medians over seeds of epochs_to_10, gradient_growth and seconds; and
     with_depth, whether the arm degrades (empty at the shallowest depth).
     """
-    groups = dict(list(results.runs.groupby(["arm", "depth"])))
     return pd.DataFrame(
         {
             "arm": arm,
@@ -75,27 +76,20 @@ def network_table(results: SweepResults, verdict: Verdict) -> pd.DataFrame:
             "epochs_to_10": _median_epochs(group["epochs_to_10"]),
             "gradient_growth": _median(group["gradient_growth"]),
             "seconds": _median(group["seconds"]),
-            "with_depth": gap.status if (gap := verdict.gaps.get(arm, {}).get(depth)) else "",
+            "with_depth": gap.status if (gap := verdict.gap(arm, depth)) else "",
         }
-        for arm in results.arms
-        for depth in results.depths
-        if (group := groups.get((arm, depth))) is not None
+        for arm, depth, group in _networks(results)
     )
 
 
-def terminal_table(results: SweepResults, verdict: Verdict) -> table.TerminalTable:
-    """The table for a terminal; how many seeds there are stands below it where all networks have as many."""
-    rows, words, seeds = summary_rows(results, verdict), caption(results, verdict), COLUMNS.index("seeds")
-    counts = {row[seeds] for row in rows}
+def terminal_table(results: SweepResults, verdict: Verdict) -> TextTable:
+    """Leave out of a sweep's table how many seeds there are where all networks have as many; it stands below then."""
+    table, seeds = sweep_table(results, verdict), COLUMNS.index("seeds")
+    counts = {row[seeds] for row in table.rows}
     if len(counts) > 1:
-        return table.terminal(COLUMNS, rows, words)
-    short = [row[:seeds] + row[seeds + 1 :] for row in (COLUMNS, *rows)]
-    return table.terminal(short[0], short[1:], f"{words} Seeds: {', '.join(counts) or 'none'}.")
-
-
-def latex_table(results: SweepResults, verdict: Verdict) -> str:
-    """The table in LaTeX."""
-    return table.latex(COLUMNS, summary_rows(results, verdict), caption(results, verdict))
+        return table
+    columns, *rows = (row[:seeds] + row[seeds + 1 :] for row in (COLUMNS, *table.rows))
+    return text_table(columns, rows, f"{table.caption} Seeds: {', '.join(counts) or 'none'}.")
 
 
 def three_digits(value: float) -> str:
@@ -123,12 +117,11 @@ def percent(shares: ArrayLike) -> str:
     return shown.format(mean) + (f" ± {shown.format(deviation)}" if known.size > 1 else "")
 
 
-def caption(results: SweepResults, verdict: Verdict) -> str:
-    """What stands with the table."""
-    diverged = results.runs[results.runs["diverged"].astype(bool)]
-    if diverged.empty:
-        return explanation(verdict)
-    return f"{explanation(verdict)} *: {len(diverged)} of these runs diverged and count with the error they ended at."
+def _networks(results: SweepResults) -> Iterator[tuple[str, int, pd.DataFrame]]:
+    """Give the runs of each network that has a finished one, by arm and depth."""
+    groups = dict(list(results.runs.groupby(["arm", "depth"])))
+    return ((arm, depth, groups[arm, depth]) for arm, depth in product(results.arms, results.depths)
+            if (arm, depth) in groups)  # fmt: skip
 
 
 def _epochs(reached: pd.Series) -> str:
@@ -145,8 +138,3 @@ def _median_epochs(reached: pd.Series) -> float:
 
 def _median(values: pd.Series) -> float:
     return float(np.median(values.dropna())) if values.notna().any() else math.nan
-
-
-def _status(verdict: Verdict, arm: str, depth: int) -> str:
-    gap = verdict.gaps.get(arm, {}).get(depth)
-    return gap.status if gap else NOTHING

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.special import nctdtr, stdtrit  # `scipy.stats` takes half a second to import
 
 CONFIDENCE = 0.95
@@ -34,6 +35,12 @@ def t_interval(values: Sequence[float]) -> Interval:
     mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
     half = error * float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2))
     return Interval(mean, mean - half, mean + half)
+
+
+def paired_interval(differences: pd.Series) -> Interval | None:
+    """Mean and 95 % t interval of differences, one a seed, NaN where one of a pair lacks; None for fewer than two."""
+    values = differences.dropna().tolist()
+    return t_interval(values) if len(values) > 1 else None
 
 
 def sign_flip_p(values: Sequence[float]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from plainres.screen.table import TerminalTable, terminal
+from plainres.screen.table import TextTable, text_table
 from plainres.settings import ABOUT
 from plainres.sweeps.tuned import Tuned, border_remarks, objective_words, study_of_seed
 
@@ -18,7 +18,7 @@ SPREAD_EXPLANATION = (
 )
 
 
-def tuned_tables(tuned: Sequence[Tuned], runs: pd.DataFrame) -> list[TerminalTable]:
+def tuned_tables(tuned: Sequence[Tuned], runs: pd.DataFrame) -> list[TextTable]:
     """The values of each study, and where a network has several how far they lead apart.
 
     Args:
@@ -30,7 +30,7 @@ def tuned_tables(tuned: Sequence[Tuned], runs: pd.DataFrame) -> list[TerminalTab
     return [table for table in found if table is not None]
 
 
-def tuned_table(tuned: Sequence[Tuned], seeds: Sequence[int] = ()) -> TerminalTable:
+def tuned_table(tuned: Sequence[Tuned], seeds: Sequence[int] = ()) -> TextTable:
     """A row for each study, in a terminal; `seeds` are those of the sweep."""
     names = list(dict.fromkeys(name for values in tuned for name in values.values))
     columns = ["network", "trials", *(ABOUT[name].words for name in names), "objective"]
@@ -46,10 +46,10 @@ def tuned_table(tuned: Sequence[Tuned], seeds: Sequence[int] = ()) -> TerminalTa
         )
         for values in tuned
     ]
-    return terminal(columns, rows, _explanation(tuned, seeds))
+    return text_table(columns, rows, _explanation(tuned, seeds))
 
 
-def spread_table(tuned: Sequence[Tuned], runs: pd.DataFrame) -> TerminalTable | None:
+def spread_table(tuned: Sequence[Tuned], runs: pd.DataFrame) -> TextTable | None:
     """How far the studies of a network lead apart, beside the spread over seeds; None where each has one study."""
     studies = _studies(tuned)
     if studies == 1 or runs.empty:
@@ -63,7 +63,7 @@ def spread_table(tuned: Sequence[Tuned], runs: pd.DataFrame) -> TerminalTable | 
         rows.append(
             (network, " ".join(f"{mean:.2f}" for mean in groups.mean()), *(f"{points:.2f}" for points in spreads))
         )
-    return terminal(SPREAD_COLUMNS, rows, SPREAD_EXPLANATION)
+    return text_table(SPREAD_COLUMNS, rows, SPREAD_EXPLANATION)
 
 
 def spread(groups: Sequence[Sequence[float]]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ a 95 % t interval. An arm degrades at d when the interval lies above the margin,
 does not degrade when the interval lies below; else it is undecided.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 
 from plainres.analysis.results import SweepResults, variant_of
-from plainres.analysis.statistics import CONFIDENCE, MOST_SEEDS, Interval, seeds_to_decide, sign_flip_p, t_interval
+from plainres.analysis.statistics import (
+    CONFIDENCE,
+    MOST_SEEDS,
+    Interval,
+    paired_interval,
+    seeds_to_decide,
+    sign_flip_p,
+    t_interval,
+)
 from plainres.settings.thresholds import MARGIN, check_margin
 
 MOST_LISTED = 5  # names in a sentence
@@ -57,55 +65,45 @@ class Verdict:
     gaps: dict[str, dict[int, Gap]]
     difference: Interval | None
 
+    def gap(self, arm: str, depth: int) -> Gap | None:
+        """Return an arm's gap at a depth, None where there is none."""
+        return self.gaps.get(arm, {}).get(depth)
+
 
 def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
-    """The verdict on a sweep; it is about the first plain and the first residual arm.
+    """Judge a sweep; the verdict is about the first plain and the first residual arm.
 
     Args:
-        results: as from `plainres.analysis.load_sweep`.
+        results: as from `plainres.analysis.read_sweep`.
         margin: smallest change of the error that counts, in [0, 1].
 
     Raises:
         BadInput: the margin is negative or not finite.
     """
     check_margin(margin)
-    depths, arms = results.depths, results.arms
+    arms, deepest = results.arms, results.depths[-1]
     runs = results.runs[_has_error(results.runs)]
-    paired = {arm: paired_gaps(runs[runs["arm"] == arm], depths[0]) for arm in arms}
-    gaps = {
-        arm: {int(depth): _gap(table[depth], margin) for depth in table.columns if table[depth].count() >= 2}
-        for arm, table in paired.items()
-    }
-    deepest = {arm: table[depths[-1]] for arm, table in paired.items() if depths[-1] in gaps[arm]}
-    plain, residual = (_first_of(variant, arms) for variant in ("plain", "residual"))
-    worth = (deepest[plain] - deepest[residual]).dropna() if plain in deepest and residual in deepest else pd.Series()
-    lacking = _what_is_lacking(results, plain, residual) or (
-        "" if len(worth) >= 2 else "the runs at hand share no two seeds"
-    )
-    headline = (plain, residual) if not lacking else ()
+    paired = {arm: paired_gaps(runs[runs["arm"] == arm], results.depths[0]) for arm in arms}
+    gaps = {arm: judged_gaps(of_arm, margin) for arm, of_arm in paired.items()}
+    at_end = {arm: of_arm[deepest] for arm, of_arm in paired.items() if deepest in gaps[arm]}
+    pair = tuple(next((arm for arm in arms if variant_of(arm) == variant), "") for variant in ("plain", "residual"))
+    worth = _difference(at_end, *pair)
+    lacking = _what_is_lacking(results, pair) or ("" if worth else "the runs at hand share no two seeds")
     others = tuple(
-        _arm_sentence(arm, depths, gaps[arm][depths[-1]], deepest, (plain, residual))
-        for arm in arms
-        if arm in deepest and arm not in headline
+        _arm_sentence(arm, results, gaps[arm][deepest], {other: _difference(at_end, arm, other) for other in pair})
+        for arm in at_end
+        if lacking or arm not in pair
     )
-    if lacking or plain is None or residual is None:
+    if lacking or worth is None:
         return Verdict("incomplete", f"Incomplete: {lacking}.", others, margin, gaps, None)
-
-    of_plain, of_residual = gaps[plain][depths[-1]], gaps[residual][depths[-1]]
-    difference = t_interval(list(worth))
-    outcome = outcome_of(of_plain.status, of_residual.status)
-    sentence = (
-        f"{outcome.capitalize()}: from depth {depths[0]} to {depths[-1]} the final training error changes by "
-        f"{of_plain} for {plain} and by {of_residual} for {residual}; the difference, what the shortcut is worth, is "
-        f"{difference}.{_seeds_words(outcome, (of_plain, of_residual))} (Mean and {CONFIDENCE * 100:.0f} % t interval "
-        f"over {len(results.seeds)} seeds, in percentage points; what counts is more than {margin * 100:g}; p of the "
-        "one-sided sign-flip test.)"
-    )
-    return Verdict(outcome, sentence, others, margin, gaps, difference)
+    of_pair = {arm: gaps[arm][deepest] for arm in pair}
+    outcome = outcome_of(*(gap.status for gap in of_pair.values()))
+    return Verdict(outcome, _sentence(outcome, results, of_pair, worth, margin), others, margin, gaps, worth)
 
 
-def status_of(interval: Interval, margin: float) -> Status:
-    """What an arm does whose gap has this interval."""
+def status_of(gaps: Sequence[float], margin: float) -> Status:
+    """Decide what an arm does whose gaps, one a seed, are these."""
+    interval = t_interval(gaps)
     if interval.low > margin:
         return "degrades"
     return "does not degrade" if interval.high < margin else "undecided"
@@ -126,52 +124,66 @@ def paired_gaps(runs: pd.DataFrame, shallowest: int) -> pd.DataFrame:
     return errors.drop(columns=shallowest).sub(errors[shallowest], axis=0)
 
 
-def _gap(column: pd.Series, margin: float) -> Gap:
-    values = list(column.dropna())
-    interval = t_interval(values)
-    status = status_of(interval, margin)
-    return Gap(interval, sign_flip_p(values), status, seeds_to_decide(values, margin))
+def judged_gaps(paired: pd.DataFrame, margin: float) -> dict[int, Gap]:
+    """Judge the gaps of one arm, as from `paired_gaps`, at each depth that has two seeds."""
+    columns = {int(depth): paired[depth].dropna().tolist() for depth in paired.columns}
+    return {
+        depth: Gap(t_interval(gaps), sign_flip_p(gaps), status_of(gaps, margin), seeds_to_decide(gaps, margin))
+        for depth, gaps in columns.items()
+        if len(gaps) >= 2
+    }
 
 
-def _arm_sentence(
-    arm: str, depths: tuple[int, ...], gap: Gap, deepest: dict[str, pd.Series], references: Iterable[str | None]
+def _difference(gaps: Mapping[str, pd.Series], arm: str, reference: str) -> Interval | None:
+    """Tell how far one arm's gaps lie above another's, paired by seed; None where they share no two seeds."""
+    if arm == reference or not {arm, reference} <= gaps.keys():
+        return None
+    return paired_interval(gaps[arm] - gaps[reference])
+
+
+def _sentence(
+    outcome: Judgement, results: SweepResults, gaps: Mapping[str, Gap], worth: Interval, margin: float
 ) -> str:
-    """What one arm does, and its difference from the arms of the verdict."""
-    differences = [
-        f"{t_interval(list(values))} from {reference}"
-        for reference in references
-        if reference in deepest and reference != arm
-        for values in [(deepest[arm] - deepest[reference]).dropna()]
-        if len(values) >= 2
-    ]
-    compared = f"; the difference is {' and '.join(differences)}" if differences else ""
-    return f"{arm} from depth {depths[0]} to {depths[-1]}: {gap}{compared}.{_seeds_words(gap.status, [gap])}"
+    """State the outcome, and what it rests on: the gaps of the plain and of the residual arm."""
+    changes = " and ".join(f"by {gap} for {arm}" for arm, gap in gaps.items())
+    return (
+        f"{outcome.capitalize()}: {_span(results)} the final training error changes {changes}; the difference, what "
+        f"the shortcut is worth, is {worth}.{_seeds_words(outcome, gaps.values())} (Mean and {CONFIDENCE * 100:.0f} % "
+        f"t interval over {len(results.seeds)} seeds, in percentage points; what counts is more than {margin * 100:g}; "
+        "p of the one-sided sign-flip test.)"
+    )
+
+
+def _arm_sentence(arm: str, results: SweepResults, gap: Gap, differences: Mapping[str, Interval | None]) -> str:
+    """State what one arm does, and its differences from the arms of the verdict."""
+    words = " and ".join(f"{difference} from {other}" for other, difference in differences.items() if difference)
+    compared = f"; the difference is {words}" if words else ""
+    return f"{arm} {_span(results)}: {gap}{compared}.{_seeds_words(gap.status, [gap])}"
+
+
+def _span(results: SweepResults) -> str:
+    return f"from depth {results.depths[0]} to {results.depths[-1]}"
 
 
 def _seeds_words(outcome: Judgement | Status, gaps: Iterable[Gap]) -> str:
-    """How many seeds would probably settle what is undecided."""
+    """Say how many seeds would probably settle what is undecided."""
     if outcome != "undecided":
         return ""
     needed = [gap.seeds_needed for gap in gaps if gap.status == "undecided"]
-    counts = [count for count in needed if count is not None]
-    if len(counts) < len(needed):
+    if None in needed:
         return f" At the spread seen, not even {MOST_SEEDS:,} seeds would probably decide."
-    return f" At the spread seen, about {max(counts)} seeds would probably decide."
+    return f" At the spread seen, about {max(filter(None, needed))} seeds would probably decide."
 
 
-def _first_of(variant: str, arms: Iterable[str]) -> str | None:
-    return next((arm for arm in arms if variant_of(arm) == variant), None)
-
-
-def _what_is_lacking(results: SweepResults, plain: str | None, residual: str | None) -> str:
-    """Why there can be no verdict, or nothing."""
+def _what_is_lacking(results: SweepResults, pair: Sequence[str]) -> str:
+    """Say why there can be no verdict on a plain and a residual arm; nothing where there can."""
     if results.missing:
         return f"of the runs asked for, {len(results.missing)} aren't finished ({_listed(results.missing)})"
     without = results.runs[~_has_error(results.runs)]
     if len(without):
         names = [f"{arm}-{depth}-seed{seed}" for arm, depth, seed in without[["arm", "depth", "seed"]].to_numpy()]
         return f"{len(names)} of the runs have no final training error ({_listed(names)})"
-    if plain is None or residual is None:
+    if not all(pair):
         return "a verdict needs both variants, plain and residual"
     if len(results.depths) < 2:
         return "a verdict needs at least two depths"

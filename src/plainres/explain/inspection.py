@@ -12,6 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
+from plainres.analysis.report import print_findings
 from plainres.analysis.results import IDENTITY, SweepResults
 from plainres.analysis.trained import TrainedRun, load_run
 from plainres.data import dataset_of
@@ -21,9 +22,9 @@ from plainres.networks.network import Network
 from plainres.probes.probe import Batch
 from plainres.screen.console import console
 from plainres.screen.figure_style import save_figure
-from plainres.screen.table import TerminalTable
+from plainres.screen.table import TextTable
 from plainres.settings import RunConfig
-from plainres.tracking.artifacts import artifact_location, log_artifact
+from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import log_metrics
 from plainres.tracking.store import browse_hint
@@ -46,7 +47,7 @@ class Findings:
 
     question: str
     data: pd.DataFrame
-    table: TerminalTable
+    table: TextTable
     sentences: Sequence[str]
     figures: Mapping[str, Figure]
 
@@ -106,7 +107,6 @@ def present(results: SweepResults, findings: Findings) -> None:
     Raises:
         StoreAway: the store went away meanwhile.
     """
-    screen = console()
     with TemporaryDirectory() as folder:
         findings.data.to_csv(Path(folder) / f"{findings.question}.csv", index=False)
         for name, figure in findings.figures.items():
@@ -114,9 +114,7 @@ def present(results: SweepResults, findings: Findings) -> None:
         log_artifact(results.tracking_uri, results.parent_run_id, Path(folder))
     note = "\n\n".join(findings.sentences)
     MlflowClient(results.tracking_uri).set_tag(results.parent_run_id, "mlflow.note.content", note)
-    screen.print(findings.table)
-    for sentence in findings.sentences:
-        screen.print(sentence, soft_wrap=not screen.is_terminal)
-    place = artifact_location(results.tracking_uri, results.parent_run_id)
-    screen.print(f"\nTable and figures: {place}", soft_wrap=True)
-    screen.print(f"Browse: {browse_hint(results.tracking_uri, results.experiment_id)}", soft_wrap=True)
+    print_findings([findings.table], findings.sentences)
+    screen = console(soft_wrap=True)
+    screen.print(f"\nTable and figures: {results.folder}")
+    screen.print(f"Browse: {browse_hint(results.tracking_uri, results.experiment_id)}")

@@ -12,19 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mlflow import MlflowClient
 
-from plainres.analysis.paired_seeds import answer, interval_of, percent
 from plainres.analysis.results import SweepResults
+from plainres.analysis.statistics import paired_interval
 from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import BATCH, TrainedRun, load_run
 from plainres.data import dataset_of
 from plainres.errors import BadInput
 from plainres.explain.inspection import Findings, network_at_start, training_batch
+from plainres.explain.paired_seeds import answer, points
 from plainres.names import CONSTRUCTED, FINAL_TRAIN_ERROR, TRAIN_ACCURACY
 from plainres.networks.construction import CHECKED, NotFinite, construct
 from plainres.networks.network import Network
 from plainres.screen.drawn_seeds import draw_means
 from plainres.screen.figure_style import COLOURS, draw_legend, panels_in_rows, plain_style
-from plainres.screen.table import TerminalTable, terminal
+from plainres.screen.table import TextTable, text_table
 from plainres.settings import RunConfig
 from plainres.sweeps.arms import Arm, parse_arm
 from plainres.tracking.outages import reaching_store
@@ -125,16 +126,16 @@ def findings(made: pd.DataFrame, results: SweepResults) -> Findings:
     return Findings("construction", made, table(made, depths), sentences(made, depths), {"construction": figure})
 
 
-def table(data: pd.DataFrame, depths: Depths) -> TerminalTable:
+def table(data: pd.DataFrame, depths: Depths) -> TextTable:
     """A row an arm."""
     rows = [
         (
             str(arm),
             str(len(of)),
-            percent(of["shallow"]),
-            percent(of[START]),
+            points(of["shallow"]),
+            points(of[START]),
             f"{int(of[SAME].sum())} of {len(of)}",
-            *(percent(of[name]) for name in (END, "scratch", "longer")),
+            *(points(of[name]) for name in (END, "scratch", "longer")),
         )
         for arm, of in data.groupby("arm", sort=False)
     ]
@@ -143,7 +144,7 @@ def table(data: pd.DataFrame, depths: Depths) -> TerminalTable:
         f"depth {depths.deep} with the added blocks at the identity; trained on, from scratch: the same depth, trained "
         "by the same recipe; as long as both: from scratch for twice the epochs."
     )
-    return terminal(COLUMNS, rows, caption)
+    return text_table(COLUMNS, rows, caption)
 
 
 def sentences(made: pd.DataFrame, depths: Depths) -> list[str]:
@@ -152,12 +153,12 @@ def sentences(made: pd.DataFrame, depths: Depths) -> list[str]:
     for arm, of in made.groupby("arm", sort=False):
         exact = (of[SAME] == 1) & (of[START] == of["shallow"])
         scratch, words = ("longer", " for twice the epochs") if of["longer"].notna().all() else ("scratch", "")
-        gap = interval_of(of[scratch] - of[START])
+        gap = paired_interval(of[scratch] - of[START])
         said = answer(gap, "training from scratch does not find it", "training from scratch finds one as good")
         found.append(
             f"{arm} {depths.deep}: a solution exactly as good as depth {depths.shallow}'s exists for {exact.sum()} of "
-            f"{len(of)} seeds (training error {percent(of[START])} %); from scratch{words} the network ends "
-            f"{percent(of[scratch] - of[START])} points above it, {gap or 'of one seed'}: {said}."
+            f"{len(of)} seeds (training error {points(of[START])} %); from scratch{words} the network ends "
+            f"{points(of[scratch] - of[START])} points above it, {gap or 'of one seed'}: {said}."
         )
     return found
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,23 +10,31 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from mlflow import MlflowClient
 
-from plainres.analysis.paired_seeds import answer, difference, percent, spread
 from plainres.analysis.results import SweepResults
 from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import TrainedRun
 from plainres.explain.inspection import Findings, columns, network_at_start, training_batch
+from plainres.explain.paired_seeds import (
+    Cells,
+    answer,
+    arm_of,
+    difference,
+    network_table,
+    plain_and_residual,
+    points,
+    spread,
+)
 from plainres.names import COHERENCE, GRADIENT, GROWTH, INITIAL, UPDATE
 from plainres.probes import gradient_coherence, gradients
 from plainres.probes.growth_rate import MEAN_FIELD, growth_rate
 from plainres.screen.drawn_seeds import draw_means, draw_points
 from plainres.screen.figure_style import PAGE, by_arm, draw_legend, panels_in_rows, plain_style
-from plainres.screen.table import TerminalTable, terminal
+from plainres.screen.table import TextTable
 from plainres.settings import RunConfig
 from plainres.sweeps.arms import Arm, parse_arm
 from plainres.tracking.outages import reaching_store
 from plainres.training.trainer import PROBE_IMAGES
 
-COLUMNS = ("network", "seeds", "training error", "growth", "update", "cosine", "cosine trained")
 FIRST = "first_cosine"
 ALIKE = 2.0  # the factor between two updates up to which their sizes are about the same
 
@@ -86,58 +95,53 @@ def findings(measured: pd.DataFrame, results: SweepResults) -> Findings:
     return Findings("gradients", data, table(data), sentences(data), figures)
 
 
-def table(data: pd.DataFrame) -> TerminalTable:
-    """A row a network."""
-    last = columns(data, COHERENCE)[0]
-    rows = [
-        (
-            f"{arm} {depth}",
-            str(len(runs)),
-            percent(runs["train_error"]),
-            spread(runs[INITIAL + GROWTH], 3),
-            spread(runs[UPDATE], 3),
-            spread(runs[FIRST], 3),
-            spread(runs[last], 3),
-        )
-        for (arm, depth), runs in data.groupby(["arm", "depth"], sort=False)
-    ]
+def table(data: pd.DataFrame) -> TextTable:
+    """Lay out a row for each network."""
+    three_digits = partial(spread, digits=3)
+    cells: Cells = {
+        "training error": ("train_error", points),
+        "growth": (INITIAL + GROWTH, three_digits),
+        "update": (UPDATE, three_digits),
+        "cosine": (FIRST, three_digits),
+        "cosine trained": (columns(data, COHERENCE)[0], three_digits),
+    }
     caption = (
         "Mean ± standard deviation over seeds, at the start unless it says trained. Error in %; growth: factor of the "
         f"gradient's norm a layer, towards the input (mean field: {MEAN_FIELD:.3f}); update: norm of all "
         "gradients times learning rate; cosine: of the gradients of nearby images, at the first block."
     )
-    return terminal(COLUMNS, rows, caption)
+    return network_table(data, cells, caption)
 
 
 def sentences(data: pd.DataFrame) -> list[str]:
-    """What growth, cosine and the exchange of update sizes say, at the deepest depth."""
+    """Say what growth, cosine and the exchange of update sizes tell, at the deepest depth."""
     runs = data[data["depth"] == data["depth"].max()]
-    of_arm = dict(list(runs.groupby("arm", sort=False)))
-    first = {variant: next(a for a in of_arm if parse_arm(a).variant == variant) for variant in set(runs["variant"])}
-    if len(first) < 2:
+    compared = next(plain_and_residual(runs), None)
+    if compared is None:
         return ["A plain and a residual arm are needed to compare."]
-    plain, residual = of_arm[first["plain"]], of_arm[first["residual"]]
-    said = [
-        f"At the start of depth {plain['depth'].iloc[0]} the gradient grows by {spread(plain[INITIAL + GROWTH], 3)} a "
-        f"layer in {first['plain']} and by {spread(residual[INITIAL + GROWTH], 3)} in {first['residual']} (mean field "
-        f"without shortcuts {MEAN_FIELD:.3f}); at the first block the cosine is {spread(plain[FIRST], 3)} and "
-        f"{spread(residual[FIRST], 3)}."
+    depth, plain, residual = compared
+    return [
+        f"At the start of depth {depth} the gradient grows by {spread(plain[INITIAL + GROWTH], 3)} a layer in "
+        f"{arm_of(plain)} and by {spread(residual[INITIAL + GROWTH], 3)} in {arm_of(residual)} (mean field without "
+        f"shortcuts {MEAN_FIELD:.3f}); at the first block the cosine is {spread(plain[FIRST], 3)} and "
+        f"{spread(residual[FIRST], 3)}.",
+        *_exchange(dict(list(runs.groupby("arm", sort=False))), plain, residual),
     ]
-    slowed = _rescaled(of_arm, first["plain"], residual[UPDATE].median())
-    hurried = _rescaled(of_arm, first["residual"], plain[UPDATE].median())
-    if slowed and hurried:
-        small, large = of_arm[slowed], of_arm[hurried]
-        still = difference(small, residual, "train_error")
-        worse = difference(large, residual, "train_error")
-        said.append(
-            f"With the residual's update size plain ({slowed}) ends {still or '?'} points above it: "
-            f"{answer(still, 'size alone does not explain the failure', 'size explains the failure')}."
-        )
-        said.append(
-            f"With the plain's update size residual ({hurried}) ends {worse or '?'} points above itself: "
-            f"{answer(worse, 'size alone makes a residual network fail, too', 'it bears that size')}."
-        )
-    return said
+
+
+def _exchange(of_arm: Mapping[str, pd.DataFrame], plain: pd.DataFrame, residual: pd.DataFrame) -> list[str]:
+    """Say what follows from exchanged update sizes, where arms have them."""
+    slowed = _rescaled(of_arm, arm_of(plain), residual[UPDATE].median())
+    hurried = _rescaled(of_arm, arm_of(residual), plain[UPDATE].median())
+    if not slowed or not hurried:
+        return []
+    still, worse = (difference(of_arm[arm], residual, "train_error") for arm in (slowed, hurried))
+    return [
+        f"With the residual's update size plain ({slowed}) ends {still or '?'} points above it: "
+        f"{answer(still, 'size alone does not explain the failure', 'size explains the failure')}.",
+        f"With the plain's update size residual ({hurried}) ends {worse or '?'} points above itself: "
+        f"{answer(worse, 'size alone makes a residual network fail, too', 'it bears that size')}.",
+    ]
 
 
 def draw_size_and_coherence(data: pd.DataFrame) -> Figure:

@@ -1,6 +1,7 @@
 """How the loss lies around trained networks, and how sharply it curves through their training."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,19 +9,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mlflow import MlflowClient
 
-from plainres.analysis.paired_seeds import answer, difference, spread, spread_of_any_size
 from plainres.analysis.results import SweepResults
 from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import TrainedRun
 from plainres.explain.inspection import Findings, network_at_start, training_batch
+from plainres.explain.paired_seeds import (
+    Cells,
+    answer,
+    arm_of,
+    difference,
+    network_table,
+    plain_and_residual,
+    spread,
+    spread_of_any_size,
+)
 from plainres.names import LANDSCAPE, SHARPNESS
 from plainres.probes import landscape, sharpness
 from plainres.screen.drawn_seeds import draw_means
 from plainres.screen.figure_style import MOST_COLUMNS, PAGE, by_arm, draw_legend, panels_in_rows, plain_style
-from plainres.screen.table import TerminalTable, terminal
+from plainres.screen.table import TextTable
 from plainres.tracking.runs import log_metrics
 
-COLUMNS = ("network", "seeds", "loss", "rise 0.3", "rise 0.5", "at start", "highest", "at end")
 DISTANCES = tuple(np.linspace(-1, 1, 21).round(2).tolist())
 SIDE = tuple(np.linspace(-1, 1, 13).round(3).tolist())  # of the plane
 HERE = LANDSCAPE + "here"  # the loss at the network itself
@@ -92,46 +101,35 @@ def findings(measured: pd.DataFrame, around: Around) -> Findings:
     return Findings("landscape", data, table(data), sentences(data), figures)
 
 
-def table(data: pd.DataFrame) -> TerminalTable:
-    """A row a network."""
-    rows = [
-        (
-            f"{arm} {depth}",
-            str(len(runs)),
-            spread(runs[HERE], 3),
-            *(spread_of_any_size(runs[f"{LANDSCAPE}{distance}"]) for distance in ("0.3", "0.5")),
-            *(spread_of_any_size(runs[f"curvature_{when}"]) for when in ("start", "highest", "end")),
-        )
-        for (arm, depth), runs in data.groupby(["arm", "depth"], sort=False)
-    ]
+def table(data: pd.DataFrame) -> TextTable:
+    """Lay out a row for each network."""
+    cells: Cells = {
+        "loss": (HERE, partial(spread, digits=3)),
+        **{f"rise {distance}": (f"{LANDSCAPE}{distance}", spread_of_any_size) for distance in ("0.3", "0.5")},
+        "at start": ("curvature_start", spread_of_any_size),
+        "highest": ("curvature_highest", spread_of_any_size),
+        "at end": ("curvature_end", spread_of_any_size),
+    }
     caption = (
         "Mean ± standard deviation over seeds. Rise of the loss (nats) at a distance along random directions whose "
         "filters have the network's norms, the mean over directions; at start, highest, at end: largest eigenvalue of "
         "the Hessian."
     )
-    return terminal(COLUMNS, rows, caption)
+    return network_table(data, cells, caption)
 
 
 def sentences(data: pd.DataFrame) -> list[str]:
-    """For each depth, how rises and curvatures of the first plain and the first residual arm compare."""
-    found = []
-    for depth, runs in data.groupby("depth"):
-        first = {variant: of.iloc[0]["arm"] for variant, of in runs.groupby("variant")}
-        if len(first) < 2:
-            continue
-        plain, residual = (
-            of.assign(log=np.log10(of["curvature_start"]))
-            for of in (runs[runs["arm"] == first[variant]] for variant in ("plain", "residual"))
-        )
+    """Say for each depth how rises and curvatures of the first plain and the first residual arm compare."""
+    found, rise = [], f"{LANDSCAPE}0.5"
+    for depth, plain, residual in plain_and_residual(data.assign(log=np.log10(data["curvature_start"]))):
         gap = difference(plain, residual, "log")
         said = answer(gap, "plain starts at a sharper place", "plain starts at no sharper place", 0)
         powers = [] if gap is None else [10**power for power in (gap.mean, gap.low, gap.high)]
         factors = " (curvature by a factor of {:.3g}, 95 % interval {:.3g} to {:.3g})".format(*powers) if powers else ""
-        rise = f"{LANDSCAPE}0.5"
         found.append(
             f"Depth {depth}: {said}{factors}; at distance 0.5 from the trained network the loss rises by "
-            f"{spread_of_any_size(plain[rise])} in {first['plain']} and by {spread_of_any_size(residual[rise])} in "
-            f"{first['residual']}."
+            f"{spread_of_any_size(plain[rise])} in {arm_of(plain)} and by {spread_of_any_size(residual[rise])} in "
+            f"{arm_of(residual)}."
         )
     return found
 

@@ -1,19 +1,29 @@
 """What blocks are worth to a trained network: errors without them, and how large F(x) is against x."""
 
+from functools import partial
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from plainres.analysis.paired_seeds import answer, difference, percent, spread
 from plainres.analysis.trained import TrainedRun
 from plainres.explain.inspection import Findings, columns, training_batch
+from plainres.explain.paired_seeds import (
+    Cells,
+    answer,
+    arm_of,
+    difference,
+    network_table,
+    plain_and_residual,
+    points,
+    spread,
+)
 from plainres.names import BLOCK_INPUT, LESION, RESPONSE
 from plainres.probes import lesion, responses
 from plainres.screen.drawn_seeds import draw_means
 from plainres.screen.figure_style import PAGE, by_arm, draw_legend, plain_style
-from plainres.screen.table import TerminalTable, terminal
+from plainres.screen.table import TextTable
 
-COLUMNS = ("network", "seeds", "whole", "one dropped", "four dropped", "permuted", "std F(x) / std x")
 WHOLE = LESION + "none"
 RANDOM = "random_"  # `random_4`: without four blocks drawn at random
 ROWS = (
@@ -43,39 +53,31 @@ def summarised(measured: pd.DataFrame) -> pd.DataFrame:
     return measured.assign(one=alone.mean(axis=1), rise=rise.mean(axis=1), ratio=ratios.mean(axis=1))
 
 
-def table(summary: pd.DataFrame, images: int) -> TerminalTable:
-    """A row a network."""
-    rows = [
-        (
-            f"{arm} {depth}",
-            str(len(runs)),
-            *(percent(_column(runs, name)) for name in (WHOLE, "one", f"{LESION}{RANDOM}4")),
-            percent(_column(runs, LESION + "permuted")),
-            spread(runs["ratio"], 2),
-        )
-        for (arm, depth), runs in summary.groupby(["arm", "depth"], sort=False)
-    ]
+def table(summary: pd.DataFrame, images: int) -> TextTable:
+    """Lay out a row for each network."""
+    cells: Cells = {
+        "whole": (WHOLE, points),
+        "one dropped": ("one", points),
+        "four dropped": (f"{LESION}{RANDOM}4", points),
+        "permuted": (LESION + "permuted", points),
+        "std F(x) / std x": ("ratio", partial(spread, digits=2)),
+    }
     caption = (
         f"Training error in % on {images} images, or all where there are fewer, mean ± standard deviation over seeds; "
         "blocks that are dropped hand on their input; one: the mean over all blocks."
     )
-    return terminal(COLUMNS, rows, caption)
+    return network_table(summary, cells, caption)
 
 
 def sentences(summary: pd.DataFrame) -> list[str]:
-    """For each depth, what dropping a block costs the first plain arm and the first residual one."""
+    """Say for each depth what dropping a block costs the first plain arm and the first residual one."""
     found = []
-    for depth, runs in summary.groupby("depth"):
-        first = {variant: of.iloc[0]["arm"] for variant, of in runs.groupby("variant")}
-        if len(first) < 2:
-            continue
-        plain, residual = (runs[runs["arm"] == first[variant]] for variant in ("plain", "residual"))
+    for depth, plain, residual in plain_and_residual(summary):
         gap = difference(plain, residual, "rise")
         said = answer(gap, "plain networks need each block more", "plain networks don't need each block more")
         found.append(
-            f"Depth {depth}: dropping one block raises the error by {percent(plain['rise'])} points in "
-            f"{first['plain']} and by {percent(residual['rise'])} in {first['residual']} "
-            f"(difference {gap or 'of one seed'}): {said}."
+            f"Depth {depth}: dropping one block raises the error by {points(plain['rise'])} points in {arm_of(plain)} "
+            f"and by {points(residual['rise'])} in {arm_of(residual)} (difference {gap or 'of one seed'}): {said}."
         )
     return found
 
@@ -126,8 +128,3 @@ def _blocks(runs: pd.DataFrame) -> list[str]:
 def _ratio(runs: pd.DataFrame, block: str) -> pd.Series:
     ratio: pd.Series = runs[RESPONSE + block] / runs[BLOCK_INPUT + block]
     return ratio
-
-
-def _column(runs: pd.DataFrame, name: str) -> pd.Series:
-    """A column, empty where no network of the table has enough blocks for it."""
-    return runs[name] if name in runs else pd.Series(dtype=float)

@@ -1,9 +1,8 @@
-"""Write tables of text for the terminal, in Markdown, LaTeX and HTML: names to the left, numbers to the right."""
+"""Writes tables of text in a terminal, in Markdown and in LaTeX: names to the left, numbers to the right."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from rich import box
 from rich.cells import cell_len
@@ -22,12 +21,17 @@ LATEX_SIGNS = {
 
 
 @dataclass(frozen=True)
-class TerminalTable:
-    """Fits a table to its terminal: cells fold between words; where words would be cut, rows become sentences."""
+class TextTable:
+    """Holds rows of text under columns. A terminal folds cells between words; where it would cut them, rows are lines.
+
+    Attributes:
+        links: the address that each row's first cell leads to in HTML, where there are any.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str
+    links: tuple[str, ...] = ()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         widths = self._widths(options.max_width)
@@ -40,7 +44,7 @@ class TerminalTable:
         yield Text(self.caption, style="italic", overflow="fold")
 
     def _widths(self, most: int) -> list[int]:
-        """Give every column a width that cuts no word; cells stay on a line from the second column on, names last.
+        """Give the columns' widths, so that no word is cut; cells stay on a line from the second column on, names last.
 
         No width is given where the table is too wide. A heading may fold in any case.
         """
@@ -65,31 +69,31 @@ class TerminalTable:
         return table
 
 
-def terminal(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> TerminalTable:
-    """Make the table for a terminal, its caption below."""
-    return TerminalTable(tuple(columns), tuple(map(tuple, rows)), caption)
+def text_table(columns: Iterable[str], rows: Iterable[Iterable[str]], caption: str) -> TextTable:
+    """Make a table of any columns and rows."""
+    return TextTable(tuple(columns), tuple(map(tuple, rows)), caption)
 
 
-def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """Write the table in Markdown, its caption below."""
-    cells = [list(map(escaped, line)) for line in (columns, *rows)]
-    lines = [cells[0], ["---", *["---:"] * (len(columns) - 1)], *cells[1:]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{caption}"
+def markdown(table: TextTable) -> str:
+    """Write a table in Markdown, its caption below."""
+    cells = [list(map(escaped, line)) for line in (table.columns, *table.rows)]
+    lines = [cells[0], ["---", *["---:"] * (len(table.columns) - 1)], *cells[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{table.caption}"
 
 
-def latex(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """Write the table in LaTeX, for the package booktabs, its caption above."""
-    lines = [" & ".join(map(_latex_text, line)) + r" \\" for line in (columns, *rows)]
+def latex(table: TextTable) -> str:
+    """Write a table in LaTeX, for the package booktabs, its caption above."""
+    head, *body = [" & ".join(map(_latex_text, line)) + r" \\" for line in (table.columns, *table.rows)]
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{_latex_text(caption)}}}",
+            rf"\caption{{{_latex_text(table.caption)}}}",
             r"\centering",
-            rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
             r"\toprule",
-            lines[0],
+            head,
             r"\midrule",
-            *lines[1:],
+            *body,
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
@@ -98,29 +102,9 @@ def latex(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
     )
 
 
-def html(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """Write the table in HTML, its caption below, in the colours of the page that shows it."""
-    sides = ["left", *["right"] * (len(columns) - 1)]
-
-    def line(tag: str, cells: Sequence[str]) -> str:
-        styled, wraps = zip(sides, cells, strict=True), "normal" if tag == "th" else "nowrap"
-        inner = "".join(
-            f'<{tag} style="text-align: {side}; white-space: {wraps}">{_html_text(cell)}</{tag}>'
-            for side, cell in styled
-        )
-        return f"<tr>{inner}</tr>"
-
-    body = "".join(line("td", row) for row in rows)
-    return f"<table><thead>{line('th', columns)}</thead><tbody>{body}</tbody></table><p><em>{escape(caption)}</em></p>"
-
-
 def escaped(text: str) -> str:
-    """Write the text so that Markdown shows it as it is."""
+    """Mark what Markdown would read as its own, so that it shows the text as it is."""
     return MARKDOWN_SIGNS.sub(r"\\\g<0>", " ".join(text.splitlines()))
-
-
-def _html_text(text: str) -> str:
-    return escape(text).replace(" %", "&nbsp;%")
 
 
 def _latex_text(text: str) -> str:
@@ -128,5 +112,5 @@ def _latex_text(text: str) -> str:
 
 
 def _folding(row: Sequence[str]) -> Sequence[str]:
-    """Let the first cell fold between an arm's settings as well."""
+    """Let the first cell of a row fold between an arm's settings as well."""
     return [re.sub("([:,_])", "\\1\n", row[0]), *row[1:]]

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
@@ -93,10 +94,15 @@ def _repository(where: Path | str, tracking_uri: str) -> ArtifactRepository:
 
 
 def _place(tracking_uri: str, run_id: str) -> Path | str:
-    uri = MlflowClient(tracking_uri).get_run(run_id).info.artifact_uri
+    return place_of_files(tracking_uri, MlflowClient(tracking_uri).get_run(run_id))
+
+
+def place_of_files(tracking_uri: str, run: Run) -> Path | str:
+    """Find the folder of a run's files: a path where they lie on this machine, else a URI."""
+    uri = str(run.info.artifact_uri)
     noted = _local_path(uri)
     if noted is None:
-        return str(uri)
+        return uri
     return _where_now(noted, sqlite_path(tracking_uri).absolute()) if is_sqlite(tracking_uri) else noted
 
 

@@ -15,7 +15,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from plainres.screen.figure_style import save_figure
-from plainres.screen.table import markdown
+from plainres.screen.table import markdown, text_table
 from plainres.sweeps.tuned import objective_words
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.runs import Experiment, log_metrics
@@ -55,10 +55,9 @@ def store_reports(studies: Mapping[StudyPlan, Study], states: Sequence[StudyStat
 
 def report_text(states: Sequence[StudyState]) -> str:
     """Say in Markdown what studies came to."""
-    table = study_table(states)
     parts = [
         f"# Studies of {objective_words(states[0].plan.search.objective)}",
-        markdown(table.columns, table.rows, table.caption),
+        markdown(study_table(states)),
         *remarks(states),
     ]
     confirmed = [
@@ -73,7 +72,7 @@ def report_text(states: Sequence[StudyState]) -> str:
         seeds = "Each network's later studies have seeds of their own, three further on."
         seeds = f"Seeds of the first studies: {', '.join(map(str, states[0].plan.fresh_seeds))}. {seeds}"
         columns = ("network", "trial", "values", "in the study", "mean", "on each seed")
-        parts += ["## Trained again on fresh seeds", markdown(columns, confirmed, seeds)]
+        parts += ["## Trained again on fresh seeds", markdown(text_table(columns, confirmed, seeds))]
     budget = budget_remarks(states)
     if budget:
         parts += ["## Was the budget enough?", "\n".join(f"- {line}" for line in budget)]

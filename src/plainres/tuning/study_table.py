@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plainres.screen.table import TerminalTable, terminal
+from plainres.screen.table import TextTable, text_table
 from plainres.settings import ABOUT
 from plainres.sweeps.tuned import border_remarks, objective_words
 from plainres.tuning.slots import FIXED
@@ -17,7 +17,7 @@ from plainres.tuning.state import StudyState, value_of
 CONFIDENCE = 0.95
 
 
-def study_table(states: Sequence[StudyState]) -> TerminalTable:
+def study_table(states: Sequence[StudyState]) -> TextTable:
     """Tabulate studies, a row for each, by arm and depth."""
     objective = objective_words(states[0].plan.search.objective)
     is_confirmed = any(state.confirmed for state in states)
@@ -44,7 +44,7 @@ def study_table(states: Sequence[StudyState]) -> TerminalTable:
         )
         for state in in_order(states)
     ]
-    return terminal(columns, rows, words)
+    return text_table(columns, rows, words)
 
 
 def in_order(states: Sequence[StudyState]) -> list[StudyState]:

@@ -64,11 +64,11 @@ def brought_together(
 
         sweep = replace(sweep, notes={"question": question})
         parent_run_id = train_sweep(sweep, request, asked.place, console(), fresh=False)
-    from plainres.analysis import load_sweep
+    from plainres.analysis import read_sweep
     from plainres.tracking.outages import reaching_store
 
     with reaching_store():
-        results = load_sweep(parent_run_id, uri)
+        results = read_sweep(parent_run_id, uri)
     return results if asked else replace(results, missing=())  # of finished runs that were named none is
 
 

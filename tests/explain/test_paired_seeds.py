@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from plainres.analysis.paired_seeds import answer, difference, interval_of, percent, spread, spread_of_any_size
+from plainres.analysis.statistics import paired_interval
+from plainres.explain.paired_seeds import answer, difference, points, spread, spread_of_any_size
 
 
 def runs(*errors: float) -> pd.DataFrame:
@@ -15,7 +16,7 @@ def test_networks_are_paired_by_seed_whatever_their_order() -> None:
 
 
 def test_one_seed_says_nothing() -> None:
-    assert interval_of(pd.Series([0.5])) is None
+    assert paired_interval(pd.Series([0.5])) is None
     assert answer(None, "yes", "no") == "two seeds are needed to say more"
 
 
@@ -30,11 +31,11 @@ def test_one_seed_says_nothing() -> None:
     ],
 )
 def test_the_interval_decides_against_a_margin_of_a_point(differences: list[float], said: str) -> None:
-    assert answer(interval_of(pd.Series(differences)), "yes", "no") == said
+    assert answer(paired_interval(pd.Series(differences)), "yes", "no") == said
 
 
 def test_means_stand_with_their_deviation_over_seeds() -> None:
-    assert percent(pd.Series([0.1, 0.2, 0.3])) == "20.0 ± 10.0"
+    assert points(pd.Series([0.1, 0.2, 0.3])) == "20.0 ± 10.0"
     assert spread(pd.Series([0.5]), 2) == "0.50"
     assert spread(pd.Series([], dtype=float)) == "–"
 

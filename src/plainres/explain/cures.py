@@ -1,0 +1,169 @@
+"""Tells what becomes of arms with depth: each one's fate, at which dose one is harmless, and how deep each trains."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from plainres.analysis.figures import draw_dose_response, draw_frontier
+from plainres.analysis.results import SweepResults
+from plainres.analysis.results_table import NOTHING, percent
+from plainres.analysis.verdict import Verdict
+from plainres.screen.figure_style import save_figure
+from plainres.screen.table import TextTable, text_table
+from plainres.settings.thresholds import TARGET_ERROR, is_learnt
+from plainres.sweeps.arms import dose_of
+
+FAILS = f"above {TARGET_ERROR * 100:g} % at the shallowest depth already"  # which no depth can harm much further
+INCOMPLETE = "runs are missing"
+ALONE = "not judged, which takes two depths and two seeds"
+FATES = ("degrades", "does not degrade", "undecided", FAILS, ALONE, INCOMPLETE)
+DOSE_FIGURE, FRONTIER_FIGURE = "dose-response.png", "frontier.png"
+FRONTIER = ("arm", "deepest trained", "training error", "first that fails", "training error ")
+
+
+def fate_of(arm: str, results: SweepResults, verdict: Verdict) -> str:
+    """One of `FATES`: what the verdict says of an arm at the deepest depth, if it learns at the shallowest one."""
+    of_arm = results.runs[results.runs["arm"] == arm]
+    at_start = of_arm.loc[of_arm["depth"] == results.depths[0], "train_error"].mean()
+    gap = verdict.gap(arm, results.depths[-1])
+    if math.isnan(at_start):
+        return INCOMPLETE
+    if gap is None:
+        return ALONE if len(results.depths) < 2 or len(results.seeds) < 2 else INCOMPLETE
+    return gap.status if is_learnt(at_start) else FAILS
+
+
+def fates_sentence(results: SweepResults, verdict: Verdict) -> str:
+    """Which arms degrade from the shallowest to the deepest depth, which do not, and which cannot be judged."""
+    return f"{scope(results, verdict)}: {by_fate({arm: fate_of(arm, results, verdict) for arm in results.arms})}."
+
+
+def scope(results: SweepResults, verdict: Verdict) -> str:
+    """What a sentence on fates is about."""
+    seeds = len(results.seeds)
+    return (
+        f"From depth {results.depths[0]} to {results.depths[-1]} ({seeds} seed{'' if seeds == 1 else 's'}, margin "
+        f"{verdict.margin * 100:g} in percentage points)"
+    )
+
+
+def by_fate(fates: Mapping[str, str]) -> str:
+    """Names under their fates, as `degrades: plain; does not degrade: residual`."""
+    groups = {fate: [name for name in fates if fates[name] == fate] for fate in FATES}
+    return "; ".join(f"{fate}: {', '.join(names)}" for fate, names in groups.items() if names)
+
+
+def dose_table(setting: str, results: SweepResults, verdict: Verdict) -> TextTable:
+    """A row for each dose: the training error at each depth, and what becomes of it with depth."""
+    columns = (setting, *(f"depth {depth}" for depth in results.depths), "with depth")
+    of_network = dict(list(results.runs.groupby(["arm", "depth"])["train_error"]))
+    rows = [
+        (
+            f"{dose:g}",
+            *(percent(of_network[arm, depth]) if (arm, depth) in of_network else NOTHING for depth in results.depths),
+            fate_of(arm, results, verdict),
+        )
+        for arm, dose in doses_of(setting, results).items()
+    ]
+    words = "Final training error in %, mean ± standard deviation over seeds; with depth as the verdict has it."
+    return text_table(columns, rows, words)
+
+
+def dose_sentence(setting: str, results: SweepResults, verdict: Verdict) -> str:
+    """At which doses depth does no harm, and the smallest and the largest of them."""
+    fates = {f"{dose:g}": fate_of(arm, results, verdict) for arm, dose in doses_of(setting, results).items()}
+    harmless = [dose for dose, fate in fates.items() if fate == "does not degrade"]
+    found = (
+        f"The smallest dose that does not degrade is {harmless[0]}, the largest {harmless[-1]}"
+        if harmless
+        else "No dose is known not to degrade"
+    )
+    return f"{scope(results, verdict)}, by {setting}: {by_fate(fates)}. {found}."
+
+
+def write_dose_response(setting: str, results: SweepResults, folder: Path) -> None:
+    """Write `dose-response.png` and `.pdf`, and `dose-response.csv` with a row for each run."""
+    runs = results.runs.assign(dose=results.runs["arm"].map(doses_of(setting, results)))
+    columns = ["arm", "dose", "depth", "seed", "train_error", "test_error"]
+    runs[columns].to_csv(folder / "dose-response.csv", index=False)
+    if not runs.empty:
+        _save(draw_dose_response(runs, setting), folder / DOSE_FIGURE)
+
+
+def doses_of(setting: str, results: SweepResults) -> dict[str, float]:
+    """By arm, the smallest first."""
+    doses = {arm: dose_of(arm, setting) for arm in results.arms}
+    return dict(sorted(doses.items(), key=lambda item: item[1]))
+
+
+def trained_arms(runs: pd.DataFrame, depth: int) -> tuple[str, ...]:
+    """The arms whose training error at a depth, the mean over seeds, ends at 10 % or less."""
+    errors = runs[runs["depth"] == depth].groupby("arm", sort=False)["train_error"].mean()
+    return tuple(str(arm) for arm, error in errors.items() if is_learnt(error))
+
+
+def frontier_table(runs: pd.DataFrame, arms: Sequence[str]) -> TextTable:
+    """A row for each arm.
+
+    Args:
+        runs: those of the climb, columns as in `plainres.analysis.results.SweepResults.runs`.
+        arms: in the order of the rows.
+    """
+    rows = []
+    for arm in arms:
+        deepest, failed = _edge(runs, arm)
+        errors = runs[runs["arm"] == arm].groupby("depth")["train_error"]
+        cells = [
+            (str(depth), percent(errors.get_group(depth))) if depth else (NOTHING, NOTHING)
+            for depth in (deepest, failed)
+        ]
+        rows.append((arm, *cells[0], *cells[1]))
+    words = f"Trained: the training error ends at {TARGET_ERROR * 100:g} % or less, the mean over seeds. Errors in %."
+    return text_table(FRONTIER, rows, words)
+
+
+def frontier_sentence(runs: pd.DataFrame, arms: Sequence[str], missing: Sequence[str] = ()) -> str:
+    """How deep each arm reaches, the deepest first; and the names of the runs that are `missing`."""
+    edges = {arm: _edge(runs, arm) for arm in arms}
+    lacking = {arm for arm in arms for name in missing if name.startswith(f"{arm}-")}
+    reached = [
+        _reach(arm, *edge, lacks_runs=arm in lacking)
+        for arm, edge in sorted(edges.items(), key=lambda item: -item[1][0])
+    ]
+    return (
+        f"The deepest network that ends at a training error of {TARGET_ERROR * 100:g} % or less: {'; '.join(reached)}."
+        + (f" Missing: {', '.join(missing)}." if missing else "")
+    )
+
+
+def write_frontier(runs: pd.DataFrame, arms: Sequence[str], folder: Path) -> None:
+    """Write `frontier.png` and `.pdf`, and `frontier.csv` with a row for each run."""
+    runs.to_csv(folder / "frontier.csv", index=False)
+    _save(draw_frontier(runs, arms), folder / FRONTIER_FIGURE)
+
+
+def _reach(arm: str, deepest: int, failed: int, *, lacks_runs: bool) -> str:
+    if failed:
+        return f"{arm} {deepest or 'none of the depths tried'}"
+    if lacks_runs:
+        return f"{arm} at least {deepest}" if deepest else f"{arm} unknown"
+    return f"{arm} {deepest}, the deepest tried"
+
+
+def _edge(runs: pd.DataFrame, arm: str) -> tuple[int, int]:
+    """The deepest depth before the first that an arm fails, and that first one; 0 where there is none."""
+    deepest = 0
+    for depth in sorted(runs.loc[runs["arm"] == arm, "depth"]):
+        if arm not in trained_arms(runs, depth):
+            return deepest, int(depth)
+        deepest = int(depth)
+    return deepest, 0
+
+
+def _save(figure: Figure, file: Path) -> None:
+    """Save a figure as PNG, and as PDF beside it."""
+    for suffix in (".png", ".pdf"):
+        save_figure(figure, file.with_suffix(suffix))
