@@ -1,6 +1,6 @@
 """Stores the report of a sweep with its parent run, writes it to a folder, and prints what a command ends with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -63,11 +63,6 @@ def print_findings(tables: Iterable[TextTable], sentences: Iterable[str]) -> Non
         screen.print(sentence, soft_wrap=not screen.is_terminal)
 
 
-def write_report(results: SweepResults, verdict: Verdict, folder: Path) -> None:
-    """Write `report.html`, `report.md`, `results.csv` and, where a run has finished, the figures as PNG."""
-    _write(results, verdict, folder, (".png",))
-
-
 def export_report(results: SweepResults, verdict: Verdict, folder: Path) -> None:
     """Write the report into a folder, made where it's missing, as a paper needs it.
 
@@ -79,13 +74,14 @@ def export_report(results: SweepResults, verdict: Verdict, folder: Path) -> None
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(results, verdict, folder, (".png", ".pdf", ".svg"))
+        write_report(results, verdict, folder, (".png", ".pdf", ".svg"))
         (folder / "table.tex").write_text(latex(sweep_table(results, verdict)), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"the report can't be written to {folder}: {error.strerror}") from error
 
 
-def _write(results: SweepResults, verdict: Verdict, folder: Path, formats: tuple[str, ...]) -> None:
+def write_report(results: SweepResults, verdict: Verdict, folder: Path, formats: Sequence[str] = (".png",)) -> None:
+    """Write `report.html`, `report.md`, `results.csv` and, where a run has finished, the figures in these formats."""
     results.runs.to_csv(folder / "results.csv", index=False)
     drawn, narrow = _drawn(results) if not results.runs.empty else ({}, {})
     for name, figure in drawn.items():

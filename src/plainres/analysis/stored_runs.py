@@ -1,9 +1,10 @@
 """What MLflow holds of many runs, in as few requests as its store offers."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -24,6 +25,8 @@ SEARCH = "/api/2.0/mlflow/runs/search"
 BULK = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 LARGEST = 1.7e308  # databases hold infinity as the largest number
 
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 Histories = dict[str, dict[int, float]]
 Point = tuple[str, int, float]  # run, step, value
 
@@ -60,9 +63,8 @@ def stored_runs(client: MlflowClient, experiment_id: str, run_ids: Sequence[str]
     store = client._tracking_client.store
     if isinstance(store, SqlAlchemyStore):
         return {run_id: StoredRun(run_id, *found) for run_id, found in active_runs(store, run_ids).items()}
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        pages = threads.map(lambda chunk: _page_of_server(store, experiment_id, chunk), _chunks(run_ids, RUNS_A_PAGE))
-        return {run.run_id: run for page in pages for run in page}
+    pages = _at_once(lambda chunk: _page_of_server(store, experiment_id, chunk), _chunks(run_ids, RUNS_A_PAGE))
+    return {run.run_id: run for run in pages}
 
 
 def histories(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Histories:
@@ -73,15 +75,12 @@ def histories(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Hist
     return values
 
 
-def _entries(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Point]:
+def _entries(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterable[Point]:
     store = client._tracking_client.store
     if isinstance(store, SqlAlchemyStore):
-        yield from metric_entries(store, run_ids, metric)
-        return
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        chunks = _chunks(run_ids, RUNS_A_HISTORY)
-        for entries in threads.map(lambda chunk: list(_entries_of_server(client, store, chunk, metric)), chunks):
-            yield from entries
+        return metric_entries(store, run_ids, metric)
+    chunks = _chunks(run_ids, RUNS_A_HISTORY)
+    return _at_once(lambda chunk: list(_entries_of_server(client, store, chunk, metric)), chunks)
 
 
 def _page_of_server(store: RestStore, experiment_id: str, run_ids: Sequence[str]) -> list[StoredRun]:
@@ -125,11 +124,17 @@ def _entries_of_server(client: MlflowClient, store: RestStore, run_ids: Sequence
 
 
 def _entries_one_by_one(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Point]:
+    def of_run(run_id: str) -> list[Point]:
+        return [(run_id, entry.step, entry.value) for entry in client.get_metric_history(run_id, metric)]
+
+    return _at_once(of_run, run_ids)
+
+
+def _at_once(fetch: Callable[[Asked], Iterable[Answer]], requests: Iterable[Asked]) -> Iterator[Answer]:
+    """Send several requests at a time; yields what each fetches, in their order."""
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        found = threads.map(lambda run_id: client.get_metric_history(run_id, metric), run_ids)
-        for run_id, entries in zip(run_ids, found, strict=True):
-            for entry in entries:
-                yield run_id, entry.step, entry.value
+        for found in threads.map(fetch, requests):
+            yield from found
 
 
 def _chunks(run_ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -70,15 +70,15 @@ def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
     try:
         with TemporaryDirectory() as folder:
             path = download_artifact(uri, run_id, MODEL_FILE, Path(folder))
-            weights = _weights(path, stored.tags.get(MODEL_DIGEST_TAG))
+            weights, damage = _weights(path, stored.tags.get(MODEL_DIGEST_TAG))
     except (MlflowException, OSError) as error:
         raise BadInput(f"run {run_id} holds no trained network: {first_line(error)}") from error
-    except _Damaged as damaged:
-        raise BadInput(
-            f"the network of run {run_id} ({RunConfig.from_params(params).name}) is damaged: {damaged}; after "
-            f"`uv run mlflow runs delete --run-id {run_id}` the command that trained it trains it anew"
-        ) from damaged
     config = RunConfig.from_params(params)
+    if damage:
+        raise BadInput(
+            f"the network of run {run_id} ({config.name}) is damaged: {MODEL_FILE} {damage}; after "
+            f"`uv run mlflow runs delete --run-id {run_id}` the command that trained it trains it anew"
+        )
     in_channels, num_classes = weights["conv1.weight"].shape[1], len(weights["fc.weight"])
     with torch.random.fork_rng(devices=[]):  # whoever loads a run keeps their random numbers
         network = network_for(config, in_channels=in_channels, num_classes=num_classes)
@@ -86,17 +86,16 @@ def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
     return TrainedRun(network.eval(), config)
 
 
-class _Damaged(Exception):
-    """A file that isn't what was stored."""
+def _weights(path: Path, digest: str | None) -> tuple[dict[str, Tensor], str]:
+    """Read the weights in a file, or say how it is damaged.
 
-
-def _weights(path: Path, digest: str | None) -> dict[str, Tensor]:
-    """The weights in a file whose SHA-256 was noted when it was stored, or wasn't in runs of before."""
+    Args:
+        path: of the file.
+        digest: its SHA-256 as noted when it was stored, which it wasn't in runs of before.
+    """
     if digest and digest_of(path) != digest:
-        size = path.stat().st_size
-        raise _Damaged(f"{MODEL_FILE} is not what was stored" if size else f"{MODEL_FILE} is empty")
+        return {}, "is not what was stored" if path.stat().st_size else "is empty"
     try:
-        weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True), ""
     except Exception as error:  # whatever torch.load makes of it
-        raise _Damaged(f"{MODEL_FILE} can't be read ({first_line(error)})") from error
-    return weights
+        return {}, f"can't be read ({first_line(error)})"

@@ -70,7 +70,7 @@ def spread(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
     """Standard deviations: of the groups' means, and within groups, pooled; NaN where there are too few values."""
     means = [float(np.mean(values)) for values in groups]
     free = sum(len(values) - 1 for values in groups)
-    squares = sum(float(np.sum((np.asarray(values) - mean) ** 2)) for values, mean in zip(groups, means, strict=True))
+    squares = sum(len(values) * float(np.var(values)) for values in groups)
     between = float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
     return between, math.sqrt(squares / free) if free else math.nan
 

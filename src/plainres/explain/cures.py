@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import pandas as pd
@@ -37,23 +38,19 @@ def fate_of(arm: str, results: SweepResults, verdict: Verdict) -> str:
 
 
 def fates_sentence(results: SweepResults, verdict: Verdict) -> str:
-    """Which arms degrade from the shallowest to the deepest depth, which do not, and which cannot be judged."""
-    return f"{scope(results, verdict)}: {by_fate({arm: fate_of(arm, results, verdict) for arm in results.arms})}."
+    """Say which arms degrade from the shallowest to the deepest depth, which do not, and which cannot be judged."""
+    return _by_fate({arm: fate_of(arm, results, verdict) for arm in results.arms}, results, verdict)
 
 
-def scope(results: SweepResults, verdict: Verdict) -> str:
-    """What a sentence on fates is about."""
+def _by_fate(fates: Mapping[str, str], results: SweepResults, verdict: Verdict, what: str = "") -> str:
+    """List names under their fates, as `From depth ...: degrades: plain; does not degrade: residual.`"""
+    groups = {fate: [name for name in fates if fates[name] == fate] for fate in FATES}
+    listed = "; ".join(f"{fate}: {', '.join(names)}" for fate, names in groups.items() if names)
     seeds = len(results.seeds)
     return (
         f"From depth {results.depths[0]} to {results.depths[-1]} ({seeds} seed{'' if seeds == 1 else 's'}, margin "
-        f"{verdict.margin * 100:g} in percentage points)"
+        f"{verdict.margin * 100:g} in percentage points){what}: {listed}."
     )
-
-
-def by_fate(fates: Mapping[str, str]) -> str:
-    """Names under their fates, as `degrades: plain; does not degrade: residual`."""
-    groups = {fate: [name for name in fates if fates[name] == fate] for fate in FATES}
-    return "; ".join(f"{fate}: {', '.join(names)}" for fate, names in groups.items() if names)
 
 
 def dose_table(setting: str, results: SweepResults, verdict: Verdict) -> TextTable:
@@ -76,12 +73,10 @@ def dose_sentence(setting: str, results: SweepResults, verdict: Verdict) -> str:
     """At which doses depth does no harm, and the smallest and the largest of them."""
     fates = {f"{dose:g}": fate_of(arm, results, verdict) for arm, dose in doses_of(setting, results).items()}
     harmless = [dose for dose, fate in fates.items() if fate == "does not degrade"]
-    found = (
-        f"The smallest dose that does not degrade is {harmless[0]}, the largest {harmless[-1]}"
-        if harmless
-        else "No dose is known not to degrade"
-    )
-    return f"{scope(results, verdict)}, by {setting}: {by_fate(fates)}. {found}."
+    found = "No dose is known not to degrade."
+    if harmless:
+        found = f"The smallest dose that does not degrade is {harmless[0]}, the largest {harmless[-1]}."
+    return f"{_by_fate(fates, results, verdict, f', by {setting}')} {found}"
 
 
 def write_dose_response(setting: str, results: SweepResults, folder: Path) -> None:
@@ -96,7 +91,7 @@ def write_dose_response(setting: str, results: SweepResults, folder: Path) -> No
 def doses_of(setting: str, results: SweepResults) -> dict[str, float]:
     """By arm, the smallest first."""
     doses = {arm: dose_of(arm, setting) for arm in results.arms}
-    return dict(sorted(doses.items(), key=lambda item: item[1]))
+    return {arm: doses[arm] for arm in sorted(doses, key=doses.__getitem__)}
 
 
 def trained_arms(runs: pd.DataFrame, depth: int) -> tuple[str, ...]:
@@ -112,15 +107,13 @@ def frontier_table(runs: pd.DataFrame, arms: Sequence[str]) -> TextTable:
         runs: those of the climb, columns as in `plainres.analysis.results.SweepResults.runs`.
         arms: in the order of the rows.
     """
+    errors = dict(list(runs.groupby(["arm", "depth"])["train_error"]))
     rows = []
     for arm in arms:
-        deepest, failed = _edge(runs, arm)
-        errors = runs[runs["arm"] == arm].groupby("depth")["train_error"]
-        cells = [
-            (str(depth), percent(errors.get_group(depth))) if depth else (NOTHING, NOTHING)
-            for depth in (deepest, failed)
+        edge = [
+            (str(depth), percent(errors[arm, depth])) if depth else (NOTHING, NOTHING) for depth in _edge(runs, arm)
         ]
-        rows.append((arm, *cells[0], *cells[1]))
+        rows.append((arm, *edge[0], *edge[1]))
     words = f"Trained: the training error ends at {TARGET_ERROR * 100:g} % or less, the mean over seeds. Errors in %."
     return text_table(FRONTIER, rows, words)
 
@@ -155,12 +148,9 @@ def _reach(arm: str, deepest: int, failed: int, *, lacks_runs: bool) -> str:
 
 def _edge(runs: pd.DataFrame, arm: str) -> tuple[int, int]:
     """The deepest depth before the first that an arm fails, and that first one; 0 where there is none."""
-    deepest = 0
-    for depth in sorted(runs.loc[runs["arm"] == arm, "depth"]):
-        if arm not in trained_arms(runs, depth):
-            return deepest, int(depth)
-        deepest = int(depth)
-    return deepest, 0
+    errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean()
+    depths, reached = [int(depth) for depth in errors.index], len(list(takewhile(is_learnt, errors)))
+    return [0, *depths][reached], [*depths, 0][reached]
 
 
 def _save(figure: Figure, file: Path) -> None:

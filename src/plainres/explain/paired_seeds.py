@@ -1,7 +1,7 @@
 """Compares networks seed by seed: tables of means and deviations, differences, and what can be said of them."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 import pandas as pd
@@ -14,20 +14,25 @@ from plainres.settings.thresholds import MARGIN
 Cells = Mapping[str, tuple[str, Callable[[pd.Series], str]]]
 
 
-def network_table(data: pd.DataFrame, cells: Cells, caption: str) -> TextTable:
+def network_table(data: pd.DataFrame, cells: Cells, caption: str, by: Sequence[str] = ("arm", "depth")) -> TextTable:
     """Lay out a row for each network.
 
     Args:
-        data: a row for each run, with the columns arm and depth.
+        data: a row for each run.
         cells: by heading the column that is shown, and how; a column that no network has is shown as empty.
         caption: what stands below.
+        by: the columns that tell the networks apart.
     """
     columns = data.reindex(columns=[column for column, _ in cells.values()])
     rows = (
-        (f"{arm} {depth}", str(len(runs)), *(show(columns.loc[runs.index, column]) for column, show in cells.values()))
-        for (arm, depth), runs in data.groupby(["arm", "depth"], sort=False)
+        (
+            " ".join(map(str, network)),
+            str(len(runs)),
+            *(show(columns.loc[runs.index, column]) for column, show in cells.values()),
+        )
+        for network, runs in data.groupby(list(by), sort=False)
     )
-    return text_table(("network", "seeds", *cells), rows, caption)
+    return text_table(("network" if len(by) > 1 else by[0], "seeds", *cells), rows, caption)
 
 
 def plain_and_residual(data: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame, pd.DataFrame]]:

@@ -19,13 +19,13 @@ from plainres.analysis.trained import BATCH, TrainedRun, load_run
 from plainres.data import dataset_of
 from plainres.errors import BadInput
 from plainres.explain.inspection import Findings, network_at_start, training_batch
-from plainres.explain.paired_seeds import answer, points
+from plainres.explain.paired_seeds import Cells, answer, network_table, points
 from plainres.names import CONSTRUCTED, FINAL_TRAIN_ERROR, TRAIN_ACCURACY
 from plainres.networks.construction import CHECKED, NotFinite, construct
 from plainres.networks.network import Network
 from plainres.screen.drawn_seeds import draw_means
 from plainres.screen.figure_style import COLOURS, draw_legend, panels_in_rows, plain_style
-from plainres.screen.table import TextTable, text_table
+from plainres.screen.table import TextTable
 from plainres.settings import RunConfig
 from plainres.sweeps.arms import Arm, parse_arm
 from plainres.tracking.outages import reaching_store
@@ -33,7 +33,6 @@ from plainres.tracking.runs import log_metrics
 from plainres.training import Trainer
 from plainres.training.process import settings_of
 
-COLUMNS = ("arm", "seeds", "shallow", "constructed", "same logits", "trained on", "from scratch", "as long as both")
 STATISTICS = 512  # images of which the added batch norms get theirs
 START, SAME, END, CURVE = "start_error", "same_logits", "train_error", "train_accuracy"
 
@@ -127,24 +126,21 @@ def findings(made: pd.DataFrame, results: SweepResults) -> Findings:
 
 
 def table(data: pd.DataFrame, depths: Depths) -> TextTable:
-    """A row an arm."""
-    rows = [
-        (
-            str(arm),
-            str(len(of)),
-            points(of["shallow"]),
-            points(of[START]),
-            f"{int(of[SAME].sum())} of {len(of)}",
-            *(points(of[name]) for name in (END, "scratch", "longer")),
-        )
-        for arm, of in data.groupby("arm", sort=False)
-    ]
+    """Lay out a row for each arm."""
+    cells: Cells = {
+        "shallow": ("shallow", points),
+        "constructed": (START, points),
+        "same logits": (SAME, lambda same: f"{int(same.sum())} of {len(same)}"),
+        "trained on": (END, points),
+        "from scratch": ("scratch", points),
+        "as long as both": ("longer", points),
+    }
     caption = (
         f"Training error in %, mean ± standard deviation over seeds. Shallow: depth {depths.shallow}; constructed: "
         f"depth {depths.deep} with the added blocks at the identity; trained on, from scratch: the same depth, trained "
         "by the same recipe; as long as both: from scratch for twice the epochs."
     )
-    return text_table(COLUMNS, rows, caption)
+    return network_table(data, cells, caption, by=["arm"])
 
 
 def sentences(made: pd.DataFrame, depths: Depths) -> list[str]:

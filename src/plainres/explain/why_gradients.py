@@ -48,28 +48,29 @@ def controls(configs: Sequence[RunConfig]) -> list[str]:
         configs: of the networks that are compared; the first plain and the first residual arm count, at their deepest.
             They are looked at on the CPU, wherever they will be trained.
     """
-    deepest = max(config.depth for config in configs)
-    norms: dict[str, list[float]] = {}
-    config_of: dict[str, RunConfig] = {}
-    for config in configs:
-        if config.depth == deepest:
-            config_of.setdefault(config.variant, config)
-            if config.arm == config_of[config.variant].arm:
-                start = TrainedRun(network_at_start(config), config)
-                norm = gradients.measure(start.network, training_batch(start, PROBE_IMAGES))[f"{GRADIENT}total"]
-                norms.setdefault(config.variant, []).append(norm)
-    if len(norms) < 2:
+    deepest = [config for config in configs if config.depth == max(each.depth for each in configs)]
+    first_arms = {config.variant: config.arm for config in reversed(deepest)}
+    of_variant = {variant: [config for config in deepest if config.arm == arm] for variant, arm in first_arms.items()}
+    if len(of_variant) < 2:
         return []
-    updates = {variant: config_of[variant].lr * float(np.median(of)) for variant, of in norms.items()}
+    first = {variant: of[0] for variant, of in of_variant.items()}
+    norms = {variant: float(np.median([_first_norm(config) for config in of])) for variant, of in of_variant.items()}
+    updates = {variant: first[variant].lr * norm for variant, norm in norms.items()}
     rates = {
-        variant: float(f"{updates[other] / float(np.median(norms[variant])):.2g}")
+        variant: float(f"{updates[other] / norms[variant]:.2g}")
         for variant, other in (("plain", "residual"), ("residual", "plain"))
     }
     return [
-        _at_rate(config_of[variant], rate)
+        Arm(variant, {**parse_arm(first[variant].arm).settings, "lr": rate}).name
         for variant, rate in rates.items()
-        if 0 < rate < math.inf and rate != config_of[variant].lr
+        if 0 < rate < math.inf and rate != first[variant].lr
     ]
+
+
+def _first_norm(config: RunConfig) -> float:
+    """Measure the norm of all gradients of a network before its first step."""
+    start = TrainedRun(network_at_start(config), config)
+    return gradients.measure(start.network, training_batch(start, PROBE_IMAGES))[f"{GRADIENT}total"]
 
 
 def measures(run: TrainedRun, images: int) -> dict[str, float]:
@@ -221,11 +222,6 @@ def _mean_log(values: Mapping[str, Mapping[str, Mapping[int, float]]], run_ids: 
         )
     mean: np.ndarray = np.where(np.isfinite(logs), logs, np.nan).mean(axis=0)
     return mean
-
-
-def _at_rate(config: RunConfig, rate: float) -> str:
-    """The arm at another learning rate."""
-    return Arm(config.variant, {**parse_arm(config.arm).settings, "lr": rate}).name
 
 
 def _rescaled(arms: Mapping[str, pd.DataFrame], arm: str, update: float) -> str | None:
