@@ -1,4 +1,4 @@
-"""Finished runs read back from MLflow: tables, the verdict, figures and the report, from the store alone."""
+"""Reads finished runs back from MLflow, and makes of them tables, the verdict, figures and the report."""
 
 from plainres.analysis.results import SweepResults, read_sweep
 from plainres.analysis.verdict import Verdict, judge

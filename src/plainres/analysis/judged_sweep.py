@@ -1,4 +1,4 @@
-"""A sweep's results with the verdict on them, as tables and figures: what `plainres.compare` gives."""
+"""Holds a sweep's results and the verdict on them, which `plainres.compare` gives, and shows them in a notebook."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ SHOWN_WIDTH = 640  # pixels of the figure in a notebook, half of what it's saved
 
 @dataclass(frozen=True, eq=False, repr=False)
 class JudgedSweep(SweepResults):
-    """A sweep as its store has it; a notebook shows it as a table, the verdict and the figure of the errors.
+    """Holds a sweep as its store has it; a notebook shows it as a table, the verdict and the figure of the errors.
 
     Attributes:
         verdict: on its results: `sentence`, `outcome`, and by arm and depth the `gaps` with their intervals.
@@ -42,12 +42,12 @@ class JudgedSweep(SweepResults):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row for each network, as `plainres.analysis.results_table.network_table` says."""
+        """Hold a row for each network, as `plainres.analysis.results_table.network_table` says."""
         return network_table(self, self.verdict)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """A row for each run and epoch: arm, variant, depth, seed, epoch, losses, accuracies and learning rate."""
+        """Hold a row for each run and epoch: arm, variant, depth, seed, epoch, losses, accuracies and learning rate."""
         return load_curves(self)
 
     def plot(self, kind: str = "degradation", ax: Axes | Sequence[Axes] | None = None) -> Figure:
@@ -91,7 +91,7 @@ class JudgedSweep(SweepResults):
 
 
 def load_judged(parent_run_id: str, tracking_uri: str | None = None, margin: float = MARGIN) -> JudgedSweep:
-    """As `plainres.analysis.read_sweep`, judged by a margin in [0, 1]."""
+    """Read a sweep as `plainres.analysis.read_sweep` does, and judge it by a margin in [0, 1]."""
     results = read_sweep(parent_run_id, tracking_uri)
     return JudgedSweep(**vars(results), verdict=judge(results, margin))
 

@@ -1,4 +1,4 @@
-"""What a network takes each test image for: a table, the confusion matrix, and a picture of some of the images."""
+"""Shows what a network takes each test image for: a table, the confusion matrix, and a picture of some images."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ MOST_COUNTED = 20  # classes, up to which the matrix has room for numbers
 
 
 def prediction_table(labels: Tensor, probabilities: Tensor, class_names: Sequence[str]) -> pd.DataFrame:
-    """A row for each image: `true` and `predicted`, by name, and the `probability` that the network gives the latter.
+    """List each image's `true` and `predicted` class, by name, and the `probability` that the network gives the latter.
 
     Args:
         labels: (N,).

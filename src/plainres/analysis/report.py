@@ -94,7 +94,7 @@ def write_report(results: SweepResults, verdict: Verdict, folder: Path, formats:
 
 
 def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
-    """Means over seeds, of networks whose seeds are all there: what is logged can't be taken back."""
+    """Average over the seeds of networks that have them all: what is logged can't be taken back."""
     networks = results.runs.groupby(["arm", "depth"])[["train_error", "test_error"]]
     means = networks.mean()[networks.size() == len(results.seeds)].dropna()
     found: Any = means.to_dict()

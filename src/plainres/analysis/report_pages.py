@@ -28,7 +28,7 @@ MADE_WITH = ("plainres", "torch", "mlflow", "numpy", "scipy", "pandas", "matplot
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure by its name, with its caption and what a person reads who doesn't see it."""
+    """Names a figure, and holds its caption and what a person reads who doesn't see it."""
 
     name: str
     caption: str

@@ -1,4 +1,4 @@
-"""A sweep's results out of MLflow as pandas tables."""
+"""Reads a sweep's results out of MLflow as pandas tables."""
 
 import math
 import re
@@ -59,7 +59,7 @@ Norms = dict[str, float]
 
 @dataclass(frozen=True)
 class SweepResults:
-    """What a sweep's parent run and its members hold.
+    """Holds what a sweep's parent run and its members have.
 
     Attributes:
         params: what was asked for, as the parent run's parameters.
@@ -88,17 +88,17 @@ class SweepResults:
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """Those asked for, in that order."""
+        """List the arms asked for, in that order."""
         return arms_in(self.params)
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """Those asked for, shallowest first."""
+        """List the depths asked for, shallowest first."""
         return tuple(sorted(map(int, self.params["depths"].split())))
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Those asked for."""
+        """List the seeds asked for."""
         return tuple(map(int, self.params["seeds"].split()))
 
 
@@ -151,7 +151,7 @@ def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
 
 
 def load_curves(results: SweepResults) -> pd.DataFrame:
-    """A row for each run and epoch: arm, variant, depth, seed, epoch and the metrics of `CURVES`."""
+    """Read a row for each run and epoch: arm, variant, depth, seed, epoch and the metrics of `CURVES`."""
     client = MlflowClient(results.tracking_uri)
     run_ids = list(results.runs["run_id"])
     values = {metric: histories(client, run_ids, metric) for metric in CURVES}
@@ -169,12 +169,12 @@ def load_curves(results: SweepResults) -> pd.DataFrame:
 
 
 def variant_of(arm: str) -> str:
-    """`plain` of `plain:lr=0.01`."""
+    """Take an arm's variant from its name, as `plain` of `plain:lr=0.01`."""
     return arm.partition(":")[0]
 
 
 def epochs_to_target(accuracies: Mapping[int, float]) -> float:
-    """The first epoch whose training error is at most 10 %; NaN where none is.
+    """Find the first epoch whose training error is at most 10 %; NaN where none is.
 
     Args:
         accuracies: training accuracy in [0, 1] by epoch.
@@ -183,7 +183,7 @@ def epochs_to_target(accuracies: Mapping[int, float]) -> float:
 
 
 def gradient_growth(norms: Sequence[float]) -> float:
-    """The factor by which the gradient's norm grows from a layer to the one before it, fitted over all layers.
+    """Fit over all layers the factor by which the gradient's norm grows from a layer to the one before it.
 
     With batch norm and without shortcuts it stays above 1, so that gradients explode with depth (Yang et al. 2019, "A
     mean field theory of batch normalization"). It is e to the power of the negative slope of the log norm over the
@@ -222,7 +222,7 @@ def _result(run: StoredRun, norms: Norms, epochs_to_10: float) -> Row:
 
 
 def _epochs_to_10(client: MlflowClient, runs: list[StoredRun]) -> dict[str, float]:
-    """As the runs have noted it; of those that haven't, or never came so far, out of their accuracies."""
+    """Take the epoch that runs have noted; of those that haven't, or never came so far, find it in their accuracies."""
     known = {run.run_id: run.latest(FINAL_EPOCHS_TO_10) for run in runs}
     accuracies = histories(client, [run_id for run_id, epoch in known.items() if math.isnan(epoch)], TRAIN_ACCURACY)
     return known | {run_id: epochs_to_target(of_run) for run_id, of_run in accuracies.items()}
@@ -241,7 +241,7 @@ def _gradient_rows(run: StoredRun, at_start: Norms) -> list[Row]:
 
 
 def _norms_at_initialisation(client: MlflowClient, runs: list[StoredRun]) -> dict[str, Norms]:
-    """Of each run's main-path layers, the first layer first."""
+    """Read the norms of each run's main-path layers, the first layer first."""
     norms = {
         run.run_id: {layer: run.latest(INITIAL_GRADIENT + layer) for layer in _layers(run, INITIAL_GRADIENT)}
         for run in runs
@@ -258,11 +258,11 @@ def _norms_at_initialisation(client: MlflowClient, runs: list[StoredRun]) -> dic
 
 
 def _layers(run: StoredRun, prefix: str) -> list[str]:
-    """The main path's, as a run's metrics of this prefix name them."""
+    """List the main path's layers, as a run's metrics of this prefix name them."""
     names = [name.removeprefix(prefix) for name in run.metrics if name.startswith(prefix)]
     return sorted((name for name in names if name != TOTAL and "downsample" not in name), key=_layer_order)
 
 
 def _layer_order(layer: str) -> tuple[bool, list[int]]:
-    """Sorts `conv1` first, `layer2.10.conv1` after `layer2.9.conv2`, and the classifier last."""
+    """Sort `conv1` first, `layer2.10.conv1` after `layer2.9.conv2`, and the classifier last."""
     return layer == LAST_LAYER, [int(number) for number in re.findall(r"\d+", layer)]

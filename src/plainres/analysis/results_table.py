@@ -22,7 +22,7 @@ LONG = 1e5  # from here on powers of ten
 
 
 def explanation(verdict: Verdict) -> str:
-    """What the columns are."""
+    """Explain the table's columns."""
     margin = f"{verdict.margin * 100:g} percentage point{'' if verdict.margin == 0.01 else 's'}"
     return (
         "Errors in %, over whole splits in evaluation mode, mean ± standard deviation over seeds. Epochs to 10 %: "
@@ -83,7 +83,7 @@ def network_table(results: SweepResults, verdict: Verdict) -> pd.DataFrame:
 
 
 def terminal_table(results: SweepResults, verdict: Verdict) -> TextTable:
-    """Leave out of a sweep's table how many seeds there are where all networks have as many; it stands below then."""
+    """Write how many seeds there are below a sweep's table, in place of a column, where all networks have as many."""
     table, seeds = sweep_table(results, verdict), COLUMNS.index("seeds")
     counts = {row[seeds] for row in table.rows}
     if len(counts) > 1:
@@ -93,7 +93,7 @@ def terminal_table(results: SweepResults, verdict: Verdict) -> TextTable:
 
 
 def three_digits(value: float) -> str:
-    """A positive number to three digits, whatever its size."""
+    """Write a positive number to three digits, whatever its size."""
     if math.isnan(value):
         return NOTHING
     if math.isinf(value):
@@ -105,7 +105,7 @@ def three_digits(value: float) -> str:
 
 @QUIETLY
 def percent(shares: ArrayLike) -> str:
-    """Mean and standard deviation of shares in percent, as `33.20 ± 21.60`."""
+    """Write mean and standard deviation of shares in percent, as `33.20 ± 21.60`."""
     values = np.asarray(shares, float)
     known = values[~np.isnan(values)]
     if not known.size:
@@ -125,14 +125,14 @@ def _networks(results: SweepResults) -> Iterator[tuple[str, int, pd.DataFrame]]:
 
 
 def _epochs(reached: pd.Series) -> str:
-    """The median, where runs that never got there count as later than all others."""
+    """Write the median, in which runs that never got there count as later than all others."""
     count, median = int(reached.notna().sum()), _median_epochs(reached)
     words = "never" if math.isinf(median) else f"{median:g}"
     return words if count in (0, len(reached)) else f"{words} ({count} of {len(reached)})"
 
 
 def _median_epochs(reached: pd.Series) -> float:
-    """Infinity where most runs never got there."""
+    """Take the median: infinity where most runs never got there."""
     return float(reached.fillna(math.inf).median())
 
 

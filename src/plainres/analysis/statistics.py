@@ -1,4 +1,4 @@
-"""Statistics of a few paired values, one a seed: t interval, sign-flip test, and how many seeds would decide."""
+"""Computes statistics of a few paired values, one a seed: t interval, sign-flip test, how many seeds would decide."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ MOST_SEEDS = 1000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds with its 95 % t interval, as shares in [-1, 1]."""
+    """Holds a mean over seeds with its 95 % t interval, as shares in [-1, 1]."""
 
     mean: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        """In percentage points, as `+45.2 [+38.0, +52.4]`."""
+        """Write it in percentage points, as `+45.2 [+38.0, +52.4]`."""
         mean, low, high = (f"{round(share * 100, 1) + 0.0:+.1f}" for share in (self.mean, self.low, self.high))
         return f"{mean} [{low}, {high}]"
 
 
 def t_interval(values: Sequence[float]) -> Interval:
-    """Mean and 95 % t interval of at least two values; a point where they are all equal."""
+    """Compute mean and 95 % t interval of at least two values; a point where they are all equal."""
     if len(set(values)) == 1:
         return Interval(values[0], values[0], values[0])
     mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
@@ -38,13 +38,13 @@ def t_interval(values: Sequence[float]) -> Interval:
 
 
 def paired_interval(differences: pd.Series) -> Interval | None:
-    """Mean and 95 % t interval of differences, one a seed, NaN where one of a pair lacks; None for fewer than two."""
+    """Compute mean and 95 % t interval of differences, one a seed, NaN left out; None for fewer than two."""
     values = differences.dropna().tolist()
     return t_interval(values) if len(values) > 1 else None
 
 
 def sign_flip_p(values: Sequence[float]) -> float:
-    """One-sided p of the mean being this high, were each value as likely with the other sign (Fisher 1935).
+    """Compute the one-sided p of a mean this high, were each value as likely with the other sign (Fisher 1935).
 
     The share of all 2^n sign patterns whose sum is at least the observed one; beyond 40 values, of 9,999 drawn ones.
     """
@@ -61,7 +61,7 @@ def sign_flip_p(values: Sequence[float]) -> float:
 
 
 def seeds_to_decide(values: Sequence[float], margin: float) -> int | None:
-    """How many seeds would put the t interval on one side of the margin in four of five repetitions.
+    """Estimate how many seeds would put the t interval on one side of the margin in four of five repetitions.
 
     The mean and the spread of `values` are taken for the true ones. None where more than 1,000 would be needed.
     """
@@ -77,7 +77,7 @@ def seeds_to_decide(values: Sequence[float], margin: float) -> int | None:
 
 
 def _signed_sums(values: Sequence[float]) -> np.ndarray:
-    """The sums under all 2^n sign patterns."""
+    """Sum the values under all 2^n sign patterns."""
     sums = np.zeros(1)
     for value in values:
         sums = np.concatenate([sums + value, sums - value])

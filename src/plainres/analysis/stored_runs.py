@@ -1,4 +1,4 @@
-"""What MLflow holds of many runs, in as few requests as its store offers."""
+"""Reads what MLflow holds of many runs, in as few requests as its store offers."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ Point = tuple[str, int, float]  # run, step, value
 
 
 def stored_run(uri: str, run_id: str) -> Run:
-    """A run by its id.
+    """Read a run by its id.
 
     Raises:
         BadInput: the store has no such run, or it was deleted.
@@ -47,19 +47,19 @@ def stored_run(uri: str, run_id: str) -> Run:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What a store has of a run that is there and not deleted; of its metrics the latest values."""
+    """Holds what a store has of a run that is there and not deleted; of its metrics the latest values."""
 
     run_id: str
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
 
     def latest(self, metric: str) -> float:
-        """A metric's latest value, NaN where the run has none."""
+        """Return a metric's latest value, NaN where the run has none."""
         return _restored(self.metrics.get(metric, math.nan))
 
 
 def stored_runs(client: MlflowClient, experiment_id: str, run_ids: Sequence[str]) -> dict[str, StoredRun]:
-    """Those of the runs of an experiment that are there and not deleted, by id."""
+    """Read those of an experiment's runs that are there and not deleted, by id."""
     store = client._tracking_client.store
     if isinstance(store, SqlAlchemyStore):
         return {run_id: StoredRun(run_id, *found) for run_id, found in active_runs(store, run_ids).items()}
@@ -68,7 +68,7 @@ def stored_runs(client: MlflowClient, experiment_id: str, run_ids: Sequence[str]
 
 
 def histories(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Histories:
-    """A metric's values by step, for each of the runs."""
+    """Read a metric's values by step, for each of the runs."""
     values: Histories = {run_id: {} for run_id in run_ids}
     for run_id, step, value in _entries(client, run_ids, metric):
         values[run_id][step] = _restored(value)
@@ -84,7 +84,7 @@ def _entries(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Itera
 
 
 def _page_of_server(store: RestStore, experiment_id: str, run_ids: Sequence[str]) -> list[StoredRun]:
-    """Runs out of the answer itself: MLflow's client makes an object of every metric and parameter."""
+    """Read runs out of the answer itself: MLflow's client makes an object of every metric and parameter."""
     listed = ", ".join(f"'{run_id}'" for run_id in run_ids)
     asked = {
         "experiment_ids": [experiment_id], "filter": f"attributes.run_id IN ({listed})", "max_results": len(run_ids),

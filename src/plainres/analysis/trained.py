@@ -1,4 +1,4 @@
-"""A trained network back from the tracking store, with all that is needed to use it."""
+"""Loads a trained network from the tracking store, with all that is needed to use it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +26,7 @@ BATCH = 512  # images that are predicted at once
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A finished run: its network on the CPU in evaluation mode, and its configuration.
+    """Holds a finished run: its network on the CPU in evaluation mode, and its configuration.
 
     Attributes:
         network: from normalised images (N, C, H, W) to logits (N, classes).
@@ -37,23 +37,23 @@ class TrainedRun:
 
     @cached_property
     def dataset(self) -> ImageDataset:
-        """What it was trained on, loaded when it's first asked for; BadInput where that is not to be had."""
+        """Load the data set that it was trained on, once; raises BadInput where that is not to be had."""
         return dataset_of(self.config)
 
     @cached_property
     def normalisation(self) -> Normalise:
-        """From pixels, as the data set has them, to what the network takes."""
+        """Turn pixels, as the data set has them, into what the network takes."""
         return Normalise(*self.dataset.channel_statistics())
 
     def predict(self, images: Tensor) -> Tensor:
-        """The probability of each class, (N, classes), for images of uint8 pixels, (N, C, H, W)."""
+        """Predict the probability of each class, (N, classes), for images of uint8 pixels, (N, C, H, W)."""
         with torch.no_grad():
             logits = [self.network(self.normalisation(batch)) for batch in torch.split(images, BATCH)]
         return torch.cat(logits).softmax(1)
 
 
 def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
-    """A trained run out of the tracking store.
+    """Load a trained run from the tracking store.
 
     Args:
         run_id: of one training, as in the column `run_id` of `plainres.analysis.load_sweep(...).runs`.

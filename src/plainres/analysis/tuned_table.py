@@ -1,4 +1,4 @@
-"""The tables of tuned values, and of the spread between studies, in the report of a tuned sweep."""
+"""Lays out the tables of tuned values, and of the spread between studies, in the report of a tuned sweep."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ SPREAD_EXPLANATION = (
 
 
 def tuned_tables(tuned: Sequence[Tuned], runs: pd.DataFrame) -> list[TextTable]:
-    """The values of each study, and where a network has several how far they lead apart.
+    """Lay out the values of each study, and where a network has several how far they lead apart.
 
     Args:
         tuned: the tuned values of all studies.
@@ -31,7 +31,7 @@ def tuned_tables(tuned: Sequence[Tuned], runs: pd.DataFrame) -> list[TextTable]:
 
 
 def tuned_table(tuned: Sequence[Tuned], seeds: Sequence[int] = ()) -> TextTable:
-    """A row for each study, in a terminal; `seeds` are those of the sweep."""
+    """Lay out a row for each study; `seeds` are those of the sweep."""
     names = list(dict.fromkeys(name for values in tuned for name in values.values))
     columns = ["network", "trials", *(ABOUT[name].words for name in names), "objective"]
     is_confirmed = any(values.confirmed for values in tuned)
@@ -50,7 +50,7 @@ def tuned_table(tuned: Sequence[Tuned], seeds: Sequence[int] = ()) -> TextTable:
 
 
 def spread_table(tuned: Sequence[Tuned], runs: pd.DataFrame) -> TextTable | None:
-    """How far the studies of a network lead apart, beside the spread over seeds; None where each has one study."""
+    """Lay out how far a network's studies lead apart, beside the spread over seeds; None where each has one study."""
     studies = _studies(tuned)
     if studies == 1 or runs.empty:
         return None
@@ -67,7 +67,7 @@ def spread_table(tuned: Sequence[Tuned], runs: pd.DataFrame) -> TextTable | None
 
 
 def spread(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Standard deviations: of the groups' means, and within groups, pooled; NaN where there are too few values."""
+    """Compute standard deviations: of the groups' means, and within groups, pooled; NaN where values are too few."""
     means = [float(np.mean(values)) for values in groups]
     free = sum(len(values) - 1 for values in groups)
     squares = sum(len(values) * float(np.var(values)) for values in groups)
@@ -90,7 +90,7 @@ def _confirmed(values: Sequence[float]) -> str:
 
 
 def _explanation(tuned: Sequence[Tuned], seeds: Sequence[int]) -> str:
-    """What the columns are, whether the networks had equal chances, and what lies at a border."""
+    """Explain the columns, whether the networks had equal chances, and what lies at a border."""
     objective, is_confirmed = objective_words(tuned[0].objective), [bool(values.confirmed) for values in tuned]
     words = f"Values of the trial with the lowest {objective}"
     if all(is_confirmed):
@@ -113,5 +113,5 @@ def _explanation(tuned: Sequence[Tuned], seeds: Sequence[int]) -> str:
 
 
 def _studies(tuned: Sequence[Tuned]) -> int:
-    """How many each network has."""
+    """Count the studies that each network has."""
     return 1 + max(values.number for values in tuned)

@@ -1,4 +1,4 @@
-"""The verdict: does plain degrade with depth, and does the shortcut cure it? Computed from final training errors.
+"""Judges from final training errors whether plain degrades with depth, and whether the shortcut cures it.
 
 gap(d) is the final training error at depth d less that at the shallowest depth, paired by seed; its mean over seeds has
 a 95 % t interval. An arm degrades at d when the interval lies above the margin, the smallest change that counts; it
@@ -32,7 +32,7 @@ Judgement = Literal["reproduced", "not reproduced", "undecided", "incomplete"]
 
 @dataclass(frozen=True)
 class Gap:
-    """How the final training error of an arm changes from the shallowest depth to a deeper one.
+    """Holds how an arm's final training error changes from the shallowest depth to a deeper one.
 
     Attributes:
         p: one-sided, of the sign-flip test against no change; exact up to 40 seeds.
@@ -50,7 +50,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome, the sentence that states it, and what it rests on.
+    """Holds the outcome, the sentence that states it, and what it rests on.
 
     Attributes:
         others: a sentence for each arm that the verdict isn't about.
@@ -110,14 +110,14 @@ def status_of(gaps: Sequence[float], margin: float) -> Status:
 
 
 def outcome_of(plain: Status, residual: Status) -> Judgement:
-    """What the statuses of both at the deepest depth come to."""
+    """Decide what the statuses of both arms at the deepest depth come to."""
     if plain == "does not degrade" or residual == "degrades":
         return "not reproduced"
     return "undecided" if "undecided" in (plain, residual) else "reproduced"
 
 
 def paired_gaps(runs: pd.DataFrame, shallowest: int) -> pd.DataFrame:
-    """Gaps of one arm's runs over its shallowest depth, by seed (rows) and deeper depth (columns)."""
+    """Pair one arm's runs by seed: gaps over its shallowest depth, by seed (rows) and deeper depth (columns)."""
     errors = runs.pivot(index="seed", columns="depth", values="train_error")
     if shallowest not in errors:
         return pd.DataFrame(index=errors.index)

@@ -1,1 +1,1 @@
-"""What becomes of networks with depth, and why: measured, drawn and said, beyond the report."""
+"""Measures, draws and says what becomes of networks with depth, and why, beyond the report."""

@@ -26,7 +26,7 @@ FRONTIER = ("arm", "deepest trained", "training error", "first that fails", "tra
 
 
 def fate_of(arm: str, results: SweepResults, verdict: Verdict) -> str:
-    """One of `FATES`: what the verdict says of an arm at the deepest depth, if it learns at the shallowest one."""
+    """Name an arm's fate, one of `FATES`: the verdict's at the deepest depth, if it learns at the shallowest one."""
     of_arm = results.runs[results.runs["arm"] == arm]
     at_start = of_arm.loc[of_arm["depth"] == results.depths[0], "train_error"].mean()
     gap = verdict.gap(arm, results.depths[-1])
@@ -54,7 +54,7 @@ def _by_fate(fates: Mapping[str, str], results: SweepResults, verdict: Verdict, 
 
 
 def dose_table(setting: str, results: SweepResults, verdict: Verdict) -> TextTable:
-    """A row for each dose: the training error at each depth, and what becomes of it with depth."""
+    """Lay out for each dose the training error at each depth, and what becomes of it with depth."""
     columns = (setting, *(f"depth {depth}" for depth in results.depths), "with depth")
     of_network = dict(list(results.runs.groupby(["arm", "depth"])["train_error"]))
     rows = [
@@ -70,7 +70,7 @@ def dose_table(setting: str, results: SweepResults, verdict: Verdict) -> TextTab
 
 
 def dose_sentence(setting: str, results: SweepResults, verdict: Verdict) -> str:
-    """At which doses depth does no harm, and the smallest and the largest of them."""
+    """Say at which doses depth does no harm, and the smallest and the largest of them."""
     fates = {f"{dose:g}": fate_of(arm, results, verdict) for arm, dose in doses_of(setting, results).items()}
     harmless = [dose for dose, fate in fates.items() if fate == "does not degrade"]
     found = "No dose is known not to degrade."
@@ -89,19 +89,19 @@ def write_dose_response(setting: str, results: SweepResults, folder: Path) -> No
 
 
 def doses_of(setting: str, results: SweepResults) -> dict[str, float]:
-    """By arm, the smallest first."""
+    """Read each arm's dose, the smallest first."""
     doses = {arm: dose_of(arm, setting) for arm in results.arms}
     return {arm: doses[arm] for arm in sorted(doses, key=doses.__getitem__)}
 
 
 def trained_arms(runs: pd.DataFrame, depth: int) -> tuple[str, ...]:
-    """The arms whose training error at a depth, the mean over seeds, ends at 10 % or less."""
+    """List the arms whose training error at a depth, the mean over seeds, ends at 10 % or less."""
     errors = runs[runs["depth"] == depth].groupby("arm", sort=False)["train_error"].mean()
     return tuple(str(arm) for arm, error in errors.items() if is_learnt(error))
 
 
 def frontier_table(runs: pd.DataFrame, arms: Sequence[str]) -> TextTable:
-    """A row for each arm.
+    """Lay out for each arm the deepest depth that it trains, and the first that it fails.
 
     Args:
         runs: those of the climb, columns as in `plainres.analysis.results.SweepResults.runs`.
@@ -119,7 +119,7 @@ def frontier_table(runs: pd.DataFrame, arms: Sequence[str]) -> TextTable:
 
 
 def frontier_sentence(runs: pd.DataFrame, arms: Sequence[str], missing: Sequence[str] = ()) -> str:
-    """How deep each arm reaches, the deepest first; and the names of the runs that are `missing`."""
+    """Say how deep each arm reaches, the deepest first, and name the runs that are `missing`."""
     edges = {arm: _edge(runs, arm) for arm in arms}
     lacking = {arm for arm in arms for name in missing if name.startswith(f"{arm}-")}
     reached = [
@@ -147,7 +147,7 @@ def _reach(arm: str, deepest: int, failed: int, *, lacks_runs: bool) -> str:
 
 
 def _edge(runs: pd.DataFrame, arm: str) -> tuple[int, int]:
-    """The deepest depth before the first that an arm fails, and that first one; 0 where there is none."""
+    """Find the deepest depth before the first that an arm fails, and that first one; 0 where there is none."""
     errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean()
     depths, reached = [int(depth) for depth in errors.index], len(list(takewhile(is_learnt, errors)))
     return [0, *depths][reached], [*depths, 0][reached]

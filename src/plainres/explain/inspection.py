@@ -1,4 +1,4 @@
-"""Trained networks looked into: on which images, where the numbers go, and how findings are stored and shown."""
+"""Looks into trained networks: gives them images, logs what is measured, stores and shows the findings."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ Measures = Callable[[str, TrainedRun], Mapping[str, float]]  # of a run's id and
 
 @dataclass(frozen=True)
 class Findings:
-    """What an experiment found.
+    """Holds what an experiment found.
 
     Attributes:
         question: what the stored table is called.
@@ -53,7 +53,7 @@ class Findings:
 
 
 def training_batch(run: TrainedRun, images: int) -> Batch:
-    """Normalised training images and their labels, the same for all runs on these data; as many as asked for, or all.
+    """Draw normalised training images and their labels, the same for all runs on these data, so many or all.
 
     The first of them are those that probes see in training.
     """
@@ -64,7 +64,7 @@ def training_batch(run: TrainedRun, images: int) -> Batch:
 
 
 def network_at_start(config: RunConfig) -> Network:
-    """The network as it is before a run's first step, on the CPU."""
+    """Build the network as it is before a run's first step, on the CPU."""
     dataset = dataset_of(config)
     with initial_draws(config.seed):
         return network_for(config, in_channels=dataset.train.image_shape[0], num_classes=dataset.num_classes)
@@ -72,7 +72,7 @@ def network_at_start(config: RunConfig) -> Network:
 
 @reaching_store()
 def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
-    """What is measured of each finished run, logged with it at its last epoch: a column a metric.
+    """Measure each finished run, and log it at its last epoch; the table has a column for each metric.
 
     Beside them stand arm, variant, depth, seed, run_id and train_error, as in `results.runs`.
 
@@ -95,7 +95,7 @@ def inspect(results: SweepResults, measures: Measures) -> pd.DataFrame:
 
 
 def columns(table: pd.DataFrame, prefix: str) -> list[str]:
-    """The columns whose names begin with a prefix and go on with a block's, the first block first."""
+    """List the columns whose names begin with a prefix and go on with a block's, the first block first."""
     found = [name for name in map(str, table) if name.startswith(prefix)]
     return sorted(found, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
 

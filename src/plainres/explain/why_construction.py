@@ -1,4 +1,4 @@
-"""A deeper network that is a shallower one, trained on from there, beside the same depth from scratch."""
+"""Constructs a deeper network that computes what a shallower one does, and trains it beside one from scratch."""
 
 import math
 from collections.abc import Sequence
@@ -39,25 +39,25 @@ START, SAME, END, CURVE = "start_error", "same_logits", "train_error", "train_ac
 
 @dataclass(frozen=True)
 class Depths:
-    """Of the network that is trained first, and of the one that is constructed from it."""
+    """Holds the depth of the network that is trained first, and of the one that is constructed from it."""
 
     shallow: int
     deep: int
 
     @property
     def prefix(self) -> str:
-        """What the names of metrics begin with that the deep run gets."""
+        """Return what the names of the metrics begin with that the deep run gets."""
         return f"{CONSTRUCTED}{self.shallow}/"
 
 
 def longer(arms: Sequence[str], epochs: int) -> list[str]:
-    """The arms trained from scratch for as long as the shallow and the constructed network together."""
+    """Name the arms that train from scratch for as long as the shallow and the constructed network together."""
     parsed = [parse_arm(arm) for arm in arms]
     return [Arm(arm.variant, {**arm.settings, "epochs": 2 * arm.settings.get("epochs", epochs)}).name for arm in parsed]
 
 
 def depths_of(depths: Sequence[int]) -> Depths:
-    """The two depths; raises BadInput if there aren't two."""
+    """Tell the two depths apart; raises BadInput if there aren't two."""
     if len(set(depths)) != 2:
         raise BadInput("construction takes two depths: of the shallow network, and of the one constructed from it")
     return Depths(min(depths), max(depths))
@@ -80,9 +80,9 @@ def check_constructible(configs: Sequence[RunConfig]) -> None:
 
 @reaching_store()
 def construct_all(results: SweepResults) -> pd.DataFrame:
-    """A row for each arm and seed of which both depths are there, the shallow one not diverged.
+    """Construct and train a network for each arm and seed that has both depths, the shallow one not diverged.
 
-    It holds errors, and whether the logits are the same.
+    A row of the table holds errors, and whether the logits are the same.
 
     What is measured is logged with the deep run from scratch; where that was done before, nothing is trained again.
     """
@@ -119,7 +119,7 @@ def construct_all(results: SweepResults) -> pd.DataFrame:
 
 @reaching_store()
 def findings(made: pd.DataFrame, results: SweepResults) -> Findings:
-    """Table, sentences and figure."""
+    """Make table, sentences and figure of what was constructed."""
     depths = depths_of(results.depths)
     figure = draw_construction(made, MlflowClient(results.tracking_uri), depths)
     return Findings("construction", made, table(made, depths), sentences(made, depths), {"construction": figure})
@@ -144,7 +144,7 @@ def table(data: pd.DataFrame, depths: Depths) -> TextTable:
 
 
 def sentences(made: pd.DataFrame, depths: Depths) -> list[str]:
-    """For each arm: whether a solution as good exists, and whether training from scratch finds one."""
+    """Say for each arm whether a solution as good exists, and whether training from scratch finds one."""
     found = []
     for arm, of in made.groupby("arm", sort=False):
         exact = (of[SAME] == 1) & (of[START] == of["shallow"])
@@ -196,7 +196,7 @@ def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) 
 
 
 def _epochs(client: MlflowClient, made: pd.DataFrame) -> int:
-    """For how long the shallow network was trained."""
+    """Tell for how many epochs the shallow network was trained."""
     return int(client.get_run(made["shallow_run"].iloc[0]).data.params["epochs"])
 
 
@@ -219,7 +219,7 @@ def _train_on(client: MlflowClient, shallow: TrainedRun, config: RunConfig, deep
 
 @torch.no_grad()
 def _same_logits(deep: Network, shallow: TrainedRun) -> bool:
-    """Whether both networks give all training images the same logits, to the bit."""
+    """Compare the logits of both networks for all training images, to the bit."""
     split = shallow.dataset.train
     batches = split.batches(torch.arange(len(split)), BATCH)
     normalised = (shallow.normalisation(pixels) for pixels, _ in batches)

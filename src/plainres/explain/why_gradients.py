@@ -1,4 +1,4 @@
-"""Which goes with the failure of deep networks, the size of gradients or that nearby inputs' don't agree?"""
+"""Asks what goes with the failure of deep networks: gradients' size, or that those of nearby images don't agree."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ ALIKE = 2.0  # the factor between two updates up to which their sizes are about 
 
 
 def controls(configs: Sequence[RunConfig]) -> list[str]:
-    """Two arms that exchange the size of their first updates: plain with the residual's, and residual with the plain's.
+    """Name two arms that exchange the size of their first updates: plain with the residual's, residual with plain's.
 
     An arm that has the other's already is left out, and one whose rate would be no number.
 
@@ -74,7 +74,7 @@ def _first_norm(config: RunConfig) -> float:
 
 
 def measures(run: TrainedRun, images: int) -> dict[str, float]:
-    """Cosines by block and growth a layer, of the network at its start and as it was trained."""
+    """Measure cosines by block and growth a layer, of the network at its start and as it was trained."""
     batch = training_batch(run, images)
     found: dict[str, float] = {}
     for prefix, network in ((INITIAL, network_at_start(run.config)), ("", run.network)):
@@ -89,7 +89,7 @@ def measures(run: TrainedRun, images: int) -> dict[str, float]:
 
 @reaching_store()
 def findings(measured: pd.DataFrame, results: SweepResults) -> Findings:
-    """Table, sentences and figures of what was measured."""
+    """Make table, sentences and figures of what was measured."""
     first = columns(measured, INITIAL + COHERENCE)[0]
     data = measured.assign(**{FIRST: measured[first]})
     figures = {"gradients": draw_size_and_coherence(data), "gradients-training": draw_training(results)}
@@ -225,7 +225,7 @@ def _mean_log(values: Mapping[str, Mapping[str, Mapping[int, float]]], run_ids: 
 
 
 def _rescaled(arms: Mapping[str, pd.DataFrame], arm: str, update: float) -> str | None:
-    """The arm that differs from this one in the learning rate alone and has about this first update, if any."""
+    """Find the arm that differs from this one in the learning rate alone and has about this first update, if any."""
     others = [other for other in arms if other != arm and _but_rate(other) == _but_rate(arm)]
     apart = {other: abs(math.log(arms[other][UPDATE].median() / update)) for other in others}
     nearest = min(apart, key=lambda other: apart[other], default=None)

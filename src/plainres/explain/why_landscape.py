@@ -1,4 +1,4 @@
-"""How the loss lies around trained networks, and how sharply it curves through their training."""
+"""Measures how the loss lies around trained networks, and how sharply it curves through their training."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -39,7 +39,7 @@ LOWEST, HIGHEST = 1e-4, 1e3  # losses that are drawn
 
 
 class Around:
-    """The loss around each run of a sweep, as it's measured, by run id.
+    """Measures the loss around each run of a sweep, and holds it by run id.
 
     Attributes:
         lines: losses along random directions, (directions, distances).
@@ -56,7 +56,7 @@ class Around:
         self.in_planes = set(deepest.groupby("arm")["run_id"].first())
 
     def measure(self, run_id: str, run: TrainedRun) -> dict[str, float]:
-        """By distance, how far the loss rises above that of the network, the mean over directions."""
+        """Measure by distance how far the loss rises above that of the network, the mean over directions."""
         batch = training_batch(run, self.images)
         drawn = [landscape.random_direction(run.network, seed) for seed in range(max(2, self.directions))]
         lines = np.array(
@@ -71,7 +71,7 @@ class Around:
         return {HERE: here, **{f"{LANDSCAPE}{at:g}": float(rise) for at, rise in rises.items() if at}}
 
     def _curvatures(self, run_id: str, run: TrainedRun) -> dict[int, float]:
-        """As the probe measured them in training, else at start and end, logged with the run."""
+        """Read what the probe measured in training; else measure at start and end, and log it with the run."""
         client = MlflowClient(self.results.tracking_uri)
         known = histories(client, [run_id], SHARPNESS)[run_id]
         if known:
@@ -87,7 +87,7 @@ class Around:
 
 
 def findings(measured: pd.DataFrame, around: Around) -> Findings:
-    """Table, sentences and figures of what was measured."""
+    """Make table, sentences and figures of what was measured."""
     by_epoch = [list(around.curvature[run_id].values()) for run_id in measured["run_id"]]
     data = measured.assign(
         curvature_start=[values[0] for values in by_epoch],
@@ -121,8 +121,9 @@ def table(data: pd.DataFrame) -> TextTable:
 def sentences(data: pd.DataFrame) -> list[str]:
     """Say for each depth how rises and curvatures of the first plain and the first residual arm compare."""
     found, rise = [], f"{LANDSCAPE}0.5"
-    for depth, plain, residual in plain_and_residual(data.assign(log=np.log10(data["curvature_start"]))):
-        gap = difference(plain, residual, "log")
+    for depth, plain, residual in plain_and_residual(data):
+        higher, lower = (runs.assign(log=np.log10(runs["curvature_start"])) for runs in (plain, residual))
+        gap = difference(higher, lower, "log")
         said = answer(gap, "plain starts at a sharper place", "plain starts at no sharper place", 0)
         powers = [] if gap is None else [10**power for power in (gap.mean, gap.low, gap.high)]
         factors = " (curvature by a factor of {:.3g}, 95 % interval {:.3g} to {:.3g})".format(*powers) if powers else ""

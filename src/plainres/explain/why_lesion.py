@@ -1,4 +1,4 @@
-"""What blocks are worth to a trained network: errors without them, and how large F(x) is against x."""
+"""Measures what blocks are worth to a trained network: errors without them, and how large F(x) is against x."""
 
 from functools import partial
 
@@ -34,19 +34,19 @@ ROWS = (
 
 
 def measures(run: TrainedRun, images: int) -> dict[str, float]:
-    """Errors of the network with blocks dropped or swapped, and the deviations of what blocks add and are given."""
+    """Measure errors with blocks dropped or swapped, and the deviations of what blocks add and are given."""
     batch = training_batch(run, images)
     return {**lesion.measure(run.network, batch), **responses.measure(run.network, batch)}
 
 
 def findings(measured: pd.DataFrame, images: int) -> Findings:
-    """Table, sentences and figure of what was measured."""
+    """Make table, sentences and figure of what was measured."""
     summary = summarised(measured)
     return Findings("lesion", summary, table(summary, images), sentences(summary), {"lesion": draw_lesions(summary)})
 
 
 def summarised(measured: pd.DataFrame) -> pd.DataFrame:
-    """Beside what was measured: the mean over blocks of a lesion's error, and of the size of F(x) against x."""
+    """Add to what was measured the mean over blocks of a lesion's error, and of the size of F(x) against x."""
     alone = measured[columns(measured, f"{LESION}layer")]
     ratios = pd.DataFrame({block: _ratio(measured, block) for block in _blocks(measured)})
     rise = alone.sub(measured[WHOLE], axis=0)
