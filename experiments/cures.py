@@ -12,9 +12,8 @@ from plainres.errors import BadInput
 from plainres.screen.console import console
 from plainres.settings.declaration import redeclared, setting
 from plainres.sweeps.arms import dose_arms
-from plainres.workflows.compare import carry_out
+from plainres.workflows.compare import carry_out, planned
 from plainres.workflows.requests import CompareRequest, SweepRequest
-from plainres.workflows.train_sweep import planned
 
 if TYPE_CHECKING:
     from plainres.analysis.judged_sweep import JudgedSweep

@@ -17,8 +17,7 @@ from plainres.settings import RunConfig
 from plainres.settings.declaration import redeclared, setting
 from plainres.sweeps.configure import configure, identified
 from plainres.tracking.store import browse_hint
-from plainres.workflows.requests import Networks, TrackedRequest
-from plainres.workflows.train_sweep import Place, check_place
+from plainres.workflows.requests import Networks, Place, TrackedRequest, check_place
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -56,7 +56,7 @@ def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
     """Load a trained run from the tracking store.
 
     Args:
-        run_id: of one training, as in the column `run_id` of `plainres.analysis.load_sweep(...).runs`.
+        run_id: of one training, as in the column `run_id` of `plainres.analysis.read_sweep(...).runs`.
         tracking_uri: of the store; MLFLOW_TRACKING_URI or mlflow.db here by default.
 
     Raises:

@@ -2,21 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
+from plainres.launchers.choice import begin_imports_of, make_launcher
 from plainres.settings.recipes import recipe_of
 from plainres.settings.thresholds import check_margin
 from plainres.sweeps.arms import parse_arm
-from plainres.sweeps.plan import Sweep, on_known_images, with_own
+from plainres.sweeps.plan import Sweep, on_known_images, plan_sweep, with_own
 from plainres.sweeps.tuned import to_params, tuned_settings
 from plainres.system.garbage import uncollected
 from plainres.tracking.store import check_store, run_exists, tracking_uri
 from plainres.tuning.best import tuned_values
 from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.storage import DEFAULT_STORAGE
-from plainres.workflows.requests import CompareRequest
-from plainres.workflows.train_sweep import Place, check_launched, planned, train_sweep
+from plainres.workflows.requests import (
+    CompareRequest,
+    LaunchedRequest,
+    Place,
+    SweepRequest,
+    check_images,
+    check_launched,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +59,42 @@ def carry_out(request: CompareRequest, console: "Console", tuned: Studies | None
     if tuned is not None:
         sweep = _tuned(sweep, tuned)
     return _train(sweep, request, place, console)
+
+
+def planned(request: SweepRequest) -> Sweep:
+    """Plan the sweep that is asked for; raises BadInput as `plan_sweep` does."""
+    return plan_sweep(
+        request.arms, request.depths, request.seeds, elsewhere=request.launch.elsewhere, **request.run.values
+    )
+
+
+def train_sweep(sweep: Sweep, request: LaunchedRequest, place: Place, console: "Console", *, fresh: bool) -> str:
+    """Train the runs that the store lacks, or with `fresh` all of them; the id of the sweep's parent run.
+
+    Raises:
+        BadInput: the images can't be read, or a cluster refuses; nothing has been written then.
+        StoreAway: the store went away and isn't back; what it lacks is kept for the next time.
+    """
+    begin_imports_of(request.launch)
+    with uncollected():
+        import plainres.analysis.report  # noqa: F401  # now that workers import, not when the last run has ended
+        from plainres.sweeps.run_sweep import run_sweep
+        from plainres.tracking.runs import open_experiment
+
+        first = sweep.configs[0]
+        check_images(first)
+        launcher = make_launcher(request.launch, request.jobs, first, place.checkpoints, console)
+        experiment = open_experiment(place.uri, request.experiment_name)
+    return run_sweep(
+        sweep,
+        experiment,
+        launcher=launcher,
+        fresh=fresh,
+        console=console,
+        checkpoints=place.checkpoints,
+        checkpoint_every=request.checkpoint_every,
+        meanwhile=partial(import_module, "plainres.analysis.figures"),  # takes a second; a second call draws nothing
+    )
 
 
 def read_back(

@@ -9,8 +9,8 @@ from plainres.errors import BadInput
 from plainres.settings import RunConfig
 from plainres.sweeps.plan import Sweep, on_known_images
 from plainres.tracking.store import check_store, run_exists, tracking_uri
-from plainres.workflows.requests import LookRequest
-from plainres.workflows.train_sweep import Place, check_launched, planned, train_sweep
+from plainres.workflows.compare import planned, train_sweep
+from plainres.workflows.requests import LookRequest, Place, check_launched
 
 if TYPE_CHECKING:  # they take a while to import
     from plainres.analysis import SweepResults

@@ -1,17 +1,22 @@
-"""Declare what commands and Python calls ask for, each option once: flags, keywords and refusals follow.
+"""Declare what commands and Python calls ask for, each option once, and check whether it can be done.
 
-A new option is one line in one of the classes below, and the code that uses it.
+Flags, keywords and refusals follow. A new option is one line in one of the classes below, and the code that uses it.
 """
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
-from plainres.settings import LaunchSettings, Settings
+from plainres.launchers.choice import check_launch
+from plainres.running.folders import checkpoint_root
+from plainres.settings import LaunchSettings, RunConfig, Settings
 from plainres.settings.declaration import check_values, group, redeclared, setting
 from plainres.settings.thresholds import MARGIN
 from plainres.settings.values import made
 from plainres.sweeps.configure import filled
+from plainres.tracking.store import check_experiment_name, check_store, tracking_uri
 from plainres.tuning.definition import DEFAULT_PREFIX
 from plainres.tuning.search import Search
 from plainres.tuning.storage import DEFAULT_STORAGE
@@ -157,3 +162,38 @@ class StudyRequest(LaunchedRequest, Search, Studied):
         Search.__post_init__(self)
         if self.confirm is not None and not 1 <= self.confirm <= self.trials:
             raise BadInput(f"confirm {self.confirm} is outside 1 to {self.trials}, the trials of a study")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Says where runs are kept: the URI of the store, and the folder of all checkpoints."""
+
+    uri: str
+    checkpoints: Path
+
+
+def check_place(request: TrackedRequest) -> Place:
+    """Return the place of a request's runs.
+
+    Raises:
+        BadInput: they can't be stored there.
+    """
+    check_experiment_name(request.experiment_name)
+    uri = tracking_uri()
+    check_store(uri)
+    return Place(uri, checkpoint_root(request.checkpoint_dir, uri))
+
+
+def check_launched(request: LaunchedRequest, config: RunConfig) -> Place:
+    """Return the place of runs, of which this is one; raises BadInput if they can't be launched or stored."""
+    check_launch(request.launch, request.jobs, config)
+    return check_place(request)
+
+
+def check_images(*configs: RunConfig) -> None:
+    """Read the images of runs, where they have files, before anything is written; raises BadInput if that fails."""
+    if facts_of(configs[0].dataset).needs_files:
+        from plainres.data import dataset_of
+
+        for config in configs:
+            dataset_of(config)

@@ -12,8 +12,7 @@ from plainres.system.garbage import uncollected
 from plainres.tuning.definition import StudyPlan, plan_studies
 from plainres.tuning.search import Search
 from plainres.tuning.storage import check_storage, check_studies
-from plainres.workflows.requests import StudyRequest
-from plainres.workflows.train_sweep import Place, check_images, check_launched
+from plainres.workflows.requests import Place, StudyRequest, check_images, check_launched
 
 if TYPE_CHECKING:
     import pandas as pd
