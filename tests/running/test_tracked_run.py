@@ -22,7 +22,7 @@ from plainres.running.folders import Job, check_root, run_folder
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
 from plainres.system.stopping import StopSignal
-from plainres.tracking import lease
+from plainres.tracking import lease, run_log
 from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.runs import finished_run
 from plainres.training import EpochRecord, Trainer
@@ -279,10 +279,11 @@ def elsewhere(job: Job, tmp_path: Path) -> Job:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A silence that's soon over."""
+    """A silence that's soon over, and a store that is told of every epoch."""
     monkeypatch.setattr(lease, "SECONDS_BETWEEN_SIGNS", 0.01)
     monkeypatch.setattr(lease, "LOOKS_OF_SILENCE", 3)
     monkeypatch.setattr(run_training, "SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(run_log, "SECONDS_BETWEEN_SENDS", 0.0)
 
 
 def test_a_run_that_another_machine_trains_is_left_alone_and_then_taken(
