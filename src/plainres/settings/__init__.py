@@ -8,11 +8,9 @@ from plainres.settings.run_settings import (
     VARIANTS as VARIANTS,
     DataSettings as DataSettings,
     LaunchSettings as LaunchSettings,
-    MachineSettings as MachineSettings,
     NetworkSettings as NetworkSettings,
     RunConfig as RunConfig,
     Settings as Settings,
-    TrainingSettings as TrainingSettings,
     identity_of as identity_of,
     names_of as names_of,
 )
