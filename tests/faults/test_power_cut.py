@@ -14,8 +14,9 @@ from mlflow import MlflowClient
 
 from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
+from tests.environment import environment
 from tests.faults.commands import Commands
-from tests.faults.stored import weights
+from tests.faults.stored import weights, workers_of
 from tests.faults.waiting import eventually
 
 TINY = ["--depths", "8", "14", "--width", "8", "--epochs", "2", "--seeds", "0", "1"]
@@ -60,6 +61,11 @@ def disk(tmp_path: Path, template_database: Path) -> Iterator[Disk]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
+def is_stopped(process: int) -> bool:
+    """Whether what the process was just writing is written: until then it isn't stopped."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def finished(folder: Path) -> list[str]:
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     runs = client.search_runs(["1"], "attributes.status = 'FINISHED' AND tags.config_hash LIKE '%'")
@@ -84,7 +90,13 @@ def test_a_run_that_counts_as_finished_has_its_network_whenever_the_power_goes(c
     command = commands.start(folder, *TINY[:-2], *map(str, range(20)))
     for runs in (1, 4):
         eventually(lambda runs=runs: len(finished(folder)) >= runs)  # type: ignore[misc]
+        at_work = [command, *workers_of(folder)]
+        for process in at_work:
+            os.kill(process, signal.SIGSTOP)  # the image is copied in a while, and the power goes in a moment
+        eventually(lambda at_work=at_work: all(map(is_stopped, at_work)))  # type: ignore[misc]
         with disk.after_a_power_cut() as left:
+            for process in at_work:
+                os.kill(process, signal.SIGCONT)
             assert len(finished(left)) >= runs - 1
             for run_id in finished(left):
                 assert weights(left, run_id)
@@ -107,7 +119,8 @@ def test_a_network_or_report_that_was_damaged_all_the_same_is_named_and_made_ane
             load_run(run_id, uri)
         assert len(str(refusal.value).splitlines()) == 1
         advice = str(refusal.value).partition("`uv run ")[2].partition("`")[0].split()
-        subprocess.run([Path(sys.executable).parent / advice[0], *advice[1:]], check=True, cwd=folder)
+        words_to_run = [Path(sys.executable).parent / advice[0], *advice[1:]]
+        subprocess.run(words_to_run, check=True, cwd=folder, env=environment())
 
     assert commands.run(folder, *TINY) == 0
     assert "seed" in report.read_text()

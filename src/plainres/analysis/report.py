@@ -34,7 +34,8 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
         client = MlflowClient(results.tracking_uri)
         log_by_depth(client, results.parent_run_id, _errors_by_depth(results))
         if results.view:
-            layers = _layers_of_deepest(results)
+            deepest = results.gradients[results.gradients["depth"] == results.gradients["depth"].max()]
+            layers = list(deepest.sort_values("position", kind="stable")["layer"].unique())
             store_view(client, results.experiment_id, results.view, results.arms, results.depths, layers)
         if not results.runs.empty:
             copy_dataset(client, results.runs["run_id"].iloc[0], results.parent_run_id)
@@ -99,11 +100,6 @@ def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
     means = networks.mean()[networks.size() == len(results.seeds)].dropna()
     found: Any = means.to_dict()
     return {TRAIN_ERROR_BY_DEPTH: found["train_error"], TEST_ERROR_BY_DEPTH: found["test_error"]}
-
-
-def _layers_of_deepest(results: SweepResults) -> list[str]:
-    deepest = results.gradients[results.gradients["depth"] == results.gradients["depth"].max()]
-    return list(deepest.sort_values("position", kind="stable")["layer"].unique())
 
 
 def _drawn(results: SweepResults) -> tuple[dict[str, Figure], dict[str, Figure]]:

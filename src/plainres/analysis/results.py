@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
 
-from plainres.analysis.stored_runs import Histories, StoredRun, histories, stored_run, stored_runs
+from plainres.analysis.stored_runs import StoredRun, histories, stored_run, stored_runs
 from plainres.errors import BadInput
 from plainres.names import (
     COMMIT_TAG,
@@ -163,7 +163,7 @@ def load_curves(results: SweepResults) -> pd.DataFrame:
             **{metric: of_runs[run_id].get(epoch, math.nan) for metric, of_runs in values.items()},
         }
         for run_id in run_ids
-        for epoch in _epochs(values, run_id)
+        for epoch in sorted(set().union(*(of_runs[run_id] for of_runs in values.values())))
     ]
     return pd.DataFrame(rows, columns=[*IDENTITY, "epoch", *CURVES])
 
@@ -202,10 +202,6 @@ def gradient_growth(norms: Sequence[float]) -> float:
     spread, common = np.cov(np.flatnonzero(usable), np.log(values[usable]), bias=True)[0]
     with np.errstate(over="ignore"):
         return float(np.exp(-common / spread))
-
-
-def _epochs(values: Mapping[str, Histories], run_id: str) -> list[int]:
-    return sorted(set().union(*(of_runs[run_id] for of_runs in values.values())))
 
 
 def _result(run: StoredRun, norms: Norms, epochs_to_10: float) -> Row:

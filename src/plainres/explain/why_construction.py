@@ -172,7 +172,8 @@ def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) 
     for what, label in labels.items():
         metric, runs = (depths.prefix + CURVE, "deep_run") if what == "constructed" else (TRAIN_ACCURACY, what)
         for arm, of in made.groupby("arm", sort=False):
-            before = _epochs(client, of) if what == "constructed" else 0  # of the shallow network it is made of
+            trained = client.get_run(of["shallow_run"].iloc[0]).data.params["epochs"]  # the shallow network
+            before = int(trained) if what == "constructed" else 0
             known = histories(client, [run_id for run_id in of[runs] if run_id], metric)
             curves += [
                 (arm, label, before + epoch, 100 - 100 * accuracy)
@@ -193,11 +194,6 @@ def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) 
         figure.supylabel("training error (%)")
         draw_legend(figure)
     return figure
-
-
-def _epochs(client: MlflowClient, made: pd.DataFrame) -> int:
-    """Tell for how many epochs the shallow network was trained."""
-    return int(client.get_run(made["shallow_run"].iloc[0]).data.params["epochs"])
 
 
 def _train_on(client: MlflowClient, shallow: TrainedRun, config: RunConfig, deep_run_id: str, depths: Depths) -> None:

@@ -85,9 +85,12 @@ def make_launcher(
         )  # fmt: skip
     if processes() > 1:
         return TogetherLauncher()
+    import joblib  # not for a check
+
     from plainres.launchers.local_launcher import LocalLauncher
 
-    return LocalLauncher(jobs or _default_jobs(config))
+    fitting = joblib.cpu_count() // config.threads if config.device == "cpu" else gpu_count()
+    return LocalLauncher(jobs or max(1, fitting))
 
 
 def begin_imports_of(launch: LaunchSettings) -> None:
@@ -104,13 +107,6 @@ def cpus_of(config: RunConfig) -> int:
 def gpus_of(launch: LaunchSettings, config: RunConfig) -> float:
     """Count the GPUs that a run is given, which may be a part of one."""
     return (launch.gpus or 1) if config.device == "cuda" else 0
-
-
-def _default_jobs(config: RunConfig) -> int:
-    """As many as the cores that this process may use hold, or on GPUs as many as there are."""
-    import joblib  # not for a check
-
-    return max(1, joblib.cpu_count() // config.threads if config.device == "cpu" else gpu_count())
 
 
 def _check_answers(address: str) -> None:

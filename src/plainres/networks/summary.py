@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +120,7 @@ def _layer_row(name: str, module: nn.Module, output_shape: tuple[int, ...]) -> R
     multiply_adds = 0
     if isinstance(module, nn.Conv2d | nn.Linear):
         # Every weight is used once at each position of the output.
-        multiply_adds = module.weight.numel() * _product(output_shape[1:])
+        multiply_adds = module.weight.numel() * prod(output_shape[1:])
     return Row(
         name,
         _kind(module),
@@ -154,10 +155,6 @@ def _kind(module: nn.Module) -> str:
 
 def _count(tensors: Iterable[Tensor | None]) -> int:
     return sum(tensor.numel() for tensor in tensors if tensor is not None)
-
-
-def _product(sizes: Sequence[int]) -> int:
-    return int(torch.Size(sizes).numel())
 
 
 def _shape(sizes: Sequence[int]) -> str:

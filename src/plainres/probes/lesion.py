@@ -4,7 +4,6 @@ import random
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from statistics import mean
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -72,12 +71,9 @@ def dropped(network: nn.Module, names: Collection[str]) -> Iterator[None]:
     blocks = blocks_of(network)
     with ExitStack() as stack:
         for name in names:
-            stack.enter_context(blocks[name].register_forward_hook(_shortcut_alone))
+            without = blocks[name].without_body
+            stack.enter_context(blocks[name].register_forward_hook(lambda _, given, __, of=without: of(given[0])))
         yield
-
-
-def _shortcut_alone(block: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> Tensor:
-    return cast(Block, block).without_body(given[0])
 
 
 def _repeated(stage: nn.Module) -> list[str]:

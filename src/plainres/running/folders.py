@@ -25,23 +25,8 @@ if TYPE_CHECKING:  # they import MLflow, which a check does without
 SPACE_NEEDED = 64 * 2**20  # bytes free at the start, for a database, its journal and the checkpoints of small networks
 
 
-def checkpoint_root(folder: str | None, uri: str) -> Path:
-    """Choose the folder of all checkpoints of runs in a store.
-
-    Args:
-        folder: what was asked for, if anything.
-        uri: the store's.
-
-    Raises:
-        BadInput: they can't be written there.
-    """
-    root = Path(folder) if folder else default_root(uri)
-    check_root(root)
-    return root
-
-
 def default_root(uri: str) -> Path:
-    """Give `mlruns/checkpoints` beside a store in a file; for one elsewhere a folder of the user's.
+    """Give the folder of all checkpoints: `mlruns/checkpoints` beside a store in a file, for one elsewhere the user's.
 
     All processes of this machine that write to one store find each other's locks there.
     """

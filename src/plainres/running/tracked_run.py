@@ -220,7 +220,7 @@ class _Run:
                 last = record.diverged or record.epoch == self.config.epochs
                 if record.epoch > journal.last_step:
                     journal.add(record.epoch, record.metrics, diverged=record.diverged, last=last)
-                self._send(log)
+                self._send(log, last=last)
                 if record.epoch > 0:
                     loss, accuracy = record.metrics[TRAIN_LOSS], record.metrics[TRAIN_ACCURACY]
                     self.tell(Progress(self.config, record.epoch, loss, accuracy))
@@ -260,10 +260,10 @@ class _Run:
             export_model(self.artifacts / EXPORTED_FILE, trainer.network, trainer.train_split.image_shape)
         save_model(self.artifacts / MODEL_FILE, trainer.network)
 
-    def _send(self, log: RunLog) -> None:
+    def _send(self, log: RunLog, *, last: bool = False) -> None:
         """Send what the store lacks, or say that it's away."""
         with self.stop.may_stop():  # a store that hangs mustn't hold up an interrupt
-            away = log.send()
+            away = log.send(last=last)
         if away:
             self._notice(f"the tracking store is away ({away}): metrics are kept in {self.folder} until it's back")
 

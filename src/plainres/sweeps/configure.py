@@ -17,13 +17,16 @@ from plainres.settings.values import made, typed
 from plainres.system.hardware import processes, resolve_device
 
 
-def configure(variant: str, depth: int, seed: int = 0, *, elsewhere: bool = False, **settings: Any) -> RunConfig:
+def configure(
+    variant: str, depth: int, seed: int = 0, *, arm: str = "", elsewhere: bool = False, **settings: Any
+) -> RunConfig:
     """Configure a run.
 
     Args:
         variant: `plain` or `residual`.
         depth: weighted layers on the main path.
         seed: of the initial weights and of the order of the images.
+        arm: what it's compared as; the variant if empty.
         elsewhere: whether other machines train it, whose devices this one can't see.
         settings: those of `plainres.settings` by name. What is not given, or None, comes from the data set's recipe, or
             from the one that `recipe` names, and from the setting's own default.
@@ -31,7 +34,7 @@ def configure(variant: str, depth: int, seed: int = 0, *, elsewhere: bool = Fals
     Raises:
         BadInput: no setting has such a name, or a value is one that no run can be trained with.
     """
-    return resolved(variant, depth, seed, filled(settings), elsewhere=elsewhere)
+    return resolved(variant, depth, seed, filled(settings), arm=arm, elsewhere=elsewhere)
 
 
 def resolved(

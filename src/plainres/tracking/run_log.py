@@ -70,14 +70,16 @@ class RunLog:
         assert self.journal.run_id
         return self.journal.run_id
 
-    def send(self) -> str | None:
+    def send(self, *, last: bool = False) -> str | None:
         """Send what the store lacks, unless that was done lately, or find that it's away; returns why, once in a while.
+
+        The last of a run is sent in any case.
 
         Raises:
             GivesWay: another process trains the run.
         """
         started = time.monotonic()
-        if started < max(self._quiet_until, self._last_sent + SECONDS_BETWEEN_SENDS):
+        if started < max(self._quiet_until, 0 if last else self._last_sent + SECONDS_BETWEEN_SENDS):
             return None
         self._last_sent = started
         try:

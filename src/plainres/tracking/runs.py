@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -215,7 +215,12 @@ def end_if_open(experiment: Experiment, run_id: str, status: str) -> None:
 
 def log_params(client: MlflowClient, run_id: str, params: Mapping[str, str]) -> None:
     """Log a run's parameters, however long, in parts where MLflow would cut them; again has no effect."""
-    log_batches(client, run_id, params=[Param(name, text) for name, text in _in_parts(params)])
+    parts = [
+        Param(name if number == 1 else f"{name}/{number}", text[start : start + LONGEST_PARAM])  # `seeds`, `seeds/2`
+        for name, text in params.items()
+        for number, start in enumerate(range(0, max(1, len(text)), LONGEST_PARAM), start=1)
+    ]
+    log_batches(client, run_id, params=parts)
 
 
 def log_batches(client: MlflowClient, run_id: str, **entries: Sequence[Metric | Param | RunTag]) -> None:
@@ -233,10 +238,3 @@ def whole_params(params: Mapping[str, str]) -> dict[str, str]:
         first, _, part = name.partition("/")
         whole[first] = whole[first] + text if part else text
     return whole
-
-
-def _in_parts(params: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Parameters under names of their own for each part that MLflow keeps whole: `seeds`, `seeds/2`, `seeds/3`."""
-    for name, text in params.items():
-        for number, start in enumerate(range(0, max(1, len(text)), LONGEST_PARAM), start=1):
-            yield (name if number == 1 else f"{name}/{number}"), text[start : start + LONGEST_PARAM]

@@ -58,7 +58,9 @@ def carry_out(request: CompareRequest, console: "Console", tuned: Studies | None
     sweep = on_known_images(sweep)
     if tuned is not None:
         sweep = _tuned(sweep, tuned)
-    return _train(sweep, request, place, console)
+    console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
+    parent_run_id = train_sweep(sweep, request, place, console, fresh=request.fresh)
+    return _judged(parent_run_id, place.uri, request.margin)
 
 
 def planned(request: SweepRequest) -> Sweep:
@@ -130,12 +132,6 @@ def _tuned(sweep: Sweep, studies: Studies) -> Sweep:
         flags = " and ".join(f"--{name.replace('_', '-')}" for name in searched)
         raise BadInput(f"--tuned takes from the studies what was searched: leave out {flags}, and an arm's own")
     return with_own(sweep, tuned_settings(tuned, sweep.seeds), to_params(tuned))
-
-
-def _train(sweep: Sweep, request: CompareRequest, place: Place, console: "Console") -> "JudgedSweep":
-    console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
-    parent_run_id = train_sweep(sweep, request, place, console, fresh=request.fresh)
-    return _judged(parent_run_id, place.uri, request.margin)
 
 
 @uncollected()

@@ -10,7 +10,7 @@ from pathlib import Path
 from plainres.data.catalogue import facts_of
 from plainres.errors import BadInput
 from plainres.launchers.choice import check_launch
-from plainres.running.folders import checkpoint_root
+from plainres.running.folders import check_root, default_root
 from plainres.settings import LaunchSettings, RunConfig, Settings
 from plainres.settings.declaration import check_values, group, redeclared, setting
 from plainres.settings.thresholds import MARGIN
@@ -181,7 +181,9 @@ def check_place(request: TrackedRequest) -> Place:
     check_experiment_name(request.experiment_name)
     uri = tracking_uri()
     check_store(uri)
-    return Place(uri, checkpoint_root(request.checkpoint_dir, uri))
+    checkpoints = Path(request.checkpoint_dir) if request.checkpoint_dir else default_root(uri)
+    check_root(checkpoints)
+    return Place(uri, checkpoints)
 
 
 def check_launched(request: LaunchedRequest, config: RunConfig) -> Place:
