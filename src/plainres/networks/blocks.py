@@ -1,7 +1,7 @@
-"""Blocks with norm or a gate: plain and residual ones, where the shortcut is what differs, and pre-activation.
+"""Makes blocks with norm or a gate: plain and residual ones, which differ in the shortcut alone, and pre-activation.
 
-He et al. 2015, "Deep Residual Learning for Image Recognition"; names of parameters are torchvision's. Strides of
-bottleneck blocks stand on the 3x3 convolution, as in torchvision.
+He et al. 2015, "Deep Residual Learning for Image Recognition"; where torchvision has the layer, its parameters have
+torchvision's names. Strides of bottleneck blocks stand on the 3x3 convolution, as there.
 """
 
 from torch import Tensor, nn
@@ -11,12 +11,12 @@ from plainres.networks.layers import Layer, Layers, unchanged
 
 
 class Block(nn.Module):
-    """relu(F(x) + shortcut(x)), or relu(F(x)) in a plain network (figure 2).
+    """Computes relu(F(x) + shortcut(x)), or relu(F(x)) in a plain network (figure 2).
 
     Shapes: (N, in_channels, H, W) to (N, width * expansion, H / stride, W / stride).
 
     Args:
-        first: whether it is the first block of its network.
+        first: whether it is the first block of its network, which pre-activation treats otherwise.
     """
 
     expansion = 1
@@ -44,7 +44,7 @@ class Block(nn.Module):
         return self.relu(out)
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
-        """Make the layers of F, the one that ends it last."""
+        """Make the layers of F, in their order: the last of them is `residual`."""
         raise NotImplementedError
 
     def body(self, x: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class Block(nn.Module):
         return x if self.shortcut_scale == 1 else self.shortcut_scale * x
 
     def without_body(self, x: Tensor) -> Tensor:
-        """What the block would hand on if F(x) were zero; a plain one by the shortcut without parameters."""
+        """What the block hands on when it's dropped: its shortcut; a plain one, which has none, takes option A here."""
         return self.relu(self.shortcut(x))
 
     @property
@@ -98,10 +98,10 @@ class Bottleneck(Block):
 
 
 class PreActivationBlock(Block):
-    """F(x) + shortcut(x), where F begins with norm and ReLU and nothing follows the addition.
+    """Computes F(x) + shortcut(x), where F begins with norm and ReLU and nothing follows the addition.
 
     He et al. 2016, "Identity Mappings in Deep Residual Networks", figure 4(e). The first block of a network has its
-    input activated by the stem; a projection sees what has passed the first norm and ReLU (appendix).
+    input activated by the stem; a projection sees what has passed the first norm and ReLU (appendix). None is plain.
     """
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:

@@ -1,6 +1,6 @@
-"""Blocks without norm, after Zhang et al. 2019, "Fixup Initialization", figure 1.
+"""Makes blocks without norm, after Zhang et al. 2019, "Fixup Initialization", figure 1 and section 3, rule 3.
 
-A learnt scalar is added before each convolution and each ReLU, and F(x) is multiplied by one (section 3, rule 3).
+A learnt scalar is added before each convolution (`bias1a`) and each ReLU (`bias1b`), and `scale` multiplies F(x).
 """
 
 from torch import Tensor, nn

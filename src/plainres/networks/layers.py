@@ -42,7 +42,7 @@ class Layers:
         return self.convolution(in_channels, out_channels, kernel, stride, in_body=True)
 
     def norm(self, channels: int) -> Layer:
-        """Make what normalises before a ReLU."""
+        """Make what normalises each channel over a batch."""
         return nn.BatchNorm2d(channels) if self.architecture.norm == "batch" else unchanged
 
     def bias(self) -> Layer:
@@ -50,7 +50,7 @@ class Layers:
         return Bias() if self.architecture.fixup else unchanged
 
     def factor(self) -> Layer:
-        """Make what F(x) is multiplied by: Fixup's scale or a gate."""
+        """Make the learnt scalar that F(x) is multiplied by: Fixup's from 1, or a gate from 0 (SkipInit, ReZero)."""
         if self.architecture.fixup:
             return Scale(1.0)
         return Scale(0.0) if self.architecture.residual_gate else unchanged

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import time
 import uuid
@@ -50,7 +51,10 @@ class Journal:
             self._size = content.rfind(b"\n") + 1  # the last line may be torn
             for record in _records(content):
                 self._take(record)
-            self._drop_from_gap()
+            there = {entry.step for entry in self.entries}
+            # A damaged line may have been a step's. What follows that counts if the store has the step.
+            gap = next((step for step in range(self.sent, self.last_step) if step not in there), math.inf)
+            self.entries = [entry for entry in self.entries if entry.step < gap]
         self._file = path.open("ab", buffering=0)
         self._file.truncate(self._size)
         if not self.attempt:
@@ -115,13 +119,6 @@ class Journal:
                 while self.entries and self.last_step >= entry["step"]:  # trained again, since a line was damaged
                     self.entries.pop()
                 self.entries.append(Entry(**entry))
-
-    def _drop_from_gap(self) -> None:
-        """Forget what follows a step whose line is damaged, unless the store has that step."""
-        there = {entry.step for entry in self.entries}
-        gap = next((step for step in range(self.sent, self.last_step) if step not in there), None)
-        if gap is not None:
-            self.entries = [entry for entry in self.entries if entry.step < gap]
 
 
 def origin_of(path: Path) -> tuple[str, str, str]:
