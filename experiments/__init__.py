@@ -1,4 +1,4 @@
-"""One file a question, each run as `python -m experiments.NAME`."""
+"""Holds one file a question, each run as `python -m experiments.NAME`."""
 
 from plainres.system.stopping import say_interrupts_in_a_line
 

@@ -45,7 +45,7 @@ def main(flags: Flags) -> int:
 
 
 def errors(variant: str, flags: Flags) -> Iterator[float]:
-    """The error at initialisation and after each step, on inputs that the block hasn't seen."""
+    """Yield the error at initialisation and after each step, on inputs that the block hasn't seen."""
     import torch
 
     from plainres.networks.factory import build_network

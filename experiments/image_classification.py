@@ -82,7 +82,7 @@ def main(flags: Flags) -> int:
 
 
 def summary_of(config: RunConfig) -> "NetworkSummary":
-    """The summary of a run's network; only a folder of images has to be read for it."""
+    """Summarise a run's network; only a folder of images has to be read for it."""
     from plainres.data import dataset_of
     from plainres.networks.factory import network_for
     from plainres.networks.summary import summarize
@@ -183,7 +183,7 @@ def draw(trainer: "Trainer", folder: Path) -> None:
 
 
 def epoch_text(record: "EpochRecord", trainer: "Trainer") -> str:
-    """An epoch in a line; the time of a step includes its share of the validation."""
+    """Say an epoch in a line; the time of a step includes its share of the validation."""
     metrics = record.metrics
     step = trainer.images_an_epoch / trainer.steps / metrics["images_per_second"]
     time = f"{step:.2f} s" if step >= 1 else f"{1000 * step:.0f} ms"

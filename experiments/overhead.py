@@ -49,7 +49,7 @@ def main(flags: Flags) -> int:
 
 
 def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, float]]]:
-    """Seconds for opening and closing a tracked run, and `count` pairs of an epoch's seconds with and without."""
+    """Measure the seconds of opening and closing a run, and `count` pairs of an epoch's seconds with and without."""
     import torch
     from rich.console import Console
 

@@ -100,7 +100,7 @@ def compare_all(configs: tuple[RunConfig, ...], flags: Flags) -> int:
 
 
 def compare(config: RunConfig, rounds: int, seconds: float) -> "Comparison":
-    """All loops for one network."""
+    """Measure all loops for one network."""
     import joblib
 
     from ._throughput.comparison import Comparison

@@ -1,4 +1,4 @@
-"""Plain and residual networks of equal depth, trained alike and compared with evidence (He et al. 2015).
+"""Trains plain and residual networks of equal depth alike and compares them with evidence (He et al. 2015).
 
 What is named here is imported when it's first used: torch and MLflow take seconds.
 """

@@ -6,7 +6,7 @@ TRACEBACK = "Traceback (most recent call last):\n"
 
 
 class OneLine(Exception):
-    """Its message is one line, and a notebook shows that alone."""
+    """Says in one line what happened, and a notebook shows that alone."""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints."""
@@ -14,31 +14,31 @@ class OneLine(Exception):
 
 
 class BadInput(OneLine, ValueError):
-    """A request that cannot be carried out; its message is one line that says why and what would do instead."""
+    """Says of a request why it cannot be carried out, in one line, and what would do instead."""
 
 
 class StoreAway(OneLine):
-    """The tracking store doesn't answer now and may later; its message is one line."""
+    """Says that the tracking store doesn't answer now, and may later."""
 
 
 class StoreRefuses(StoreAway):
-    """The tracking store refuses what it's asked, and may admit it later, as after an expired token; one line."""
+    """Says that the tracking store refuses what it's asked, and may admit it later, as after an expired token."""
 
 
 class StudiesFail(OneLine):
-    """Studies can't go on: their storage was lost, or workers die whatever they are given; its message is one line."""
+    """Says that studies can't go on: their storage was lost, or workers die whatever they are given."""
 
 
 class ProcessesFail(OneLine):
-    """Processes that train each run together can't go on: one of them is lost, or the run failed; one line."""
+    """Says that processes that train each run together can't go on: one of them is lost, or the run failed."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: as a KeyboardInterrupt, but with an exit code of its own."""
+    """Stands for SIGTERM: as a KeyboardInterrupt, but with an exit code of its own."""
 
 
 def without_credentials(text: str) -> str:
-    """The text as it may be shown: user name, password and query, which can hold them too, left out of its URLs.
+    """Leave user name, password and query, which can hold them too, out of the URLs in a text, so that it may be shown.
 
     A file's URL has neither, and its path may hold an `@`.
     """
@@ -47,7 +47,7 @@ def without_credentials(text: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, as it may be shown; the error's kind if it has no text.
+    """Take the first line of an error's text, as it may be shown; the error's kind if it has no text.
 
     A process that loads images hands its error over with the traceback before it.
     """

@@ -1,4 +1,4 @@
-"""The figures of a report, fit for a paper: colour-blind-safe, every axis with its unit, whatever the numbers are."""
+"""Draws the figures of a report, fit for a paper: colour-blind-safe, every axis with its unit, whatever the numbers."""
 
 import math
 import re
@@ -50,7 +50,7 @@ EDGES, EDGE_MARKERS = {"not finite": 0.96, "zero": 0.04}, {"not finite": "^", "z
 
 
 def draw_degradation(runs: pd.DataFrame, arms: Sequence[str], axes: Sequence[Axes] | None = None) -> Figure:
-    """Final training error against depth: every seed a point, a line through the means, a cross on diverged runs.
+    """Draw the final training error against depth: a point a seed, a line through the means, a cross where it diverged.
 
     Args:
         runs: the `runs` of a `plainres.analysis.results.SweepResults`.
@@ -64,7 +64,7 @@ def draw_degradation(runs: pd.DataFrame, arms: Sequence[str], axes: Sequence[Axe
 def draw_curves(
     curves: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS, axes: Sequence[Axes] | None = None
 ) -> Figure:
-    """Training error (bold) and validation error (dashed) by epoch, a panel for each arm (the paper's figure 6).
+    """Draw training error (bold) and validation error (dashed) by epoch, a panel for each arm (the paper's figure 6).
 
     Args:
         curves: as from `plainres.analysis.results.load_curves`.
@@ -79,7 +79,7 @@ def draw_curves(
 def draw_gradients(
     gradients: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS, axes: Sequence[Axes] | None = None
 ) -> Figure:
-    """Gradient norm of each main-path layer by its position: at initialisation above, in the last epoch below.
+    """Draw the gradient norm of each main-path layer by position: at initialisation above, in the last epoch below.
 
     The line is the geometric mean over seeds. Norms that aren't finite are marked at the upper edge, those of zero at
     the lower one.
@@ -98,7 +98,7 @@ def draw_gradients(
 
 
 def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
-    """Final training error against the dose of a setting: every seed a point, a line through the means of each depth.
+    """Draw the final training error against a setting's dose: every seed a point, a line through each depth's means.
 
     Args:
         runs: with the columns dose, depth and train_error.
@@ -109,7 +109,7 @@ def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
 
 
 def draw_frontier(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
-    """The depths that each arm trains, a row an arm: a dot where the error ends at 10 % or below, else a cross.
+    """Draw which depths each arm trains, a row an arm: a dot where the error ends at 10 % or below, else a cross.
 
     Args:
         runs: with the columns arm, depth and train_error; seeds are averaged.

@@ -29,7 +29,7 @@ class Split:
 
     @property
     def image_shape(self) -> Shape:
-        """Channels, height and width."""
+        """Tells channels, height and width."""
         _, channels, height, width = self.images.shape
         return channels, height, width
 
@@ -93,7 +93,7 @@ class ImageDataset:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Images in each split."""
+        """Counts the images in each split."""
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
 
     def channel_statistics(self) -> tuple[Tensor, Tensor]:

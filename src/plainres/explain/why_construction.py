@@ -160,7 +160,7 @@ def sentences(made: pd.DataFrame, depths: Depths) -> list[str]:
 
 
 def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) -> Figure:
-    """Training error by epoch, a panel for each arm: shallow, trained on from its construction, and from scratch."""
+    """Draw the training error by epoch, a panel an arm: shallow, trained on from its construction, and from scratch."""
     arms = list(dict.fromkeys(made["arm"]))
     labels = {
         "shallow_run": f"depth {depths.shallow}",

@@ -146,7 +146,7 @@ def _exchange(of_arm: Mapping[str, pd.DataFrame], plain: pd.DataFrame, residual:
 
 
 def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
-    """At the start: cosine at each block against the layers above it, with the laws; and errors against both causes."""
+    """Draw, of the start, cosines by the layers above a block, with the laws; and errors against both causes."""
     arms = list(dict.fromkeys(data["arm"]))
     look = by_arm(arms)
     cosines = _by_layers_above(data[~data["arm"].isin([arm for arm in arms if _is_control(arm, arms)])])
@@ -170,7 +170,7 @@ def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
 
 
 def draw_training(results: SweepResults) -> Figure:
-    """The gradient norm of each layer through training, a panel for each arm at the deepest depth: mean over seeds."""
+    """Draw each layer's gradient norm through training, the mean over seeds, a panel an arm at the deepest depth."""
     client = MlflowClient(results.tracking_uri)
     runs = results.runs[results.runs["depth"] == results.runs["depth"].max()]
     layers = list(dict.fromkeys(results.gradients[results.gradients["depth"] == runs["depth"].max()]["layer"]))

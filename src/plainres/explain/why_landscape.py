@@ -138,7 +138,7 @@ def sentences(data: pd.DataFrame) -> list[str]:
 def draw_lines(
     data: pd.DataFrame, lines: Mapping[str, np.ndarray], curvature: Mapping[str, Mapping[int, float]]
 ) -> Figure:
-    """For the deepest networks: the loss along directions, one thin line each; and the curvature by epoch."""
+    """Draw of the deepest networks the loss along directions, one thin line each; and the curvature by epoch."""
     chosen = data[data["depth"] == data["depth"].max()]
     chosen = chosen.assign(network=[f"{run['arm']} {run['depth']}" for _, run in chosen.iterrows()])
     look = by_arm(chosen["network"].unique(), "network")
@@ -161,7 +161,7 @@ def draw_lines(
 
 
 def draw_planes(data: pd.DataFrame, planes: Mapping[str, np.ndarray]) -> Figure:
-    """Contours of the loss around one network of each arm at the deepest depth, the first seed's.
+    """Draw contours of the loss around one network of each arm at the deepest depth, the first seed's.
 
     seaborn's contours are those of densities, so matplotlib draws these.
     """

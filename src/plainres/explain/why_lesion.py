@@ -83,7 +83,7 @@ def sentences(summary: pd.DataFrame) -> list[str]:
 
 
 def draw_lesions(summary: pd.DataFrame) -> Figure:
-    """A column a depth: error without each block, error without n blocks at random, and F(x) against x by block.
+    """Draw, a column a depth, errors without each block and without n at random, and F(x) against x by block.
 
     Lines are means over seeds, bands reach from the lowest to the highest seed.
     """

@@ -48,11 +48,11 @@ class Block(nn.Module):
         raise NotImplementedError
 
     def body(self, x: Tensor) -> Tensor:
-        """F(x): what the stacked layers make of x, before the addition (section 3.1)."""
+        """Compute F(x): what the stacked layers make of x, before the addition (section 3.1)."""
         raise NotImplementedError
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """What a residual block adds to F(x) (section 3.3): a projection, x, or x subsampled with zero channels."""
+        """Compute what is added to F(x) (section 3.3): a projection, x, or x subsampled with zero channels."""
         if self.downsample is not None:
             x = self.downsample(x)
         elif self.added_channels > 0:
@@ -60,17 +60,17 @@ class Block(nn.Module):
         return x if self.shortcut_scale == 1 else self.shortcut_scale * x
 
     def without_body(self, x: Tensor) -> Tensor:
-        """What the block hands on when it's dropped: its shortcut; a plain one, which has none, takes option A here."""
+        """Compute what is handed on without F: the shortcut; a plain block, which has none, takes option A here."""
         return self.relu(self.shortcut(x))
 
     @property
     def residual(self) -> nn.Module:
-        """The last layer of F: a forward hook there reads F(x), or returns another in its place."""
+        """Finds the last layer of F: a forward hook there reads F(x), or returns another in its place."""
         return [layer for layer in self.children() if layer is not self.relu][-1]
 
 
 class BasicBlock(Block):
-    """Two 3x3 convolutions (figure 5, left)."""
+    """Has two 3x3 convolutions (figure 5, left)."""
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 3, stride), layers.norm(width), nn.ReLU()
@@ -82,7 +82,7 @@ class BasicBlock(Block):
 
 
 class Bottleneck(Block):
-    """1x1, 3x3 and 1x1 convolutions, the last with four times the channels (figure 5, right)."""
+    """Has 1x1, 3x3 and 1x1 convolutions, the last with four times the channels (figure 5, right)."""
 
     expansion = 4
 
@@ -116,11 +116,11 @@ class PreActivationBlock(Block):
         return self.convolved(self.activated(x))
 
     def activated(self, x: Tensor) -> Tensor:
-        """What the first norm and ReLU make of x."""
+        """Compute what the first norm and ReLU make of x."""
         return self.relu1(self.bn1(x))
 
     def convolved(self, active: Tensor) -> Tensor:
-        """The rest of F."""
+        """Compute the rest of F."""
         raise NotImplementedError
 
     def without_body(self, x: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ class PreActivationBlock(Block):
 
 
 class PreActivationBasicBlock(PreActivationBlock):
-    """Two 3x3 convolutions."""
+    """Has two 3x3 convolutions."""
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         super().add_body(layers, in_channels, width, stride)
@@ -141,7 +141,7 @@ class PreActivationBasicBlock(PreActivationBlock):
 
 
 class PreActivationBottleneck(PreActivationBlock):
-    """1x1, 3x3 and 1x1 convolutions, the last with four times the channels."""
+    """Has 1x1, 3x3 and 1x1 convolutions, the last with four times the channels."""
 
     expansion = 4
 

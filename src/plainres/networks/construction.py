@@ -12,7 +12,7 @@ TOLERANCE = 1e-3  # to which a block's output is its input: whether networks are
 
 
 class NotFinite(BadInput):
-    """The shallow network computes what is no number."""
+    """Says that the shallow network computes what is no number."""
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from plainres.networks.layers import Layer, Layers, unchanged
 
 
 class FixupBasicBlock(Block):
-    """Two 3x3 convolutions."""
+    """Has two 3x3 convolutions."""
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.bias1a, self.conv1 = layers.bias(), layers.conv(in_channels, width, 3, stride)
@@ -24,7 +24,7 @@ class FixupBasicBlock(Block):
 
 
 class FixupBottleneck(Block):
-    """1x1, 3x3 and 1x1 convolutions, the last with four times the channels."""
+    """Has 1x1, 3x3 and 1x1 convolutions, the last with four times the channels."""
 
     expansion = 4
 
@@ -43,7 +43,7 @@ class FixupBottleneck(Block):
 
 
 class FixupPreActivationBlock(PreActivationBlock):
-    """As `PreActivationBlock`, a bias in place of the first norm."""
+    """Computes what `PreActivationBlock` does, a bias in place of the first norm."""
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.bias1b: Layer = unchanged if self.first else layers.bias()
@@ -54,7 +54,7 @@ class FixupPreActivationBlock(PreActivationBlock):
 
 
 class FixupPreActivationBasicBlock(FixupPreActivationBlock):
-    """Two 3x3 convolutions."""
+    """Has two 3x3 convolutions."""
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         super().add_body(layers, in_channels, width, stride)
@@ -68,7 +68,7 @@ class FixupPreActivationBasicBlock(FixupPreActivationBlock):
 
 
 class FixupPreActivationBottleneck(FixupPreActivationBlock):
-    """1x1, 3x3 and 1x1 convolutions, the last with four times the channels."""
+    """Has 1x1, 3x3 and 1x1 convolutions, the last with four times the channels."""
 
     expansion = 4
 

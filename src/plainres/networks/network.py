@@ -1,4 +1,4 @@
-"""The whole network: stem, stages of blocks, pooling and classifier."""
+"""Builds the whole network: stem, stages of blocks, pooling and classifier."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ BLOCKS: dict[tuple[str, bool], tuple[type[Block], type[Block]]] = {
 
 
 class Network(nn.Module):
-    """Images (N, in_channels, H, W) to logits (N, num_classes): table 1 of He et al. 2015, or section 4.2.
+    """Maps images (N, in_channels, H, W) to logits (N, num_classes): table 1 of He et al. 2015, or section 4.2.
 
     Each stage halves the size and doubles the channels of the one before. Every layer is used once in a forward pass,
     and none overwrites what it was given.
@@ -57,7 +57,7 @@ class Network(nn.Module):
         return out
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
-        """Each block with its name, first to last; `Block` says where its F(x) and its shortcut are."""
+        """Yield each block with its name, first to last; `Block` says where its F(x) and its shortcut are."""
         for name, module in self.named_modules():
             if isinstance(module, Block):
                 yield name, module

@@ -1,4 +1,4 @@
-"""How every figure looks, whatever the person's own settings are: at a paper's text and page size, on white."""
+"""Says how every figure looks, whatever the person's own settings are: at a paper's text and page size, on white."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -52,7 +52,7 @@ STYLE: Any = {
 
 @contextmanager
 def plain_style() -> Iterator[None]:
-    """Around drawing and saving a figure: matplotlib's defaults and this style; the caller's settings come back."""
+    """Set matplotlib's defaults and this style while a figure is drawn or saved; the caller's settings come back."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -60,7 +60,7 @@ def plain_style() -> Iterator[None]:
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows without pyplot."""
+    """Is a figure that a notebook shows without pyplot."""
 
     def _repr_png_(self) -> bytes:
         file = BytesIO()
@@ -76,14 +76,14 @@ def save_figure(figure: Figure, file: Path | IO[str] | IO[bytes], form: str | No
 
 
 def depth_colours(depths: Iterable[int]) -> dict[Any, Any]:
-    """A colour for each depth, from dark to light as they grow, told apart by the colour-blind and in grey."""
+    """Give each depth a colour, from dark to light as they grow, told apart by the colour-blind and in grey."""
     found = sorted(set(depths))
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.75, max(2, len(found))))
     return dict(zip(found, shades, strict=False))
 
 
 def ragged_panels(figure: Figure, rows: Sequence[int], **labelled: bool) -> list[Axes]:
-    """So many panels in each row, the longest of which fills the figure, all with the same axes.
+    """Make so many panels in each row, the longest of which fills the figure, all with the same axes.
 
     Args:
         figure: that they are drawn on.
@@ -106,7 +106,7 @@ def in_rows(panels: int, columns: int = MOST_COLUMNS) -> list[range]:
 
 
 def panels_in_rows(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of a page's width, or less for one or two, with so many panels: at most three in a row, of this height.
+    """Make a figure of a page's width, or less for one or two, with so many panels of this height, at most three a row.
 
     All have the same axes.
     """

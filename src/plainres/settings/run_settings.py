@@ -197,7 +197,7 @@ class Settings(MachineSettings, TrainingSettings, NetworkSettings, DataSettings)
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values by name."""
+        """Gives the values by name."""
         return {name: getattr(self, name) for name in names_of(Settings)}
 
 
@@ -234,7 +234,7 @@ class LaunchSettings:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether other machines may train the runs."""
+        """Tells whether other machines may train the runs."""
         return self.launcher != "local"
 
 
@@ -261,17 +261,17 @@ class RunConfig(Settings):
 
     @property
     def network(self) -> str:
-        """The arm at its depth, as `plain-34`."""
+        """Names the arm at its depth, as `plain-34`."""
         return f"{self.arm}-{self.depth}"
 
     @property
     def name(self) -> str:
-        """The run's name, as `plain-34-seed0`."""
+        """Names the run, as `plain-34-seed0`."""
         return f"{self.network}-seed{self.seed}"
 
     @property
     def config_hash(self) -> str:
-        """Twelve hex digits that two runs share exactly when their results depend on equal settings.
+        """Gives twelve hex digits that two runs share exactly when their results depend on equal settings.
 
         A setting that came after the first version counts where it isn't at its default: without it, a run is what it
         was before.
@@ -286,7 +286,7 @@ class RunConfig(Settings):
 
     @property
     def params(self) -> dict[str, str]:
-        """The settings as text, for the tracking store."""
+        """Gives the settings as text, for the tracking store."""
         return {name: as_text(getattr(self, name)) for name in names_of(RunConfig)}
 
     @classmethod

@@ -26,7 +26,7 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """As it's written, settings in alphabetical order."""
+        """Writes the arm, settings in alphabetical order."""
         own = ",".join(f"{name}={as_text(value)}" for name, value in sorted(self.settings.items()))
         return f"{self.variant}:{own}" if own else self.variant
 

@@ -34,7 +34,7 @@ class Sweep:
 
     @property
     def sweep_hash(self) -> str:
-        """Twelve hex digits that two sweeps share exactly when they ask for the same runs, for the same reasons."""
+        """Gives twelve hex digits that two sweeps share only if they ask for the same runs, for the same reasons."""
         hashes = sorted(config.config_hash for config in self.configs)
         hashes += [f"{name}={text}" for name, text in sorted(self.notes.items())]
         # Sweeps that compare the same runs under other names aren't the same.
@@ -43,7 +43,7 @@ class Sweep:
 
     @property
     def settings_hash(self) -> str:
-        """Twelve hex digits that sweeps share whose runs may be compared: what they have in common is the same."""
+        """Gives twelve hex digits that sweeps share whose runs may be compared: what they share is the same."""
         counted = {
             name: value
             for name, value in self.settings.values.items()

@@ -45,12 +45,12 @@ class Tuned:
 
     @property
     def network(self) -> str:
-        """As `plain-34`."""
+        """Names the network, as `plain-34`."""
         return f"{self.arm}-{self.depth}"
 
     @property
     def label(self) -> str:
-        """The network, and which of its studies, as `plain-34` and `plain-34-study1`."""
+        """Names the network, and which of its studies, as `plain-34` and `plain-34-study1`."""
         return self.network + numbered(self.number)
 
 

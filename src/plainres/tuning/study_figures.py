@@ -1,4 +1,4 @@
-"""The figures of studies, in the style of the experiments' figures.
+"""Draws the figures of studies, in the style of the experiments' figures.
 
 optuna.visualization's own change matplotlib's settings for good and draw on pyplot's figures, and know nothing of
 several studies of a network, of what diverged, and of draws of a searched grid.
@@ -35,7 +35,7 @@ Tables = Mapping[StudyPlan, pd.DataFrame]
 
 
 def draw_history(trials: pd.DataFrame, objective: str) -> Figure:
-    """The objective of every trial in its order, and the best so far.
+    """Draw the objective of every trial in its order, and the best so far.
 
     Args:
         trials: as from `plainres.tuning.study_report.trials_table`.
@@ -55,7 +55,7 @@ def draw_history(trials: pd.DataFrame, objective: str) -> Figure:
 
 
 def draw_space(trials: pd.DataFrame, plan: StudyPlan) -> Figure:
-    """The objective against each searched rate, coloured by batch size where it is searched.
+    """Draw the objective against each searched rate, coloured by batch size where it is searched.
 
     Args:
         trials: as from `plainres.tuning.study_report.trials_table`.
@@ -75,7 +75,7 @@ def draw_space(trials: pd.DataFrame, plan: StudyPlan) -> Figure:
 
 
 def draw_importances(importances: Mapping[str, float], trials: int) -> Figure:
-    """The share of the objective's variance that each searched value explains.
+    """Draw the share of the objective's variance that each searched value explains.
 
     Args:
         importances: by parameter.
@@ -94,7 +94,7 @@ def draw_importances(importances: Mapping[str, float], trials: int) -> Figure:
 
 
 def draw_arms(tables: Tables) -> Figure:
-    """The search of every network on one page, all its studies together, with the best trial of each in a circle."""
+    """Draw every network's search on one page, all its studies together, the best trial of each in a circle."""
     plan = next(iter(tables))
     name = _drawn_along(plan)[0]
     circle: dict[str, Any] = {"s": 110, "facecolors": "none", "edgecolors": "0.1", "label": "best of a study"}
@@ -108,7 +108,7 @@ def draw_arms(tables: Tables) -> Figure:
 
 
 def draw_budget(tables: Tables) -> Figure:
-    """The best so far of every study, and for draws that don't depend on each other the best to be expected of n.
+    """Draw the best so far of every study, and for independent draws the best to be expected of n.
 
     The recipe's values, which aren't drawn, don't count there; a pruned trial counts with its value when it was
     stopped.
@@ -142,7 +142,7 @@ def draw_budget(tables: Tables) -> Figure:
 
 
 def axis_label(objective: str) -> str:
-    """The objective with its unit."""
+    """Name the objective with its unit."""
     split, _, quantity = objective.partition("_")
     split = {"train": "training", "validation": "validation"}[split]
     return f"{split} loss (nats)" if quantity == "loss" else f"{split} error (%)"

@@ -40,14 +40,14 @@ class StudyResults:
 
     @property
     def failures(self) -> list[str]:
-        """A line for each trial that failed, and for each run on a fresh seed."""
+        """Has a line for each trial that failed, and for each run on a fresh seed."""
         return [
             f"{state.plan.label}: {reason}" for state in self.states for reason in (*state.failures, *state.unconfirmed)
         ]
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """A row for each study: network, study, trials, pruned, diverged and failed ones, and the winner's values."""
+        """Has a row a study: network, study, trials, pruned, diverged and failed ones, and the winner's values."""
         import pandas as pd
 
         from plainres.tuning.study_table import in_order
