@@ -8,7 +8,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -193,6 +195,41 @@ def test_with_every_checkpoint_damaged_a_run_begins_anew(
     for path in folder_of(config, job).glob("epoch-*.pt"):
         emptied(path)
     check(job, train(config, job)[0], undisturbed)
+
+
+def of_another_version(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Make a checkpoint that is whole, and not what this version writes."""
+    buffer = BytesIO()
+    torch.save(change(torch.load(path, weights_only=True)), buffer)
+    path.unlink()
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:16]
+    path.with_name(f"{path.name[:13]}-{digest}.pt").write_bytes(buffer.getvalue())
+
+
+OTHER_VERSIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "a key is missing": lambda state: {name: value for name, value in state.items() if name != "order"},
+    "layers have other names": lambda state: {
+        **state, "network": {f"module.{name}": value for name, value in state["network"].items()}
+    },
+    "it is no dictionary": lambda state: list(state),
+    "another configuration's": lambda state: {**state, "config_hash": "0123"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", OTHER_VERSIONS)
+@pytest.mark.parametrize("whole", [0, 1])
+def test_a_whole_checkpoint_of_another_version_is_set_aside(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]], version: str, whole: int
+) -> None:
+    train(config, job, stop_after=3)
+    folder = folder_of(config, job)
+    for path in sorted(folder.glob("epoch-*.pt"))[whole:]:
+        of_another_version(path, OTHER_VERSIONS[version])
+    (folder / f"epoch-0000003-{'0' * 16}.pt").mkdir()
+    outcome, told = train(config, job)
+    assert told.count("it is set aside") == 2 - whole
+    assert ("goes on after epoch 2" in told) == bool(whole)
+    check(job, outcome, undisturbed)
 
 
 @pytest.mark.parametrize("damage", [truncated, bit_flipped, emptied])

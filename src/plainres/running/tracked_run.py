@@ -40,11 +40,12 @@ from plainres.training import EpochRecord, Trainer
 from plainres.training.checkpoint import (
     Rhythm,
     State,
+    checkpoints,
     copy_state,
     export_model,
-    load_checkpoint,
     save_checkpoint,
     save_model,
+    set_aside,
 )
 
 
@@ -200,11 +201,20 @@ class _Run:
     def _resume(self, journal: Journal) -> Trainer:
         """Make the trainer, from the newest checkpoint on if there is one, in all processes that train the run."""
         trainer = Trainer(self.config, join())
+        for path, state in checkpoints(self.folder, journal.last_step, self._notice):
+            try:
+                trainer.load_state_dict(state)
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # whatever another version's state makes of it
+                self._notice(f"checkpoint {path.name} can't be gone on from ({_reason(error)}): it is set aside")
+                set_aside(path)
+                trainer = Trainer(self.config, join())  # the other one may have taken half of it
+            else:
+                self._notice(f"goes on after epoch {trainer.epoch}")
+                self._tell_known([entry for entry in journal.entries if entry.step <= trainer.epoch])
+                break
         trainer.after_step = self.stop.heed
-        if state := load_checkpoint(self.folder, journal.last_step, self._notice):
-            trainer.load_state_dict(state)
-            self._notice(f"goes on after epoch {trainer.epoch}")
-            self._tell_known([entry for entry in journal.entries if entry.step <= trainer.epoch])
         lead(trainer)
         self.tell(Started(self.config, trainer.epoch))
         self.hooks.on_start(trainer)

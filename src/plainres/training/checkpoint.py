@@ -38,8 +38,8 @@ def save_checkpoint(folder: Path, state: State) -> None:
         path.unlink()
 
 
-def load_checkpoint(folder: Path, last_epoch: int, warn: Callable[[str], None]) -> State | None:
-    """Load the newest whole state up to this epoch, or None; delete later ones, and damaged ones with a warning."""
+def checkpoints(folder: Path, last_epoch: int, warn: Callable[[str], None]) -> Iterator[tuple[Path, State]]:
+    """Yield the whole states up to this epoch, the newest first; delete later ones, and damaged ones with a warning."""
     for path in _newest_first(folder):
         match = NAME.fullmatch(path.name)
         assert match
@@ -55,8 +55,12 @@ def load_checkpoint(folder: Path, last_epoch: int, warn: Callable[[str], None]) 
             warn(f"checkpoint {path.name} is damaged ({str(error).partition(chr(10))[0]}): taking the one before")
             path.unlink(missing_ok=True)
         else:
-            return state
-    return None
+            yield path, state
+
+
+def set_aside(path: Path) -> None:
+    """Rename a checkpoint that can't be gone on from, as one of another version, so that it isn't tried again."""
+    path.rename(path.with_name(f"aside-{path.name}"))
 
 
 def copy_state(state: Any) -> Any:
@@ -97,7 +101,9 @@ def export_model(path: Path, network: nn.Module, image_shape: tuple[int, int, in
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.glob("epoch-*.pt") if NAME.fullmatch(path.name)), reverse=True)
+    return sorted(
+        (path for path in folder.glob("epoch-*.pt") if NAME.fullmatch(path.name) and path.is_file()), reverse=True
+    )
 
 
 class Rhythm:
