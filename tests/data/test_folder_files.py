@@ -107,6 +107,41 @@ def test_what_systems_put_beside_images_is_none(folder: Path, capsys: pytest.Cap
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    "litter",
+    [
+        "@eaDir",
+        "#recycle",
+        "$RECYCLE.BIN",
+        "lost+found",
+        "System Volume Information",
+        "@Recycle",
+        "__pycache__",
+        "old~",
+    ],
+)
+def test_folders_of_network_drives_and_bins_are_no_classes_hold_no_images_and_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], litter: str
+) -> None:
+    before = training_files(folder)
+    for inside in ("train", "train/cat", "test", "test/dog/deeper"):
+        write(folder / inside / litter / "1.png" / "SYNOPHOTO_THUMB_XL.jpg")  # as Synology keeps its thumbnails
+    (folder / "train" / "cat" / "~$0.png").write_bytes((folder / "train" / before[0]).read_bytes())
+    assert training_files(folder) == before
+    said = capsys.readouterr().err
+    assert said.startswith(f"passed over folders that a system left in {folder}: ")
+    assert f"test/dog/deeper/{litter}, " in said
+    assert said.count(litter) == 3
+    assert said.endswith(", ...\n")
+
+
+@pytest.mark.parametrize("name", ["@home", "#1", "$5", "_other"])
+def test_a_class_may_have_an_odd_name(folder: Path, name: str) -> None:
+    for split in ("train", "test"):
+        write(folder / split / name / "0.png")
+    assert any(f"{os.sep}{name}{os.sep}" in f"{os.sep}{path}" for path in training_files(folder))
+
+
 def test_a_folder_called_as_an_image_is_a_folder(folder: Path) -> None:
     write(folder / "train" / "cat" / "sub.png" / "x.png")
     (folder / "train" / "cat" / "none.png").mkdir()

@@ -14,9 +14,15 @@ from plainres.data.notices import notice, shown
 from plainres.errors import BadInput
 from plainres.system.files import cache_folder
 
-# What systems put beside a person's files; so are names that begin with a dot.
-LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
-MOST_NAMED = 3  # of the files that are passed over
+# What systems, clouds, network drives and editors put beside a person's files, in small letters; so are names that
+# begin with a dot or with `~$`, or end with `~`. Other names that look odd may be those of classes.
+LITTER = {
+    "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "network trash folder", "temporary items",
+    "$recycle.bin", "recycler", "system volume information", "lost+found",
+    "@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot",
+    "__pycache__", "cvs", "_vti_cnf",
+}  # fmt: skip
+MOST_NAMED = 3  # of the files and folders that are passed over
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,10 @@ def list_files(data_dir: Path) -> tuple[SplitFiles, SplitFiles]:
         names = ", ".join(shown(path.relative_to(data_dir)) for path in sorted(walk.passed_over)[:MOST_NAMED])
         what = "1 file that is no image" if count == 1 else f"{count} files that are no images"
         notice(f"passed over {what} in {shown(data_dir)}: {names}{', ...' if count > MOST_NAMED else ''}")
+    if walk.litter:
+        names = ", ".join(shown(path.relative_to(data_dir)) for path in sorted(walk.litter)[:MOST_NAMED])
+        more = ", ..." if len(walk.litter) > MOST_NAMED else ""
+        notice(f"passed over folders that a system left in {shown(data_dir)}: {names}{more}")
     return splits
 
 
@@ -122,13 +132,23 @@ def _is_there(folder: Path) -> bool:
         raise BadInput(f"{shown(folder)} can't be read: {error.strerror}") from error
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """What a person put into a folder; a link that leads nowhere is refused, for nobody knows what it stands for."""
+def _is_litter(name: str) -> bool:
+    return name.startswith((".", "~$")) or name.endswith("~") or name.lower() in LITTER
+
+
+def _entries(folder: Path, litter: set[Path] | None = None) -> Iterator[os.DirEntry[str]]:
+    """What a person put into a folder; a link that leads nowhere is refused, for nobody knows what it stands for.
+
+    Folders that a system put there are added to `litter`, but for hidden ones and the Mac's.
+    """
     at = folder
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.name.startswith(".") and entry.name not in LITTER:
+                if _is_litter(entry.name):
+                    if litter is not None and entry.is_dir() and not entry.name.startswith((".", "__MACOSX")):
+                        litter.add(Path(entry.path))
+                else:
                     at = Path(entry.path)
                     if entry.is_symlink():
                         entry.stat()
@@ -142,10 +162,11 @@ class _Walk:
     """Goes through folders of classes, and notes the files that it passes over."""
 
     passed_over: set[Path] = field(default_factory=set)
+    litter: set[Path] = field(default_factory=set)
 
     def split(self, folder: Path, classes: list[str]) -> SplitFiles:
         """Return the images of a split."""
-        self.passed_over.update(Path(entry.path) for entry in _entries(folder) if not entry.is_dir())
+        self.passed_over.update(Path(entry.path) for entry in _entries(folder, self.litter) if not entry.is_dir())
         return SplitFiles(folder, {name: self.images(folder / name) for name in classes})
 
     def images(self, top: Path) -> list[Path]:
@@ -153,13 +174,15 @@ class _Walk:
         # A link to a folder above the class would make images of all classes its own.
         seen = {_identity(folder) for folder in (*top.parents, *top.resolve().parents)}
         found: list[Path] = []
-        waiting = [_new_entries(top, seen)]  # what is left of each folder on the way, in the order of names
+        waiting = [
+            _new_entries(top, seen, self.litter)
+        ]  # what is left of each folder on the way, in the order of names
         while waiting:
             entry = next(waiting[-1], None)
             if entry is None:
                 waiting.pop()
             elif entry.is_dir():
-                waiting.append(_new_entries(Path(entry.path), seen))
+                waiting.append(_new_entries(Path(entry.path), seen, self.litter))
             elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and entry.is_file():
                 found.append(Path(entry.path))
             else:
@@ -169,13 +192,13 @@ class _Walk:
         return found
 
 
-def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:
+def _new_entries(folder: Path, seen: set[tuple[int, int]], litter: set[Path]) -> Iterator[os.DirEntry[str]]:
     """What a folder holds, in the order of names; nothing if it was seen."""
     identity = _identity(folder)
     if identity in seen:
         return iter(())
     seen.add(identity)
-    return iter(sorted(_entries(folder), key=lambda entry: entry.name))
+    return iter(sorted(_entries(folder, litter), key=lambda entry: entry.name))
 
 
 def _identity(folder: Path) -> tuple[int, int]:
