@@ -182,6 +182,32 @@ def test_damaged_files_are_refused(raw: Path, damage: Callable[[bytes], bytes]) 
     assert "\n" not in str(refusal.value)
 
 
+def labels_of(count: int, first: int = 0, classes: int = 10) -> bytes:
+    return struct.pack(">2i", 2049, count) + bytes(first + index % classes for index in range(count))
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (labels_of(1_500), "2000 training images have 1500 labels"),
+        (labels_of(2_500), "2000 training images have 2500 labels"),
+        (labels_of(2_000, first=1, classes=26), "training labels go from 1 to 26, and those of 10 classes from 0"),
+        (labels_of(2_000)[:-100], "can't be read"),
+        (struct.pack(">4i", 2051, 10, 28, 28) + bytes(10 * 28 * 28), "can't be read"),  # images in their place
+    ],
+)
+def test_files_that_do_not_fit_each_other_are_refused_and_not_downloaded(
+    raw: Path, capsys: pytest.CaptureFixture[str], labels: bytes, words: str
+) -> None:
+    write_idx(raw, 2_000)
+    (raw / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+    with pytest.raises(BadInput, match=words) as refusal:
+        load_dataset("fashion-mnist", str(raw.parents[1]))
+    assert "the files of fashion-mnist in" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert capsys.readouterr().err == ""
+
+
 def test_cifar_keeps_its_channels_and_holds_out_5000_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.CIFAR10, "_check_integrity", lambda self: True)  # the files are the test's own
     folder = tmp_path / "cifar-10-batches-py"

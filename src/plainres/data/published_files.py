@@ -44,6 +44,8 @@ def load(request: ImageRequest) -> Unsplit:
         try:
             return make(root, train=train)
         except RuntimeError:
+            if idx_files:  # which are there, and damaged
+                raise
             print(f"{name} is not in {data_dir}: downloading it", file=sys.stderr)
         try:
             return make(root, train=train, download=True)
@@ -64,6 +66,8 @@ def load(request: ImageRequest) -> Unsplit:
                     (root / folder / file).write_bytes(unpacked)
             training, test = read(root, train=True), read(root, train=False)
             splits = _split_of(training), _split_of(test)
+            for what, split in zip(("training", "test"), splits, strict=True):
+                _check_fit(what, split, len(training.classes))
     except (BadInput, MemoryError):
         raise
     except Exception as error:  # whatever damaged files lead torchvision into
@@ -103,6 +107,15 @@ def _split_of(dataset: Any) -> Split:
     images = torch.as_tensor(dataset.data)
     images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
     return Split(images, torch.as_tensor(dataset.targets, dtype=torch.int64))
+
+
+def _check_fit(what: str, split: Split, classes: int) -> None:
+    """Raise ValueError if images and labels don't fit each other."""
+    if len(split.images) != len(split.labels):
+        raise ValueError(f"{len(split.images)} {what} images have {len(split.labels)} labels")
+    lowest, highest = split.labels.aminmax()
+    if lowest < 0 or highest >= classes:
+        raise ValueError(f"{what} labels go from {lowest} to {highest}, and those of {classes} classes from 0")
 
 
 def _digits_file() -> Path:
