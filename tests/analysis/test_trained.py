@@ -54,6 +54,13 @@ def test_a_network_comes_back_with_the_losses_that_its_run_logged(job: Job, tiny
         logits = run.network(run.normalisation(images))
     assert torch.allclose(run.predict(images), logits.softmax(1), atol=1e-6)
     assert torch.allclose(run.predict(images).sum(1), torch.ones(len(images)))
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
+            same = load_run(outcome.run_id, store).predict(images)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(same, run.predict(images))
     logged = experiment.client.get_run(outcome.run_id).data.metrics
     assert cross_entropy(logits, labels).item() == pytest.approx(logged["final/test_loss"], rel=1e-4)
     assert (logits.argmax(1) != labels).float().mean().item() == pytest.approx(logged["final/test_error"])

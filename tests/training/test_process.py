@@ -2,8 +2,9 @@
 
 import gc
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,33 @@ def test_a_process_that_draws_and_forbids_gradients_changes_nothing(
             torch.manual_seed(len(records))
             records.append(record)
     assert outcome(records) == alone[0]
+
+
+@contextmanager
+def default_type(dtype: torch.dtype) -> Iterator[None]:
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+CHANGED: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "default type": lambda: default_type(torch.float64),
+    "default device": lambda: torch.device("meta"),
+    "inference mode": torch.inference_mode,
+}
+
+
+@pytest.mark.parametrize("changed", CHANGED)
+def test_what_a_process_has_changed_of_torchs_beginnings_changes_no_run(
+    changed: str, configs: list[RunConfig], alone: list[list[dict[str, float]]]
+) -> None:
+    with CHANGED[changed]():
+        before = process()
+        assert outcome(list(train(configs[0]))) == alone[0]
+        assert process() == before
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])

@@ -20,6 +20,7 @@ from plainres.settings import RunConfig
 from plainres.system.files import digest_of
 from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.store import tracking_uri as default_uri
+from plainres.training.process import as_torch_begins
 
 BATCH = 512  # images that are predicted at once
 
@@ -47,7 +48,7 @@ class TrainedRun:
 
     def predict(self, images: Tensor) -> Tensor:
         """Predict the probability of each class, (N, classes), for images of uint8 pixels, (N, C, H, W)."""
-        with torch.no_grad():
+        with as_torch_begins(), torch.no_grad():
             logits = [self.network(self.normalisation(batch)) for batch in torch.split(images, BATCH)]
         return torch.cat(logits).softmax(1)
 
@@ -80,9 +81,9 @@ def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
             f"`uv run mlflow runs delete --run-id {run_id}` the command that trained it trains it anew"
         )
     in_channels, num_classes = weights["conv1.weight"].shape[1], len(weights["fc.weight"])
-    with torch.random.fork_rng(devices=[]):  # whoever loads a run keeps their random numbers
+    with as_torch_begins(), torch.random.fork_rng(devices=[]):  # whoever loads a run keeps their random numbers
         network = network_for(config, in_channels=in_channels, num_classes=num_classes)
-    network.load_state_dict(weights)
+        network.load_state_dict(weights)
     return TrainedRun(network.eval(), config)
 
 
@@ -96,6 +97,7 @@ def _weights(path: Path, digest: str | None) -> tuple[dict[str, Tensor], str]:
     if digest and digest_of(path) != digest:
         return {}, "is not what was stored" if path.stat().st_size else "is empty"
     try:
-        return torch.load(path, map_location="cpu", weights_only=True), ""
+        with as_torch_begins():
+            return torch.load(path, map_location="cpu", weights_only=True), ""
     except Exception as error:  # whatever torch.load makes of it
         return {}, f"can't be read ({first_line(error)})"

@@ -1,6 +1,7 @@
 """Tells the person about the reading of images: names as they can be shown, lines said once, and a bar."""
 
 import multiprocessing
+import random
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -34,8 +35,11 @@ def notice(line: str) -> None:
 
 def with_bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     """Yield the items, with a bar on stderr where that's a terminal."""
-    from rich.console import Console
+    before = random.getstate()
+    from rich.console import Console  # which draws from Python's generator
     from rich.progress import track
+
+    random.setstate(before)
 
     console = Console(stderr=True)
     yield from track(items, what, total, console=console, transient=True, disable=not console.is_terminal)

@@ -1,13 +1,30 @@
 """Sets what torch keeps for a thread or the process as a run needs it while it works, and puts it back."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from threading import Lock
 from types import TracebackType
 
 import torch
 
 from plainres.settings import RunConfig
+
+
+@contextmanager
+def as_torch_begins() -> Iterator[None]:
+    """Set autocast, inference mode, and the default type and device as torch begins with, where they were changed."""
+    with ExitStack() as stack:
+        if (before := torch.get_default_dtype()) != torch.float32:
+            torch.set_default_dtype(torch.float32)
+            stack.callback(torch.set_default_dtype, before)
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        for device in ("cpu", "cuda", "mps"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
+        yield
 
 
 @contextmanager
@@ -21,7 +38,7 @@ def settings_of(config: RunConfig) -> Iterator[None]:
     # Sums over threads differ in their last bits, so the number is part of the run.
     torch.set_num_threads(config.threads)
     try:
-        with _benchmark if config.device == "cuda" else nullcontext(), torch.enable_grad():
+        with as_torch_begins(), _benchmark if config.device == "cuda" else nullcontext(), torch.enable_grad():
             yield
     finally:
         torch.set_num_threads(before)
