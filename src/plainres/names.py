@@ -42,6 +42,7 @@ CONFIG_HASH_TAG = "config_hash"
 ATTEMPT_TAG = "attempt"  # its journal's, by which it is found if its id was never noted
 LEASE_TAG = "lease"  # changed every few seconds by the process that trains it, as a sign of life
 GENERATION_TAG = "generation"  # the fresh sweep's that it was trained for; a sweep's parent run has it too
+PROCESSES_TAG = "processes"  # that trained it together, under torchrun
 MODEL_DIGEST_TAG = "model_sha256"  # of the trained network's file
 DIVERGED_TAG = "diverged"  # the epoch in which its loss was no longer finite
 COMMIT_TAG = "commit"

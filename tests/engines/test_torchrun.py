@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from mlflow import MlflowClient
 from torch.nn.functional import cross_entropy
 
 from plainres.data import load_dataset
@@ -152,6 +153,9 @@ def test_a_process_that_dies_ends_all_with_a_line_and_the_next_call_goes_on(tmp_
     assert line.endswith(f"--nproc-per-node 2 -m experiments.degradation {TINY}")
     assert commands.run(folder, *TINY.split(" ")) == 0
     assert "goes on after epoch" in folder.with_name("folder.out").read_text()
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    (run,) = client.search_runs(["1"], "tags.config_hash LIKE '%' AND tags.seed = '0'")
+    assert run.data.tags["processes"] == "2, then 1"
 
 
 def test_a_run_that_is_interrupted_goes_on_in_two_processes(tmp_path: Path) -> None:
@@ -165,3 +169,5 @@ def test_a_run_that_is_interrupted_goes_on_in_two_processes(tmp_path: Path) -> N
         cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=100, check=True,
     )  # fmt: skip
     assert "goes on after epoch" in again.stdout
+    runs = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").search_runs(["1"], "tags.config_hash LIKE '%'")
+    assert {run.data.tags["processes"] for run in runs} == {"2"}

@@ -1,5 +1,7 @@
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,10 +12,12 @@ import pytest
 from optuna.storages import RDBStorage
 
 from plainres.errors import BadInput
+from plainres.tracking import database
 from plainres.tracking.database import (
     check_database,
     in_memory,
     mlflows_versions,
+    opening_store,
     query_database,
     resolved,
     sqlite_path,
@@ -147,3 +151,39 @@ def test_a_file_that_others_write_is_waited_for_longer_than_sqlite_does(
         end.start()
         assert read(f"sqlite:///{file}") == value
         end.join()
+
+
+HOLDING = """
+import os, signal, sys
+from plainres.tracking.database import opening_store
+with opening_store(sys.argv[1]):
+    print("held", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)  # as Ctrl-Z does
+"""
+
+
+def test_a_store_that_a_stopped_command_keeps_is_waited_for_with_a_word_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    holding = subprocess.Popen([sys.executable, "-c", HOLDING, uri], stdout=subprocess.PIPE, text=True)
+    assert holding.stdout
+    assert holding.stdout.readline() == "held\n"
+    monkeypatch.setattr(database, "SECONDS_TO_OPEN", 0.6)
+    try:
+        with pytest.raises(BadInput, match=r"another command keeps the store from being opened: end it \("):
+            opening_store(uri).__enter__()
+    finally:
+        holding.kill()
+        holding.wait()
+    assert "another command is just opening the store: it is waited for" in capsys.readouterr().err
+    with opening_store(uri):
+        pass
+
+
+def test_a_folder_of_another_users_is_refused_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = tmp_path / f"plainres-{os.getuid()}"
+    theirs.write_text("")  # what nobody can make a lock in, root neither
+    monkeypatch.setattr(database, "gettempdir", lambda: str(tmp_path))
+    with pytest.raises(BadInput, match="name another one in TMPDIR"), opening_store("sqlite:///mlflow.db"):
+        pass

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import optuna
 import pytest
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
+from plainres.tuning import best
 from plainres.tuning.best import tuned_values
 from plainres.tuning.confirmation import CONFIRMED
 from plainres.tuning.definition import StudyPlan
 from plainres.tuning.state import StudyState
-from plainres.tuning.storage import load_study, open_storage
+from plainres.tuning.storage import load_study, open_storage, stored_attributes
 
 Plans = Callable[..., tuple[StudyPlan, ...]]
 Study = Callable[..., list[StudyState]]
@@ -50,6 +54,40 @@ def test_how_trials_were_launched_is_no_part_of_what_was_tuned(
     assert plans[0].definition == tiny_plans()[0].definition
     with pytest.raises(BadInput, match=r"tuned another network or training: momentum is 0\.9, not 0\.5"):
         tuned_values(storage_url, "tiny", runs(tiny_plans(), momentum=0.5))
+
+
+def test_a_trial_that_a_person_added_and_nobody_trained_is_not_taken(
+    instant: None, study: Study, storage_url: str, tiny_plans: Plans
+) -> None:
+    plans = tiny_plans()
+    study(plans, 2)
+    before = tuned_values(storage_url, "tiny", runs(plans))
+    storage = open_storage(storage_url)
+    load_study(storage, plans[0]).add_trial(
+        create_trial(
+            value=0.0,
+            params={"lr": 0.5, "batch_size": 64},
+            distributions=load_study(storage, plans[0]).best_trial.distributions,
+        )
+    )
+    assert tuned_values(storage_url, "tiny", runs(plans))[0].values == before[0].values
+
+
+def test_a_study_that_is_deleted_meanwhile_is_said_in_a_line(
+    instant: None, study: Study, storage_url: str, tiny_plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = tiny_plans()
+    study(plans, 1)
+    known = stored_attributes
+
+    def then_deleted(storage: RDBStorage | None) -> dict[str, dict[str, Any]]:
+        attributes = known(storage)
+        optuna.delete_study(study_name=plans[0].name, storage=storage_url)
+        return attributes
+
+    monkeypatch.setattr(best, "stored_attributes", then_deleted)
+    with pytest.raises(BadInput, match="was deleted meanwhile"):
+        tuned_values(storage_url, "tiny", runs(plans))
 
 
 def test_what_was_not_searched_must_be_what_it_was(

@@ -18,11 +18,13 @@ from plainres.names import (
     LEASE_TAG,
     MODEL_DIGEST_TAG,
     MODEL_FILE,
+    PROCESSES_TAG,
     PRUNED_TAG,
     TRACEBACK_FILE,
 )
 from plainres.settings import RunConfig
 from plainres.system.files import digest_of
+from plainres.system.hardware import processes
 from plainres.tracking.artifacts import artifact_sizes, log_artifact, log_text
 from plainres.tracking.journal import Entry, Journal
 from plainres.tracking.lease import GivesWay, Lease, sign
@@ -176,8 +178,11 @@ class RunLog:
             if found:
                 run_id = found[0].info.run_id
                 describe_run(self.experiment, run_id, self.config, self.dataset, self.source)
-        tags = {**self.tags, LEASE_TAG: sign()}
         run = run_or_none(self.experiment, run_id) if run_id else None
+        before = run.data.tags.get(PROCESSES_TAG, "") if run else ""
+        now = str(processes())
+        together = before if before.rpartition(", then ")[2] == now else f"{before}, then {now}".removeprefix(", then ")
+        tags = {**self.tags, LEASE_TAG: sign(), PROCESSES_TAG: together}
         if run_id and run and run.info.lifecycle_stage == "active":
             for name, text in tags.items():
                 client.set_tag(run_id, name, text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
-from plainres.errors import BadInput, without_credentials
+from plainres.errors import BadInput, first_line, without_credentials
 from plainres.settings import RunConfig
 from plainres.sweeps.tuned import Tuned
 from plainres.tuning.definition import complete, differences, run_settings, study_name
@@ -49,17 +49,22 @@ def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tu
         if len({len(found) for found in names.values()}) > 1:
             counts = ", ".join(f"{network} has {len(found)}" for network, found in names.items())
             raise BadInput(f"the networks have unequal numbers of studies: {counts}")
-        return [
-            _tuned(optuna.load_study(study_name=name, storage=storage), number, networks[network], seeds)
-            for network, found in names.items()
-            for number, name in enumerate(found)
-        ]
+        try:
+            return [
+                _tuned(optuna.load_study(study_name=name, storage=storage), number, networks[network], seeds)
+                for network, found in names.items()
+                for number, name in enumerate(found)
+            ]
+        except KeyError as error:  # Optuna's, of a study that is gone since they were listed
+            raise BadInput(
+                f"a study in {without_credentials(url)} was deleted meanwhile: {first_line(error)}"
+            ) from error
 
 
 def _tuned(study: "Study", number: int, config: RunConfig, seeds: set[int]) -> Tuned:
     from plainres.tuning.confirmation import check_confirmed, confirmed
     from plainres.tuning.slots import DONE
-    from plainres.tuning.state import value_of, whole_trials
+    from plainres.tuning.state import RUN_ID, value_of, whole_trials
 
     definition: dict[str, Any] = complete(study.user_attrs.get(DEFINITION, {}))
     budget = definition["budget"].split()[0]
@@ -69,7 +74,7 @@ def _tuned(study: "Study", number: int, config: RunConfig, seeds: set[int]) -> T
     if differing:
         raise BadInput(f"study {study.study_name} tuned another network or training: {'; '.join(differing)}")
     trials = study.get_trials(deepcopy=False)
-    whole = whole_trials(trials)
+    whole = [trial for trial in whole_trials(trials) if RUN_ID in trial.user_attrs]  # others nobody has trained
     if not whole:
         raise BadInput(f"study {study.study_name} has no trial yet that trained to the end")
     check_confirmed(study)
