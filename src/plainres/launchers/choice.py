@@ -41,7 +41,7 @@ def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) ->
     """
     check_together(config.device, jobs)
     launcher = launch.launcher
-    if launch.elsewhere and processes() > 1:
+    if launcher != "local" and processes() > 1:
         raise BadInput(f"torchrun's {processes()} processes train each run together: leave out --launcher {launcher}")
     if jobs is not None and launch.elsewhere:
         raise BadInput(f"--jobs is for --launcher local: {launcher} trains as many runs at a time as it has room for")
@@ -52,8 +52,7 @@ def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) ->
         raise BadInput(f"--gpus is for --device cuda, and the runs' device is {config.device}")
     if launcher == "slurm" and shutil.which("sbatch") is None:
         raise BadInput("--launcher slurm: no Slurm is on the PATH (sbatch); start the command where it is")
-    if launch.elsewhere and find_spec(PACKAGES[launcher]) is None:
-        package = PACKAGES[launcher]
+    if launcher in PACKAGES and find_spec(package := PACKAGES[launcher]) is None:
         raise BadInput(f"--launcher {launcher} needs {package}: `uv sync --extra {launcher}` installs it")
     if launch.ray_address:
         _check_answers(launch.ray_address)
@@ -95,7 +94,7 @@ def make_launcher(
 
 def begin_imports_of(launch: LaunchSettings) -> None:
     """Let the imports of this machine's workers begin, if there are to be any."""
-    if not launch.elsewhere and processes() == 1:
+    if launch.launcher == "local" and processes() == 1:
         worker_context()
 
 

@@ -235,7 +235,7 @@ class LaunchSettings:
     @property
     def elsewhere(self) -> bool:
         """Tells whether other machines may train the runs."""
-        return self.launcher != "local"
+        return self.launcher in ("ray", "slurm")
 
 
 @dataclass(frozen=True)
