@@ -1,8 +1,11 @@
+import multiprocessing
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
+import plainres
 from experiments import degradation
 from plainres.cli.command_line import run_command
 from plainres.errors import BadInput
@@ -82,3 +85,24 @@ def test_there_is_room_for_what_each_machine_holds() -> None:
     assert room(machines, {"CPU": 2.0, "GPU": 0.0}) == 4 + 1 + 32
     assert room(machines, {"CPU": 1.0, "GPU": 0.5}) == 2 + 3
     assert room(machines, {"CPU": 100.0, "GPU": 0.0}) == 0
+
+
+def line_of(connection: Connection) -> None:
+    """Send the line with which `compare` refuses to train in this process."""
+    try:
+        plainres.compare(depths=[8], seeds=[0], arms=["plain"], width=4, epochs=1, train_images=640)
+    except BadInput as refusal:
+        connection.send(str(refusal))
+    connection.close()
+
+
+def test_a_daemonic_process_is_told_that_it_can_not_train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=line_of, args=(there,), daemon=True)
+    process.start()
+    there.close()
+    assert here.recv() == "a daemonic process can start no others, to train in: start this one with daemon=False"
+    process.join()
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """Chooses the launcher that trains a command's runs, and checks that it can."""
 
+import multiprocessing
 import shutil
 import socket
 from functools import partial
@@ -41,6 +42,8 @@ def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) ->
     """
     check_together(config.device, jobs)
     launcher = launch.launcher
+    if launcher == "local" and multiprocessing.current_process().daemon:
+        raise BadInput("a daemonic process can start no others, to train in: start this one with daemon=False")
     if launcher != "local" and processes() > 1:
         raise BadInput(f"torchrun's {processes()} processes train each run together: leave out --launcher {launcher}")
     if jobs is not None and launch.elsewhere:

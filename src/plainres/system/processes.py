@@ -30,13 +30,28 @@ def worker_context() -> BaseContext:
     context.set_forkserver_preload(PRELOADED)
     # Ctrl-C goes to every process of the terminal's group, and is for this one alone. What is blocked is so in the
     # server and in what it forks; the tracker that it starts first would unblock it.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with _no_modules_of_the_folder():
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
+
+
+@contextmanager
+def _no_modules_of_the_folder() -> Iterator[None]:
+    """Surround the start of a Python that is not to take a `random.py` of the working folder for its own module."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 @contextmanager
