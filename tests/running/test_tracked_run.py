@@ -29,6 +29,7 @@ from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.runs import finished_run
 from plainres.training import EpochRecord, Trainer
 from tests.faults.stored import History, histories, weights, without_times
+from tests.small_disk import mounted
 
 Left = Callable[..., list[Progress | Notice]]
 
@@ -423,12 +424,8 @@ def test_bad_input_that_only_a_worker_finds_is_not_tried_again(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]).returncode:
-        pytest.skip("a small file system can be mounted by root only")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with mounted(tmp_path / "disk", "2m") as disk:
+        yield disk
 
 
 def test_a_read_only_or_nearly_full_disk_is_found_before_training(small_disk: Path) -> None:

@@ -184,6 +184,6 @@ def test_a_store_that_a_stopped_command_keeps_is_waited_for_with_a_word_and_not_
 def test_a_folder_of_another_users_is_refused_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = tmp_path / f"plainres-{os.getuid()}"
     theirs.write_text("")  # what nobody can make a lock in, root neither
-    monkeypatch.setattr(database, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     with pytest.raises(BadInput, match="name another one in TMPDIR"), opening_store("sqlite:///mlflow.db"):
         pass

@@ -1,6 +1,5 @@
 """MLflow's database in a new file, whatever lies there already."""
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from plainres.errors import BadInput, StoreAway
 from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import log_metrics, open_experiment
 from plainres.tracking.store import check_store
+from tests.small_disk import mounted
 
 FIRST, MIDDLE = (
     "451aebb31d03",
@@ -102,12 +102,8 @@ def test_a_database_that_another_program_is_making_is_waited_for(tmp_path: Path)
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of half a megabyte: less than the database takes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk]).returncode:
-        pytest.skip("mounting a file system takes root")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with mounted(tmp_path / "disk", "512k") as disk:
+        yield disk
 
 
 def test_a_disk_that_is_full_leaves_no_half_of_a_database(small_disk: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -73,15 +73,18 @@ def list_files(data_dir: Path) -> tuple[SplitFiles, SplitFiles]:
             notice(f"{shown(folder)} isn't read: {shown(fitting)} has the test images")
     walk = _Walk()
     splits = walk.split(train, classes), walk.split(fitting, classes)
-    if count := len(walk.passed_over):
-        names = ", ".join(shown(path.relative_to(data_dir)) for path in sorted(walk.passed_over)[:MOST_NAMED])
-        what = "1 file that is no image" if count == 1 else f"{count} files that are no images"
-        notice(f"passed over {what} in {shown(data_dir)}: {names}{', ...' if count > MOST_NAMED else ''}")
-    if walk.litter:
-        names = ", ".join(shown(path.relative_to(data_dir)) for path in sorted(walk.litter)[:MOST_NAMED])
-        more = ", ..." if len(walk.litter) > MOST_NAMED else ""
-        notice(f"passed over folders that a system left in {shown(data_dir)}: {names}{more}")
+    count = len(walk.passed_over)
+    what = "1 file that is no image" if count == 1 else f"{count} files that are no images"
+    _say_passed_over(what, walk.passed_over, data_dir)
+    _say_passed_over("folders that a system left", walk.litter, data_dir)
     return splits
+
+
+def _say_passed_over(what: str, paths: Collection[Path], data_dir: Path) -> None:
+    if paths:
+        names = ", ".join(shown(path.relative_to(data_dir)) for path in sorted(paths)[:MOST_NAMED])
+        more = ", ..." if len(paths) > MOST_NAMED else ""
+        notice(f"passed over {what} in {shown(data_dir)}: {names}{more}")
 
 
 def content(_: str, data_dir: Path) -> str:

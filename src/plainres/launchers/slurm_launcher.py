@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from plainres.launchers import slurm_commands
 from plainres.launchers.launcher import Died, Happening, Launcher, Returned, Task, Told, room
 from plainres.launchers.slurm_job import SlurmJob
 from plainres.running.events import Failed
+from plainres.system.processes import environment
 
 SECONDS_TO_WAIT = 1.0  # for something to happen
 SECONDS_BETWEEN_LOOKS = 5.0  # at Slurm's queue
@@ -231,12 +232,6 @@ def _jobs_in(submission: Path) -> list[_Job]:
     return [_Job(submission, number, job_id, key) for number, (job_id, key) in enumerate(zip(ids, keys, strict=True))]
 
 
-@contextmanager
-def _outside_of_jobs() -> Iterator[None]:
+def _outside_of_jobs() -> AbstractContextManager[None]:
     """Without what Slurm tells the job that this process may be part of: it would bind the ones that are submitted."""
-    names = [name for name in os.environ if name.startswith("SLURM_") and name != "SLURM_CONF"]
-    own = {name: os.environ.pop(name) for name in names}
-    try:
-        yield
-    finally:
-        os.environ.update(own)
+    return environment({name: None for name in os.environ if name.startswith("SLURM_") and name != "SLURM_CONF"})

@@ -1,5 +1,6 @@
 """Writes files that are whole or not there, whatever happens meanwhile, and finds the user's cache."""
 
+import getpass
 import hashlib
 import os
 import tempfile
@@ -57,4 +58,9 @@ def cache_folder() -> Path:
     try:
         return Path.home() / ".cache" / "plainres"
     except RuntimeError:
-        return Path(tempfile.gettempdir()) / f"plainres-{os.getuid()}" / "cache"
+        return temporary_folder() / "cache"
+
+
+def temporary_folder() -> Path:
+    """Name this user's folder among the temporary files, which may not be there yet."""
+    return Path(tempfile.gettempdir()) / f"plainres-{getattr(os, 'getuid', getpass.getuser)()}"

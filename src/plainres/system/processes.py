@@ -30,7 +30,7 @@ def worker_context() -> BaseContext:
     context.set_forkserver_preload(PRELOADED)
     # Ctrl-C goes to every process of the terminal's group, and is for this one alone. What is blocked is so in the
     # server and in what it forks; the tracker that it starts first would unblock it.
-    with _no_modules_of_the_folder():
+    with environment({"PYTHONSAFEPATH": "1"}):  # a `random.py` of the working folder is not Python's
         resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -41,17 +41,22 @@ def worker_context() -> BaseContext:
 
 
 @contextmanager
-def _no_modules_of_the_folder() -> Iterator[None]:
-    """Surround the start of a Python that is not to take a `random.py` of the working folder for its own module."""
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
+def environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """Change variables of the environment, None for unset, around the start of other programs, and put them back."""
+    before = {name: os.environ.get(name) for name in changes}
+    _set(changes)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
         else:
-            os.environ["PYTHONSAFEPATH"] = before
+            os.environ[name] = value
 
 
 @contextmanager

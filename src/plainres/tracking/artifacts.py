@@ -58,16 +58,16 @@ def download_artifact(tracking_uri: str, run_id: str, name: str, folder: Path) -
 
 def artifact_sizes(tracking_uri: str, run_id: str) -> dict[str, int]:
     """List the bytes of each of a run's files, by name."""
-    artifacts = _repository(_place(tracking_uri, run_id), tracking_uri)
-    return {file.path: int(file.file_size or 0) for file in artifacts.list_artifacts() if not file.is_dir}
+    return _sizes(_repository(_place(tracking_uri, run_id), tracking_uri))
 
 
 def delete_artifact(tracking_uri: str, run_id: str, name: str) -> int:
     """Delete a run's file, if it has one of this name; returns the bytes that it took."""
-    size = artifact_sizes(tracking_uri, run_id).get(name)
+    artifacts = _repository(_place(tracking_uri, run_id), tracking_uri)
+    size = _sizes(artifacts).get(name)
     if size is None:
         return 0
-    _repository(_place(tracking_uri, run_id), tracking_uri).delete_artifacts(name)  # type: ignore[no-untyped-call]
+    artifacts.delete_artifacts(name)  # type: ignore[no-untyped-call]
     return size
 
 
@@ -91,6 +91,10 @@ def new_artifact_root(tracking_uri: str, experiment_name: str) -> str | None:
 def _repository(where: Path | str, tracking_uri: str) -> ArtifactRepository:
     uri = where.as_uri() if isinstance(where, Path) else where  # which quotes what a URI gives a meaning
     return get_artifact_repository(uri, tracking_uri=tracking_uri)
+
+
+def _sizes(artifacts: ArtifactRepository) -> dict[str, int]:
+    return {file.path: int(file.file_size or 0) for file in artifacts.list_artifacts() if not file.is_dir}
 
 
 def _place(tracking_uri: str, run_id: str) -> Path | str:

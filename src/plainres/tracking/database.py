@@ -1,6 +1,5 @@
 """Tells which database a URL stands for, whether it can be reached and written, and whose tables it holds."""
 
-import getpass
 import hashlib
 import math
 import os
@@ -11,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import gettempdir
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
 from plainres.errors import BadInput, without_credentials
+from plainres.system.files import temporary_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -161,7 +160,7 @@ def opening_store(uri: str) -> Iterator[None]:
     Raises:
         BadInput: another command keeps it for a minute, as one that is stopped does, or its folder can't be written.
     """
-    folder = Path(gettempdir()) / f"plainres-{getattr(os, 'getuid', getpass.getuser)()}"
+    folder = temporary_folder()
     lock = FileLock(folder / f"{hashlib.sha256(resolved(uri).encode()).hexdigest()[:16]}.lock")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
