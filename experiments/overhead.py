@@ -58,7 +58,6 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     from plainres.running.shown_runs import RunsTally
     from plainres.screen.screens import LiveScreen
     from plainres.tracking.journal import Journal
-    from plainres.tracking.lease import Lease
     from plainres.tracking.run_log import RunLog
     from plainres.tracking.runs import log_metrics, open_experiment
     from plainres.tracking.source import current_source
@@ -77,8 +76,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
         experiment = open_experiment(f"sqlite:///{Path(folder) / 'mlflow.db'}", "overhead")
         (Path(folder) / "artifacts").mkdir()
         (Path(folder) / "artifacts" / MODEL_FILE).touch()  # without which no run ends
-        lease = Lease(experiment, config)
-        log = RunLog(journal, experiment, config, trainer.dataset, None, source, {}, lease)
+        log = RunLog(journal, experiment, config, trainer.dataset, None, source, {})
         started = perf_counter()
         log.finish(Path(folder) / "artifacts")
         run_seconds = perf_counter() - started

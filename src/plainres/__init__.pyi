@@ -24,6 +24,7 @@ def compare(
     experiment_name: str = "degradation",
     checkpoint_every: int = 0,
     checkpoint_dir: str | None = None,
+    any_code: bool = False,
     jobs: int | None = None,
     fresh: bool = False,
     margin: float = 1.0,
@@ -91,6 +92,7 @@ def compare(
             default as often as costs under 1 % of the time.
         checkpoint_dir: Where the checkpoints lie; a process that shares it goes on from the checkpoints of one that
             died. By default mlruns/checkpoints beside the store.
+        any_code: Go on with runs that other code of plainres has begun, which begin anew otherwise.
         jobs: Runs trained side by side by this machine. By default one a core on the CPU, or one a GPU.
         fresh: Train every run anew, finished ones too.
         margin: Smallest change of the training error that counts, in percentage points.
@@ -191,6 +193,7 @@ def tune(
     experiment_name: str = "lr_batch_size",
     checkpoint_every: int = 0,
     checkpoint_dir: str | None = None,
+    any_code: bool = False,
     jobs: int | None = None,
     seed: int = 0,
     storage: str = "sqlite:///studies/lr_batch_size.db",
@@ -272,6 +275,7 @@ def tune(
             default as often as costs under 1 % of the time.
         checkpoint_dir: Where the checkpoints lie; a process that shares it goes on from the checkpoints of one that
             died. By default mlruns/checkpoints beside the store.
+        any_code: Go on with runs that other code of plainres has begun, which begin anew otherwise.
         jobs: Trials trained side by side by this machine. By default one a core on the CPU, or one a GPU.
         seed: Of initial weights and order of the images in every trial of a first study; later ones have their own.
         storage: Database of the studies: sqlite:///FILE, postgresql://USER@HOST/DATABASE or another SQLAlchemy URL.

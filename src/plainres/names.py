@@ -40,12 +40,14 @@ CONSTRUCTED = (
 # Tags of a run.
 CONFIG_HASH_TAG = "config_hash"
 ATTEMPT_TAG = "attempt"  # its journal's, by which it is found if its id was never noted
-LEASE_TAG = "lease"  # changed every few seconds by the process that trains it, as a sign of life
+PROGRESS_TAG = "progress"  # steps that the process which trains it has done, told every few seconds
+SAME_AS_TAG = "same_as"  # the run that another process had finished before; of the two that one counts
 GENERATION_TAG = "generation"  # the fresh sweep's that it was trained for; a sweep's parent run has it too
 PROCESSES_TAG = "processes"  # that trained it together, under torchrun
 MODEL_DIGEST_TAG = "model_sha256"  # of the trained network's file
 DIVERGED_TAG = "diverged"  # the epoch in which its loss was no longer finite
 COMMIT_TAG = "commit"
+CODE_TAG = "code"  # of plainres itself: a digest of its files
 PRUNED_TAG = "pruned_epoch"  # of a run that was stopped early: its last epoch
 TRIAL_TAG = "trial"
 NETWORK_TAG = "network"  # the arm at its depth, as `plain-34`

@@ -87,7 +87,7 @@ def test_a_job_whose_time_is_up_goes_on_and_a_cancelled_one_is_reported(folder: 
     code, output, errors = finish(start(folder, *FLAGS, *SLURM))
     assert (code, errors) == (0, ""), errors
     assert "an array of 1" in output
-    assert "residual-8-seed0: goes on after epoch" in output
+    assert "residual-8-seed0: goes on after epoch" in output, output
     for _, history in histories(f"sqlite:///{folder / 'mlflow.db'}").values():
         assert [step for step, _ in history["loss/train"]] == list(range(1, EPOCHS + 1))
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -24,9 +23,10 @@ from plainres.running.folders import Job, check_root, run_folder
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
 from plainres.system.stopping import StopSignal
-from plainres.tracking import lease, run_log
+from plainres.tracking import claims, run_log
 from plainres.tracking.artifacts import download_artifact
-from plainres.tracking.runs import finished_run
+from plainres.tracking.runs import finished_run, finished_runs
+from plainres.tracking.source import CODE
 from plainres.training import EpochRecord, Trainer
 from tests.faults.stored import History, histories, weights, without_times
 from tests.small_disk import mounted
@@ -292,8 +292,7 @@ def test_no_pickle_is_read(config: RunConfig, job: Job, tmp_path: Path) -> None:
 
 
 def test_a_run_that_another_process_trains_is_left_alone(config: RunConfig, job: Job) -> None:
-    folder = run_folder(job.checkpoints, job.experiment.tracking_uri, job.experiment.experiment_id, config)
-    with folder.held(wait=False) as held:
+    with job.folder_of(config).held() as held:
         assert held
         assert isinstance(train(config, job)[0], Elsewhere)
     assert not histories(job.experiment.tracking_uri, "somewhere")
@@ -317,9 +316,10 @@ def elsewhere(job: Job, tmp_path: Path) -> Job:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A silence that's soon over, and a store that is told of every epoch."""
-    monkeypatch.setattr(lease, "SECONDS_BETWEEN_SIGNS", 0.01)
-    monkeypatch.setattr(lease, "LOOKS_OF_SILENCE", 3)
+    """Waits that are soon over, and a store that is told of every epoch."""
+    monkeypatch.setattr(claims, "SECONDS_WITHOUT_PROGRESS", 0.2)
+    monkeypatch.setattr(claims, "SECONDS_TO_SETTLE", 0.01)
+    monkeypatch.setattr(run_training, "SECONDS_BETWEEN_SIGNS", 0.01)
     monkeypatch.setattr(run_training, "SECONDS_BETWEEN_LOOKS", 0.01)
     monkeypatch.setattr(run_log, "SECONDS_BETWEEN_SENDS", 0.0)
 
@@ -345,17 +345,19 @@ def test_a_run_that_another_machine_trains_is_left_alone_and_then_taken(
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_run_whose_machine_is_gone_is_begun_anew_by_who_waits_for_it(
+def test_a_run_whose_machine_is_gone_is_trained_by_who_waits_for_it_and_what_that_left_stays(
     config: RunConfig, job: Job, elsewhere: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
 ) -> None:
     client = job.experiment.client
     train(config, job, stop_after=2)
     ((left, _),) = histories(job.experiment.tracking_uri, "somewhere").values()
     client.update_run(left, "RUNNING")  # as a kill leaves it
+    before = client.get_run(left).to_dictionary()
     assert isinstance(train(config, elsewhere)[0], Elsewhere)
     outcome, told = train(config, elsewhere, patient=True)
-    assert "who trained it is gone: it's taken over, from the beginning on" in told
-    assert client.get_run(left).info.status == "KILLED"
+    assert "has not got on for" in told
+    assert "it is trained here too, from the beginning on" in told
+    assert client.get_run(left).to_dictionary() == before
     client.delete_run(left)
     check(elsewhere, outcome, undisturbed)
     assert isinstance(outcome, Finished)
@@ -366,26 +368,115 @@ def test_a_run_whose_machine_is_gone_is_begun_anew_by_who_waits_for_it(
 
 
 @pytest.mark.usefixtures("quick")
-def test_who_was_taken_for_dead_leaves_the_run_to_the_other_and_goes_on_once_that_is_gone(
-    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+def test_of_two_that_finish_the_same_run_the_first_counts_and_the_second_says_so(
+    config: RunConfig, job: Job, elsewhere: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, taken = job.experiment.client, []
+    monkeypatch.setattr(run_training, "SECONDS_BETWEEN_SIGNS", 1000)  # so that the first seems to stand still
+    other = []
 
-    def take_over(_: Trainer, record: EpochRecord) -> bool:
-        if record.epoch == 2 or (record.epoch == 4 and len(taken) == 1):
-            taken.append(record.epoch)
-            ((run_id, _),) = histories(job.experiment.tracking_uri, "somewhere").values()
-            client.set_terminated(run_id, "KILLED")
-            time.sleep(0.5)
+    def meet(_: Trainer, record: EpochRecord) -> bool:
+        if record.epoch == 2:
+            other.append(train_run(config, elsewhere, lambda _: None, patient=True, stop=StopSignal()))
         return False
 
-    assert train(config, job, hooks=Hooks(on_record=take_over))[0] == Elsewhere(config)
-    ((run_id, history),) = histories(job.experiment.tracking_uri, "somewhere").values()
-    assert client.get_run(run_id).info.status == "KILLED"
-    assert [step for step, _ in history["loss/train"]] == [1, 2]
-    outcome, _ = train(config, job, patient=True, hooks=Hooks(on_record=take_over))
-    assert taken == [2, 4]
+    outcome, told = train(config, job, hooks=Hooks(on_record=meet))
+    assert isinstance(outcome, Finished)
+    assert isinstance(other[0], Finished)
+    assert outcome.run_id == other[0].run_id
+    assert "another process has finished it meanwhile, and that run counts" in told
+    runs = {run.info.run_id: run for run in job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert len(runs) == 2
+    (second,) = runs.keys() - {outcome.run_id}
+    assert runs[second].data.tags["same_as"] == outcome.run_id
+    assert "same_as" not in runs[outcome.run_id].data.tags
+    assert without_times(runs[second].data.metrics) == without_times(runs[outcome.run_id].data.metrics)
+    assert finished_run(job.experiment, config) == finished_runs(job.experiment, [config])[config] == outcome.run_id
+    assert not list(job.checkpoints.glob("*-seed*"))
+
+
+def test_copies_of_a_folder_are_told_to_runs_of_their_own(
+    config: RunConfig, job: Job, elsewhere: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+) -> None:
+    train(config, job, stop_after=2)
+    shutil.copytree(job.checkpoints, elsewhere.checkpoints)
+    client = job.experiment.client
+    (before,) = client.search_runs(["1"], "tags.config_hash LIKE '%'")
+    outcome, told = train(config, elsewhere, stop_after=4)
+    assert isinstance(outcome, Stopped)
+    assert "goes on after epoch 2" in told
+    assert client.get_run(before.info.run_id).to_dictionary() == before.to_dictionary()
+    (copy,) = client.search_runs(["1"], f"tags.config_hash LIKE '%' AND attributes.run_id != '{before.info.run_id}'")
+    assert [point.step for point in client.get_metric_history(copy.info.run_id, "loss/train")] == [1, 2, 3, 4]
+    outcome, told = train(config, job)
+    assert isinstance(outcome, Finished)
+    assert outcome.run_id == before.info.run_id
+    client.delete_run(copy.info.run_id)
     check(job, outcome, undisturbed)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_folder_that_another_machine_holds_is_left_as_it_is_and_gone_on_from(
+    config: RunConfig, job: Job, undisturbed: tuple[History, dict[str, torch.Tensor]]
+) -> None:
+    train(config, job, stop_after=2)
+    folder = folder_of(config, job)
+    lock = job.checkpoints / "locks" / f"{folder.name}.lock"
+    lock.write_text("4711\nanother-machine\n")  # whatever that file system makes of locks
+    left = {path: path.read_bytes() for path in folder.iterdir()}
+    (before,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
+    assert isinstance(train(config, job)[0], Elsewhere)
+    outcome, told = train(config, job, patient=True)
+    assert "it is trained here too, from its checkpoint on" in told
+    assert "goes on after epoch 2" in told
+    assert {path: path.read_bytes() for path in folder.iterdir()} == left
+    assert list(job.checkpoints.glob("*-seed*")) == [folder]
+    assert job.experiment.client.get_run(before.info.run_id).to_dictionary() == before.to_dictionary()
+    job.experiment.client.delete_run(before.info.run_id)
+    lock.unlink()
+    job.folder_of(config).clear(before.info.run_id, "")
+    check(job, outcome, undisturbed)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_process_of_this_machine_that_stands_still_is_waited_for_only_for_a_while(
+    job: Job, tiny: Callable[..., RunConfig]
+) -> None:
+    config = tiny(epochs=1)
+    with job.folder_of(config).held():
+        outcome, told = train(config, job, patient=True)
+    assert "has not got on for" in told
+    assert isinstance(outcome, Finished)
+
+
+def test_a_run_that_other_code_has_begun_begins_anew_unless_any_code_is_asked_for(
+    config: RunConfig, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(config, replace(job, source=replace(job.source, commit="old")), stop_after=2)
+    monkeypatch.setattr(run_training, "CODE", "other")
+    other = replace(job, source=replace(job.source, commit="new", code="other"))
+    outcome, told = train(config, replace(other, any_code=True), stop_after=4)
+    assert isinstance(outcome, Stopped)
+    assert "other code of plainres has begun it: it goes on all the same" in told
+    assert "goes on after epoch 2" in told
+    (mixed,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
+    assert mixed.data.tags["code"] == f"{CODE}, then other"
+    assert mixed.data.tags["commit"] == "old, then new"
+
+    outcome, told = train(config, other)
+    assert isinstance(outcome, Finished)
+    assert outcome.run_id != mixed.info.run_id
+    assert "other code of plainres has begun it: it begins anew (--any-code goes on)" in told
+    assert "goes on after" not in told
+    assert job.experiment.client.get_run(outcome.run_id).data.tags["code"] == "other"
+
+
+def test_a_run_is_not_trained_by_other_code_than_the_command_began_with(config: RunConfig, job: Job) -> None:
+    outcome, _ = train(config, replace(job, source=replace(job.source, code="of an hour ago")))
+    assert isinstance(outcome, Failed)
+    assert "is not what this began with (of an hour ago): begin it again" in outcome.reason
+    assert not outcome.worth_a_retry
+    assert not job.checkpoints.exists()
 
 
 def test_a_run_deleted_in_mlflow_is_told_anew(

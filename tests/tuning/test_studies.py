@@ -195,7 +195,7 @@ def test_a_trial_waits_for_an_equal_run_that_is_in_training(storage_url: str, jo
     open_studies(storage, [plan])
     study = load_study(storage, plan)
     with ThreadPoolExecutor(1) as worker:
-        with folder.held(wait=False):
+        with folder.held():
             working = worker.submit(work, (plan,), 1, storage_url, job)
             eventually(lambda: study.get_trials(states=(TrialState.RUNNING,)))
             time.sleep(1)

@@ -165,10 +165,15 @@ def _runs_table(results: SweepResults) -> TextTable:
     return TextTable(("run", "training error", "test error", "diverged"), tuple(rows), words, links)
 
 
+def _listed(commits: dict[str, int]) -> str:
+    """The commits, with the number of each one's runs where there are several."""
+    return " and ".join(commit if len(commits) == 1 else f"{commit} ({runs} runs)" for commit, runs in commits.items())
+
+
 def _made_with(results: SweepResults) -> tuple[str, ...]:
     packages = ", ".join(f"{name} {version(name)}" for name in MADE_WITH)
     return (
-        *([f"Trained by the code of commit {results.commit}"] if results.commit else []),
+        *([f"Trained by the code of commit {_listed(results.commits)}"] if results.commits else []),
         f"Report made with {packages}, Python {platform.python_version()}",
         f"Report made on {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         f"Rebuilt by `uv run python -m experiments.degradation --report {results.parent_run_id}`",

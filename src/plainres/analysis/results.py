@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -63,7 +64,8 @@ class SweepResults:
 
     Attributes:
         params: what was asked for, as the parent run's parameters.
-        commit: the code's, empty where it's unknown.
+        commits: those that its runs were trained by, each with the number of them; several, as `one, then two`, where a
+            run went on by another. None where they are unknown.
         runs: a row for each finished run: arm, variant, depth, seed, train_error, test_error, train_loss, test_loss,
             gradient_ratio (first over last layer at initialisation), gradient_growth (factor a layer, towards the
             input, at initialisation), epochs_to_10 (first epoch with a training error of at most 10 %), diverged,
@@ -79,7 +81,7 @@ class SweepResults:
     experiment_id: str
     parent_run_id: str
     params: dict[str, str]
-    commit: str
+    commits: dict[str, int]
     runs: pd.DataFrame
     gradients: pd.DataFrame
     missing: tuple[str, ...]
@@ -132,7 +134,7 @@ def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
         experiment_id=parent.info.experiment_id,
         parent_run_id=parent_run_id,
         params=params,
-        commit=parent.data.tags.get(COMMIT_TAG, ""),
+        commits=dict(Counter(run.tags[COMMIT_TAG] for run in runs.values() if COMMIT_TAG in run.tags)),
         runs=pd.DataFrame(
             [
                 {**asked[name], **_result(run, at_start[run.run_id], first_epochs[run.run_id])}

@@ -10,13 +10,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.rest_store import RestStore
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.rest_utils import http_request, verify_rest_response
 
 from plainres.errors import BadInput
 from plainres.tracking.runs import REQUESTS_AT_ONCE
 from plainres.tracking.store import run_exists
-from plainres.tracking.tables import active_runs, metric_entries
 
 RUNS_A_PAGE = 250
 RUNS_A_HISTORY = 100  # the most that MLflow's server takes in one request
@@ -61,7 +59,9 @@ class StoredRun:
 def stored_runs(client: MlflowClient, experiment_id: str, run_ids: Sequence[str]) -> dict[str, StoredRun]:
     """Read those of an experiment's runs that are there and not deleted, by id."""
     store = client._tracking_client.store
-    if isinstance(store, SqlAlchemyStore):
+    if not isinstance(store, RestStore):
+        from plainres.tracking.tables import active_runs  # MLflow's tables, which clients of a server do without
+
         return {run_id: StoredRun(run_id, *found) for run_id, found in active_runs(store, run_ids).items()}
     pages = _at_once(lambda chunk: _page_of_server(store, experiment_id, chunk), _chunks(run_ids, RUNS_A_PAGE))
     return {run.run_id: run for run in pages}
@@ -77,7 +77,9 @@ def histories(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Hist
 
 def _entries(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterable[Point]:
     store = client._tracking_client.store
-    if isinstance(store, SqlAlchemyStore):
+    if not isinstance(store, RestStore):
+        from plainres.tracking.tables import metric_entries
+
         return metric_entries(store, run_ids, metric)
     chunks = _chunks(run_ids, RUNS_A_HISTORY)
     return _at_once(lambda chunk: list(_entries_of_server(client, store, chunk, metric)), chunks)

@@ -41,7 +41,7 @@ def train_runs(
             else:
                 end = happening.value
             if isinstance(end, Elsewhere):
-                yield Notice(config, "another process trains it: its result is waited for")
+                yield Notice(config, "another process trains it: it is left for later")
                 tasks.append(_task(config, job_of[config], patient=True))
             elif isinstance(end, Failed) and end.worth_a_retry and config not in failed_once:
                 failed_once.add(config)

@@ -4,13 +4,14 @@ import errno
 import hashlib
 import os
 import shutil
+import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from filelock import SoftFileLock, Timeout
 
 from plainres.errors import BadInput, without_credentials
 from plainres.settings import RunConfig
@@ -81,6 +82,8 @@ class Job:
     """Epochs, or 0 for as often as costs under 1 % of the time."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Further ones of every MLflow run."""
+    any_code: bool = False
+    """Whether a run goes on that other code has begun; otherwise it begins anew."""
 
     def folder_of(self, config: RunConfig) -> "RunFolder":
         """Tell where a run is trained."""
@@ -89,25 +92,53 @@ class Job:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Names the folder of one run, and the lock that the process training it holds."""
+    """Names the folder of one run, and those beside it of processes that didn't wait for who held it."""
 
     path: Path
-    lock: Path
+
+    @property
+    def all(self) -> "list[RunFolder]":
+        """List it and those beside it, as far as they are there."""
+        return [RunFolder(path) for path in self.path.parent.glob(f"{self.path.name}*") if path.is_dir()]
 
     @contextmanager
-    def held(self, *, wait: bool) -> Iterator[bool]:
-        """Hold the lock if it's free, or with `wait` as soon as it is; yields whether it is held.
+    def held(self) -> Iterator[bool]:
+        """Hold the folder; yields whether it is held, or another process holds it.
 
-        The system frees a lock whose process has died.
+        Nobody holds a folder any more who has died on this machine; of other machines' processes nobody can tell. The
+        lock is a file with the process's name, which works wherever several machines share a folder.
         """
-        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        locks = self.path.parent / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             try:
-                stack.enter_context(FileLock(self.lock, timeout=-1 if wait else 0))
+                stack.enter_context(SoftFileLock(locks / f"{self.path.name}.lock", timeout=0))
             except Timeout:
                 yield False
             else:
                 yield True
+
+    def copy(self) -> "RunFolder":
+        """Copy the one that is furthest for a process of its own, though others may be at work there."""
+        furthest = max(self.all, key=lambda folder: folder.newest, default=self)
+        copy = self.path.with_name(f"{self.path.name}-{uuid.uuid4().hex[:6]}")
+        copy.mkdir(parents=True)
+        checkpoints = [path.name for path in furthest.path.glob("epoch-*.pt")]
+        for name in (*checkpoints, "journal"):  # which knows the epochs that were there before
+            with suppress(FileNotFoundError):
+                shutil.copyfile(furthest.path / name, copy / name)
+        return RunFolder(copy)
+
+    @property
+    def progress(self) -> dict[str, str]:
+        """Read how far processes are that train in these folders, by their journals."""
+        journals = [folder.path / "journal" for folder in (self, *self.all)]
+        return {str(path): str(path.stat().st_size) if path.exists() else "" for path in journals}
+
+    @property
+    def newest(self) -> str:
+        """Name its newest checkpoint."""
+        return max((path.name for path in self.path.glob("epoch-*.pt")), default="")
 
     @property
     def attempt(self) -> str:
@@ -115,14 +146,15 @@ class RunFolder:
         return origin_of(self.path / "journal")[0]
 
     def clear(self, run_id: str, generation: str) -> None:
-        """Delete the folder, whose lock is held, if it's what this finished run has left, or needless now there is one.
+        """Delete what this finished run has left, or what is needless now that there is one, where nobody holds it.
 
         Needless is what was begun for a sweep of this generation, and finished elsewhere.
         """
-        journal = self.path / "journal"
-        _, begun_for, told = origin_of(journal)
-        if journal.exists() and (told == run_id or begun_for == generation):
-            shutil.rmtree(self.path, ignore_errors=True)
+        for folder in self.all:
+            _, begun_for, told = origin_of(folder.path / "journal")
+            with folder.held() as held:
+                if held and (folder.path / "journal").exists() and (told == run_id or begun_for == generation):
+                    shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def run_folder(root: Path, uri: str, experiment_id: str, config: RunConfig) -> RunFolder:
@@ -133,4 +165,4 @@ def run_folder(root: Path, uri: str, experiment_id: str, config: RunConfig) -> R
         store = "" if root == default_root(uri) else str(sqlite_path(uri).absolute())
     key = hashlib.sha256(f"{store} {experiment_id} {config.config_hash}".encode()).hexdigest()[:12]
     name = f"{config.variant}-{config.depth}-seed{config.seed}-{key}"
-    return RunFolder(root / name, root / "locks" / f"{name}.lock")
+    return RunFolder(root / name)

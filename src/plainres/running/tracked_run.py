@@ -3,8 +3,8 @@
 import errno
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, nullcontext, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,12 +30,20 @@ from plainres.running.folders import Job
 from plainres.running.together import join, lead
 from plainres.settings import RunConfig
 from plainres.system.hardware import give_back_memory, processes
+from plainres.system.processes import repeated
 from plainres.system.stopping import Interrupted, StopSignal
+from plainres.tracking.claims import (
+    SECONDS_BETWEEN_LOOKS,
+    SECONDS_BETWEEN_SIGNS,
+    SECONDS_WITHOUT_PROGRESS,
+    Watch,
+    claims_of_others,
+)
 from plainres.tracking.journal import Entry, Journal
-from plainres.tracking.lease import SECONDS_BETWEEN_LOOKS, GivesWay, Lease, Watch
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.run_log import RunLog, system_metrics
 from plainres.tracking.runs import finished_run
+from plainres.tracking.source import CODE
 from plainres.training import EpochRecord, Trainer
 from plainres.training.checkpoint import (
     Rhythm,
@@ -47,6 +55,8 @@ from plainres.training.checkpoint import (
     save_model,
     set_aside,
 )
+
+SECONDS_TO_END = 2.0  # for what is being told to the store when a run ends
 
 
 @dataclass(frozen=True)
@@ -76,22 +86,19 @@ def train_run(
     A patient call waits for another process that trains this run, and for a tracking store that's away; the others
     leave the run as it is then. A run that the store has already, finished, is taken as it is.
     """
-    folder = job.folder_of(config)
+    if job.source.code != CODE:
+        reason = f"plainres' code here ({CODE}) is not what this began with ({job.source.code}): begin it again"
+        return Failed(config, reason, worth_a_retry=False)
     try:
-        with ExitStack() as stack:
-            with stop.may_stop():
-                if not stack.enter_context(folder.held(wait=patient)):
-                    return Elsewhere(config)
-            lease = Lease(job.experiment, config, job.generation, [folder.attempt])
-            run = _Run(config, job, folder.path, tell, stop, hooks or Hooks(), lease)
-            while run.may_begin(wait=patient):
+        outcome: Outcome | None = None
+        while outcome is None or (patient and isinstance(outcome, Elsewhere)):
+            run = _Run(config, job, tell, stop, hooks or Hooks())
+            with run.begun(wait=patient) as begins:
                 # Where processes train it together nobody would try it again.
-                outcome = run.stored() or run.train(PATIENCE if patient or processes() > 1 else 0)
-                if isinstance(outcome, Finished | Pruned):
-                    folder.clear(outcome.run_id, job.generation)
-                if not (patient and isinstance(outcome, Elsewhere)):
-                    return outcome
-            return Elsewhere(config)
+                outcome = run.train(PATIENCE if patient or processes() > 1 else 0) if begins else Elsewhere(config)
+        if isinstance(outcome, Finished | Pruned):
+            job.folder_of(config).clear(outcome.run_id, job.generation)
+        return outcome
     except Interrupted:
         return Stopped(config)
     except Exception as error:
@@ -101,17 +108,22 @@ def train_run(
             give_back_memory(config.device)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
-    """A run whose folder's lock is held."""
+    """Trains a run in a folder that nobody else holds.
+
+    Attributes:
+        folder: that one, once it has `begun`.
+        ignored: the claims of those who don't get on.
+    """
 
     config: RunConfig
     job: Job
-    folder: Path
     tell: Tell
     stop: StopSignal
     hooks: Hooks
-    lease: Lease
+    folder: Path = Path()
+    ignored: Collection[str] = ()
     told: set[str] = field(default_factory=set)
 
     @property
@@ -119,31 +131,45 @@ class _Run:
         """The folder of what is stored with the run in the end; once the model is there, all is."""
         return self.folder / "artifacts"
 
-    def may_begin(self, *, wait: bool) -> bool:
-        """Whether no other process trains the run; with `wait` as soon as none does, or shows that it's alive.
+    @contextmanager
+    def begun(self, *, wait: bool) -> Iterator[bool]:
+        """Hold a folder as soon as nobody else trains the run, or gets on with it; yields False if `wait` is needed.
 
-        While the store is away nobody can tell: then the run is trained all the same, until it's back.
+        While the store is away nobody can tell: then the run is trained all the same.
         """
-        watch, has_seen = Watch(), False
-        while True:
+        place, watch, held = self.job.folder_of(self.config), Watch(), False
+        claims: dict[str, str] = {}
+        with ExitStack() as stack:
             with self.stop.may_stop():
-                try:
-                    with reaching_store():
-                        others = self.lease.others()
-                        if not (others and wait):
-                            return not others
-                        has_seen = True
-                        for run_id in watch.silent(others):
-                            self.lease.revoke(run_id)
-                            place = "its checkpoint" if any(self.folder.glob("epoch-*")) else "the beginning"
-                            self.tell(Notice(self.config, f"who trained it is gone: it's taken over, from {place} on"))
-                except StoreAway:
-                    if not has_seen:
-                        return True
-                    watch.forget()
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                while True:
+                    held = held or stack.enter_context(place.held())
+                    with suppress(StoreAway), reaching_store():
+                        claims = claims_of_others(self.job.experiment, self.config, place.attempt if held else "")
+                    others = claims | ({} if held else place.progress)
+                    if not watch.is_moving(others):
+                        break
+                    if not wait:
+                        yield False
+                        return
+                    time.sleep(SECONDS_BETWEEN_LOOKS)
+            if not held:
+                place = place.copy()
+                stack.enter_context(place.held())
+            self.folder, self.ignored = place.path, others.keys()
+            if others:
+                start = "its checkpoint" if any(place.path.glob("epoch-*.pt")) else "the beginning"
+                gone = f"who trains it has not got on for {SECONDS_WITHOUT_PROGRESS:.0f} seconds"
+                self._notice(f"{gone}: it is trained here too, from {start} on")
+            yield True
 
-    def stored(self) -> Finished | None:
+    def train(self, patience: float) -> Outcome:
+        """Train what is left of it, and store what the store lacks; or take it as another process has finished it."""
+        if stored := self._stored():
+            return stored
+        with closing(self._open_journal()) as journal:
+            return self._train(journal, patience)
+
+    def _stored(self) -> Finished | None:
         """The run as another process has finished it meanwhile."""
         try:
             with reaching_store():
@@ -157,34 +183,31 @@ class _Run:
         diverged = data.tags.get(DIVERGED_TAG)
         return Finished(self.config, run_id, data.metrics, int(diverged) if diverged else None)
 
-    def train(self, patience: float) -> Outcome:
-        """Train what is left of it, and store what the store lacks."""
-        with closing(_open_journal(self.folder, self.job.generation)) as journal:
-            return self._train(journal, patience)
-
     def _train(self, journal: Journal, patience: float) -> Outcome:
         config, job, folder = self.config, self.job, self.folder
         dataset = dataset_of(config)
         tags = {**job.tags, **self.hooks.tags}
-        log = RunLog(journal, job.experiment, config, dataset, job.parent_run_id, job.source, tags, self.lease)
+        log = RunLog(journal, job.experiment, config, dataset, job.parent_run_id, job.source, tags, self.ignored)
         pruned: int | None = None
         try:
-            with self.lease.kept():
-                if journal.complete and (self.artifacts / MODEL_FILE).exists():
-                    self._tell_known(journal.entries)
-                else:
-                    self._send(log)  # so that the run is seen in MLflow from its beginning
-                    with system_metrics(log) if config.system_metrics else nullcontext():
-                        trainer = self._resume(journal)
+            if journal.complete and (self.artifacts / MODEL_FILE).exists():
+                self._tell_known(journal.entries)
+            else:
+                self._send(log)  # so that the run is seen in MLflow from its beginning
+                if log.gives_way():
+                    return Elsewhere(config)
+                with system_metrics(log) if config.system_metrics else nullcontext():
+                    trainer = self._resume(journal)
+                    show = partial(log.show_progress, lambda: trainer.batches)
+                    with repeated(show, SECONDS_BETWEEN_SIGNS, seconds_to_end=SECONDS_TO_END):
                         pruned = self._train_epochs(trainer, journal, log)
                         if not pruned:
                             self._export(trainer)
-                with self.stop.may_stop():
-                    keep_trying(partial(log.prune, pruned) if pruned else partial(log.finish, self.artifacts), patience)
-        except GivesWay:
-            if processes() > 1 and journal.entries:  # the other processes may be in the middle of an epoch
-                return Failed(config, "another machine trains it", worth_a_retry=False)
-            return Elsewhere(config)
+            with self.stop.may_stop():
+                if pruned:
+                    keep_trying(partial(log.prune, pruned), patience)
+                    return Pruned(config, log.run_id, pruned)
+                run_id = keep_trying(partial(log.finish, self.artifacts), patience)
         except StoreAway as away:
             return Failed(config, f"trained, but the tracking store is away ({away}); its results wait in {folder}")
         except Interrupted:
@@ -193,10 +216,26 @@ class _Run:
         except Exception:
             log.end("FAILED")
             raise
-        if pruned:
-            return Pruned(config, log.run_id, pruned)
+        if run_id != log.run_id:
+            self._notice("another process has finished it meanwhile, and that run counts")
         last = journal.entries[-1]
-        return Finished(config, log.run_id, last.metrics, last.step if last.diverged else None)
+        return Finished(config, run_id, last.metrics, last.step if last.diverged else None)
+
+    def _open_journal(self) -> Journal:
+        """The journal in the folder; what wasn't begun for this fresh sweep, or by this code, is thrown away."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path, generation = self.folder / "journal", self.job.generation
+        journal = Journal(path, generation, CODE)
+        is_other = journal.code != CODE
+        if is_other:
+            does = "it goes on all the same" if self.job.any_code else "it begins anew (--any-code goes on)"
+            self._notice(f"other code of plainres has begun it: {does}")
+        if generation in ("", journal.generation) and (self.job.any_code or not is_other):
+            return journal
+        journal.close()
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        return Journal(path, generation, CODE)
 
     def _resume(self, journal: Journal) -> Trainer:
         """Make the trainer, from the newest checkpoint on if there is one, in all processes that train the run."""
@@ -286,18 +325,6 @@ class _Run:
     def _tell_known(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self.hooks.on_known(EpochRecord(entry.step, entry.metrics, entry.diverged))
-
-
-def _open_journal(folder: Path, generation: str) -> Journal:
-    """The journal in a run's folder; a fresh sweep throws away what wasn't begun for it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    journal = Journal(folder / "journal", generation)
-    if generation in ("", journal.generation):
-        return journal
-    journal.close()
-    shutil.rmtree(folder)
-    folder.mkdir()
-    return Journal(folder / "journal", generation)
 
 
 def _reason(error: Exception) -> str:

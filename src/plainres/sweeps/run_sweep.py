@@ -32,6 +32,7 @@ def run_sweep(
     console: Console,
     checkpoints: Path,
     checkpoint_every: int = 0,
+    any_code: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> str:
     """Train the runs of a sweep that aren't finished yet, or with `fresh` all of them; the id of its parent run.
@@ -58,13 +59,7 @@ def run_sweep(
             console.print(f"The images in {todo[0].data_dir} have changed: runs on those of before don't count.")
     unnoted = list(finished.items())
     for config, run_id in unnoted:
-        if not folders[config].path.exists():
-            continue
-        with folders[config].held(wait=False) as held:
-            if held:
-                folders[config].clear(
-                    run_id, parent.generation
-                )  # left by a process that died when it had just finished the run
+        folders[config].clear(run_id, parent.generation)  # by a process that died when it had just finished the run
 
     def note_members() -> None:
         if unnoted:
@@ -73,7 +68,7 @@ def run_sweep(
 
     tags = {SETTINGS_TAG: sweep.settings_hash}
     view = view_name({**tags, **parent.tags})
-    job = Job(experiment, parent.run_id, parent.generation, source, checkpoints, checkpoint_every, tags)
+    job = Job(experiment, parent.run_id, parent.generation, source, checkpoints, checkpoint_every, tags, any_code)
     failures = 0
     try:
         with reaching_store():
@@ -114,7 +109,7 @@ def _end(experiment: Experiment, parent_run_id: str, folders: dict[RunConfig, Ru
     for folder in folders.values():
         attempt = folder.attempt
         if attempt in left:
-            with folder.held(wait=False) as held:
+            with folder.held() as held:
                 if held:
                     end_if_open(experiment, left[attempt], "KILLED" if status == "KILLED" else "FAILED")
     set_status(experiment, parent_run_id, status)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -104,7 +104,7 @@ def repeated(action: Callable[[], None], seconds: float, *, seconds_to_end: floa
     """Call `action` every so many seconds in a thread; at the end wait for a call that is under way.
 
     Args:
-        action: what is done; it raises nothing.
+        action: what is done; an exception ends this call of it and no other.
         seconds: between two calls, and before the first.
         seconds_to_end: how long the end waits; None for as long as the call takes.
     """
@@ -112,7 +112,8 @@ def repeated(action: Callable[[], None], seconds: float, *, seconds_to_end: floa
 
     def repeat() -> None:
         while not over.wait(seconds):
-            action()
+            with suppress(Exception):
+                action()
 
     thread = threading.Thread(target=repeat, daemon=True)
     thread.start()

@@ -32,20 +32,24 @@ class Journal:
     """Keeps a run's journal: begun anew, or read back from the lines of its file that are whole.
 
     Attributes:
-        attempt: tells this training of the configuration from every other one, and is known before MLflow's run id.
+        attempt: tells this training of the configuration from every other one, and is known before MLflow's run id; the
+            copy of a journal is another attempt.
         generation: the fresh sweep's that it was begun for, empty for others.
+        code: a digest of the code that it was begun by, empty if that was none that noted one.
         run_id: MLflow's, once it is known.
         entries: one for each step, in order.
         sent: the store is known to have the steps below.
     """
 
-    def __init__(self, path: Path, generation: str = "") -> None:
+    def __init__(self, path: Path, generation: str = "", code: str = "") -> None:
         self.attempt = ""
-        self.generation = ""
+        self.generation = generation
+        self.code = code
         self.run_id: str | None = None
         self.entries: list[Entry] = []
         self.sent = 0
         self._size = 0
+        self._begun_in: int | None = None
         if path.exists():
             content = path.read_bytes()
             self._size = content.rfind(b"\n") + 1  # the last line may be torn
@@ -57,8 +61,10 @@ class Journal:
             self.entries = [entry for entry in self.entries if entry.step < gap]
         self._file = path.open("ab", buffering=0)
         self._file.truncate(self._size)
-        if not self.attempt:
-            self._write({"attempt": uuid.uuid4().hex, "generation": generation})
+        file = os.fstat(self._file.fileno()).st_ino
+        if not self.attempt or self._begun_in not in (None, file):
+            known = {"generation": self.generation, "code": self.code, "file": file}
+            self._write({"attempt": uuid.uuid4().hex, **known})
 
     @property
     def last_step(self) -> int:
@@ -110,7 +116,10 @@ class Journal:
     def _take(self, record: dict[str, Any]) -> None:
         match record:
             case {"attempt": attempt}:
+                if self.attempt:  # this is a copy, and begins as one here
+                    self.run_id, self.sent = None, 0
                 self.attempt, self.generation = attempt, record.get("generation", "")
+                self.code, self._begun_in = record.get("code", ""), record.get("file")
             case {"run_id": run_id}:
                 self.run_id, self.sent = run_id, 0
             case {"sent": count}:
@@ -122,11 +131,17 @@ class Journal:
 
 
 def origin_of(path: Path) -> tuple[str, str, str]:
-    """Read a journal's attempt, the generation that it was begun for and MLflow's last run id; each may be empty."""
+    """Read a journal's attempt, the generation that it was begun for and MLflow's last run id; each may be empty.
+
+    Attempt and run are another journal's where this is its copy.
+    """
     known: dict[str, Any] = {}
     for record in _records(path.read_bytes()) if path.exists() else ():
-        known |= record
-    return known.get("attempt", ""), known.get("generation", ""), known.get("run_id", "")
+        known = record if "attempt" in record else known | record
+    generation = known.get("generation", "")
+    if known and known.get("file") not in (None, path.stat().st_ino):
+        return "", generation, ""
+    return known.get("attempt", ""), generation, known.get("run_id", "")
 
 
 def _records(content: bytes) -> Iterator[dict[str, Any]]:

@@ -4,8 +4,8 @@ import logging
 import math
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,26 +13,31 @@ from typing import TYPE_CHECKING
 from plainres.errors import StoreAway, without_credentials
 from plainres.names import (
     ATTEMPT_TAG,
+    CODE_TAG,
+    COMMIT_TAG,
+    DIFF_FILE,
     DIVERGED_TAG,
     GENERATION_TAG,
-    LEASE_TAG,
     MODEL_DIGEST_TAG,
     MODEL_FILE,
     PROCESSES_TAG,
+    PROGRESS_TAG,
     PRUNED_TAG,
+    SAME_AS_TAG,
     TRACEBACK_FILE,
 )
 from plainres.settings import RunConfig
 from plainres.system.files import digest_of
 from plainres.system.hardware import processes
 from plainres.tracking.artifacts import artifact_sizes, log_artifact, log_text
+from plainres.tracking.claims import gives_way
 from plainres.tracking.journal import Entry, Journal
-from plainres.tracking.lease import GivesWay, Lease, sign
 from plainres.tracking.outages import reaching_store
 from plainres.tracking.runs import (
     Experiment,
     create_run,
     describe_run,
+    finished_run,
     log_metrics,
     run_or_none,
     set_status,
@@ -58,13 +63,11 @@ class RunLog:
     parent_run_id: str | None
     source: Source
     tags: Mapping[str, str]
-    lease: Lease
+    ignored: Collection[str] = ()
+    """The claims of those who don't get on."""
     _opened: bool = field(default=False, init=False)
     _quiet_until: float = field(default=0.0, init=False)
     _last_sent: float = field(default=-math.inf, init=False)
-
-    def __post_init__(self) -> None:
-        self.lease.attempts.add(self.journal.attempt)
 
     @property
     def run_id(self) -> str:
@@ -76,9 +79,6 @@ class RunLog:
         """Send what the store lacks, unless that was done lately, or find that it's away; returns why, once in a while.
 
         The last of a run is sent in any case.
-
-        Raises:
-            GivesWay: another process trains the run.
         """
         started = time.monotonic()
         if started < max(self._quiet_until, 0 if last else self._last_sent + SECONDS_BETWEEN_SENDS):
@@ -93,12 +93,14 @@ class RunLog:
             return str(away)
         return None
 
-    def finish(self, artifacts: Path) -> None:
+    def finish(self, artifacts: Path) -> str:
         """Send everything, store the files of a folder, end the run as FINISHED, and see that it's all there.
+
+        Returns:
+            The id of the run that counts: where another process has finished before, that one's.
 
         Raises:
             StoreAway: it isn't: something else may have answered in the store's place.
-            GivesWay: another process trains the run.
         """
         uri, client = self.experiment.tracking_uri, self.experiment.client
         self._send()
@@ -106,16 +108,38 @@ class RunLog:
             self._log(entry)
         if self._lacking():
             raise StoreAway("it doesn't keep the metrics that it's sent")
-        self.lease.renew()
-        self.lease.check()
         log_artifact(uri, self.run_id, artifacts)
         sizes = artifact_sizes(uri, self.run_id)
         if any(sizes.get(path.name) != path.stat().st_size for path in artifacts.iterdir()):
             raise StoreAway("it doesn't keep the files that it's sent")
         client.set_tag(self.run_id, MODEL_DIGEST_TAG, digest_of(artifacts / MODEL_FILE))
+        first = finished_run(self.experiment, self.config, self.journal.generation)
+        if first:
+            client.set_tag(self.run_id, SAME_AS_TAG, first)
         client.set_terminated(self.run_id)
         if client.get_run(self.run_id).info.status != "FINISHED":
             raise StoreAway("it doesn't note that the run has finished")
+        return first or self.run_id
+
+    def gives_way(self) -> bool:
+        """Take the run back if another process trains it; returns whether that is so, as far as the store is there."""
+        if not self._opened:
+            return False
+        experiment, run_id = self.experiment, self.run_id
+        with suppress(StoreAway), reaching_store():
+            if gives_way(experiment, self.config, self.journal.attempt, run_id, self.ignored):
+                if self.journal.entries:
+                    set_status(experiment, run_id, "KILLED")
+                else:
+                    experiment.client.delete_run(run_id)
+                return True
+        return False
+
+    def show_progress(self, steps: Callable[[], int]) -> None:
+        """Tell others how far the training is, if the store is there."""
+        if self.journal.run_id:
+            with suppress(StoreAway), reaching_store():
+                self.experiment.client.set_tag(self.journal.run_id, PROGRESS_TAG, steps())
 
     def prune(self, epoch: int) -> None:
         """Send everything and end the run, which stops after this epoch, as KILLED; raises as `finish`."""
@@ -134,14 +158,13 @@ class RunLog:
                 if status == "FAILED":
                     seen = without_credentials(traceback.format_exc())
                     log_text(self.experiment.tracking_uri, self.run_id, seen, TRACEBACK_FILE)
-        except (StoreAway, GivesWay):
+        except StoreAway:
             pass  # the failure's own reason matters more
 
     def _send(self) -> None:
         if not self._opened:
             self._open()
             self._opened = True
-        self.lease.check()
         for entry in self.journal.unsent:
             self._log(entry)
             self.journal.note_sent(entry.step + 1)
@@ -166,10 +189,7 @@ class RunLog:
         return lacking
 
     def _open(self) -> None:
-        """Take up the run that the journal was told to, or the one whose id it never learnt, or make one.
-
-        It is this process's claim to the lease, and is taken back if another holds that.
-        """
+        """Take up the run that the journal was told to, or the one whose id it never learnt, or make one."""
         client, run_id = self.experiment.client, self.journal.run_id
         if run_id is None:
             found = client.search_runs(
@@ -179,28 +199,33 @@ class RunLog:
                 run_id = found[0].info.run_id
                 describe_run(self.experiment, run_id, self.config, self.dataset, self.source)
         run = run_or_none(self.experiment, run_id) if run_id else None
-        before = run.data.tags.get(PROCESSES_TAG, "") if run else ""
-        now = str(processes())
-        together = before if before.rpartition(", then ")[2] == now else f"{before}, then {now}".removeprefix(", then ")
-        tags = {**self.tags, LEASE_TAG: sign(), PROCESSES_TAG: together}
+        before = run.data.tags if run else {}
+        now = {PROCESSES_TAG: str(processes()), CODE_TAG: self.source.code, COMMIT_TAG: self.source.commit}
+        tags = {
+            **self.tags,
+            PROGRESS_TAG: "0",
+            **{name: _then(before.get(name, ""), text) for name, text in now.items()},
+        }
+        tags = {name: text for name, text in tags.items() if text}
         if run_id and run and run.info.lifecycle_stage == "active":
             for name, text in tags.items():
                 client.set_tag(run_id, name, text)
+            if self.source.diff and self.source.code not in before.get(CODE_TAG, ""):
+                log_text(self.experiment.tracking_uri, run_id, self.source.diff, f"{self.source.code}-{DIFF_FILE}")
             set_status(self.experiment, run_id, "RUNNING")
-            if not self.lease.stands(run_id):
-                set_status(self.experiment, run_id, "KILLED")
-                raise GivesWay
         else:
-            known = {ATTEMPT_TAG: self.journal.attempt, GENERATION_TAG: self.journal.generation, **tags}
-            tags = {tag: text for tag, text in known.items() if text}
+            known = {ATTEMPT_TAG: self.journal.attempt, GENERATION_TAG: self.journal.generation}
+            tags |= {tag: text for tag, text in known.items() if text}
             run_id = create_run(self.experiment, self.config, self.dataset, self.parent_run_id, self.source, tags)
             if not run_id:
                 raise StoreAway("what answers is no MLflow: it makes no run")
-            if not self.lease.stands(run_id):
-                client.delete_run(run_id)
-                raise GivesWay
         if run_id != self.journal.run_id:
             self.journal.note_run(run_id)
+
+
+def _then(before: str, now: str) -> str:
+    """What a run was trained by, one after the other."""
+    return before if before.rpartition(", then ")[2] == now else f"{before}, then {now}".removeprefix(", then ")
 
 
 @contextmanager

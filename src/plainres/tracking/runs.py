@@ -86,8 +86,8 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
 def finished_run(experiment: Experiment, config: RunConfig, generation: str = "") -> str | None:
     """Find the id of a finished run of exactly this configuration, with its model; None if there is none.
 
-    One that a sweep trained has the tag of its attempt, and ended when its model was stored. Any of several does: they
-    are alike but for rounding, and the clocks that they are ordered by may be wrong.
+    One that a sweep trained has the tag of its attempt, and ended when its model was stored. Of several, which are
+    alike, the first to end counts.
 
     Args:
         experiment: where it is looked for; deleted runs don't count.
@@ -100,7 +100,7 @@ def finished_run(experiment: Experiment, config: RunConfig, generation: str = ""
         f"attributes.status = 'FINISHED' AND tags.{CONFIG_HASH_TAG} = '{config.config_hash}' "
         f"AND tags.{ATTEMPT_TAG} LIKE '%'{of_generation}",
         ViewType.ACTIVE_ONLY,
-        order_by=["attributes.start_time DESC"],
+        order_by=["attributes.end_time"],
         max_results=1,
     )
     return found[0].info.run_id if found else None

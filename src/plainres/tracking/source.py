@@ -1,6 +1,7 @@
 """Finds out which source code a run is trained by, and who started it."""
 
 import getpass
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,9 +11,21 @@ from pathlib import Path
 from mlflow.entities import SourceType
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_SOURCE_NAME, MLFLOW_SOURCE_TYPE, MLFLOW_USER
 
-from plainres.names import COMMIT_TAG
+from plainres.names import CODE_TAG, COMMIT_TAG
 
 ROOT = Path(__file__).resolve().parents[3]  # of the project, where this is its source folder
+
+
+def _digest(package: Path) -> str:
+    """Stand for the content of a package's source files, by twelve hex digits."""
+    files = sorted(package.rglob("*.py"))
+    return hashlib.sha256(b"".join(b"%s %s " % (path.name.encode(), path.read_bytes()) for path in files)).hexdigest()[
+        :12
+    ]
+
+
+CODE = _digest(Path(__file__).resolve().parents[1])
+"""Stands for plainres' own code as this process has it, since it's computed while that is imported."""
 
 # Personal settings that change what `git diff` prints.
 PLAIN_SETTINGS = (
@@ -34,18 +47,21 @@ class Source:
         diff: the changes of files that git knows, then the names of those that it doesn't.
         name: the program that was started.
         user: who started it.
+        code: a digest of plainres' own.
     """
 
     commit: str
     diff: str
     name: str = ""
     user: str = ""
+    code: str = CODE
 
     @property
     def tags(self) -> dict[str, str]:
         """Give it as tags of a run, by which MLflow's UI fills its columns."""
         tags = {
             COMMIT_TAG: self.commit,
+            CODE_TAG: self.code,
             MLFLOW_GIT_COMMIT: self.commit,
             MLFLOW_SOURCE_NAME: self.name,
             MLFLOW_SOURCE_TYPE: SourceType.to_string(SourceType.LOCAL) if self.name else "",

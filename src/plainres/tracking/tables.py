@@ -55,7 +55,7 @@ def finished_by_hash(
             SqlRun.status == "FINISHED",
             SqlRun.lifecycle_stage == LifecycleStage.ACTIVE,
         )
-        .order_by(SqlRun.start_time)
+        .order_by(SqlRun.end_time.desc())
     )
     if generation:
         found = found.join(of_generation, (of_generation.run_uuid == SqlRun.run_uuid)).where(

@@ -90,6 +90,7 @@ class Trainer:
         self.device = torch.device(config.device)
         self.probes = [probe_called(name) for name in config.probes]
         self.after_step: Callable[[], None] = lambda: None  # who shows the steps of an epoch sets it
+        self.batches = 0  # trained or evaluated here, which shows that it gets on
         self.epoch, self.seconds = 0, 0.0
         self.epochs_to_learn: int | None = None
         with settings_of(config):
@@ -142,6 +143,7 @@ class Trainer:
             started = perf_counter()
             for _ in self.train_steps():
                 self.after_step()
+                self.batches += 1
             first_step, metrics = self._metrics()
             seconds = perf_counter() - started
             metrics[IMAGES_PER_SECOND] = self.images_an_epoch / seconds
@@ -272,6 +274,7 @@ class Trainer:
         for images, labels in ordered_batches(split, most, self.normalise, share):
             with autocast(self.config):
                 logits = self.network(images)
+            self.batches += 1
             yield logits, labels
 
     def state_dict(self) -> dict[str, Any]:

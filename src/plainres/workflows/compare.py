@@ -95,6 +95,7 @@ def train_sweep(sweep: Sweep, request: LaunchedRequest, place: Place, console: "
         console=console,
         checkpoints=place.checkpoints,
         checkpoint_every=request.checkpoint_every,
+        any_code=request.any_code,
         meanwhile=partial(import_module, "plainres.analysis.figures"),  # takes a second; a second call draws nothing
     )
 

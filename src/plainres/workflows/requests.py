@@ -35,6 +35,9 @@ class TrackedRequest:
         None, "Where the checkpoints lie; a process that shares it goes on from the checkpoints of one that died.",
         metavar="PATH", shown="mlruns/checkpoints beside the store",
     )  # fmt: skip
+    any_code: bool = setting(
+        False, "Go on with runs that other code of plainres has begun, which begin anew otherwise.", switch=True
+    )
     run: Settings = group(filled)
 
     def __post_init__(self) -> None:
