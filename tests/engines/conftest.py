@@ -44,6 +44,7 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
+MaxArraySize=2
 ReturnToService=2
 MpiDefault=none
 KillWait=10
@@ -51,6 +52,12 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=2000 State=UNKNOWN
 PartitionName=patient Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=4
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=9
 """
+
+# Settings of a person's own, which change what the commands answer and what they submit.
+PERSONAL = {
+    "SQUEUE_STATES": "COMPLETED", "SQUEUE_PARTITION": "urgent", "SQUEUE_ARRAY": "0", "SINFO_PARTITION": "none",
+    "SBATCH_EXPORT": "NONE", "SBATCH_TIMELIMIT": "1", "SBATCH_PARTITION": "urgent", "SLURM_TIME_FORMAT": "relative",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +90,12 @@ def slurm() -> Iterator[None]:
     files = {"key-file": key, **{f"{name}-file": folder / f"munged.{name}" for name in ("pid", "log", "seed")}}
     munge = [f"--{name}={path}" for name, path in files.items()]
     before = dict(os.environ)
-    os.environ |= {"SLURM_CONF": f"{folder}/slurm.conf", "PATH": _path()}
+    os.environ |= {"SLURM_CONF": f"{folder}/slurm.conf", "PATH": _path(), **PERSONAL}
     try:
         _start("munged", "--force", f"--socket={folder}/munge.socket", *munge)
         _start("slurmctld")
         _start("slurmd")
-        eventually(lambda: "idle" in _output("sinfo", "--noheader", "--format=%t"))
+        eventually(lambda: "idle" in _output("sinfo", "--noheader", "--partition=patient", "--format=%t"))
         yield
     finally:
         _output("scancel", "--signal=KILL", "--full", "--user=root")

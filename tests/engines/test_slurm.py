@@ -113,3 +113,11 @@ def test_a_studys_workers_are_found_again_and_lose_no_trial_when_their_time_is_u
     # Attempts that were stopped aren't deaths, of which a trial may have two.
     assert all(trial.system_attrs.get("retry_history", []) == [] for trial in trials)
     assert all(len(trial.intermediate_values) == 400 for trial in trials if trial.state.name == "COMPLETE")
+
+
+def test_more_runs_than_an_array_may_have_are_submitted_in_several(folder: Path) -> None:
+    short = [*FLAGS[: FLAGS.index("--epochs")], "--epochs", "1", "--seeds", "0", "1"]
+    code, output, errors = finish(start(folder, *short, *SLURM))
+    assert (code, errors) == (0, ""), errors
+    assert output.count("an array of 2") == 2
+    assert statuses(folder) == ["FINISHED"] * 5

@@ -3,15 +3,16 @@
 import json
 import pickle
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from plainres.launchers import slurm_commands, slurm_launcher
-from plainres.launchers.launcher import Returned, Task
+from plainres.launchers.launcher import Returned, Task, Told
+from plainres.launchers.slurm_job import SlurmJob
 from plainres.launchers.slurm_launcher import SlurmLauncher
-from plainres.running.events import Failed, Finished
+from plainres.running.events import Failed, Finished, Notice
 from plainres.settings import RunConfig
 
 ARRAY = "12"
@@ -37,6 +38,55 @@ def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SlurmLauncher:
     monkeypatch.setattr(slurm_commands, "states", dict)
     monkeypatch.setattr(slurm_launcher, "SECONDS_TO_WAIT", 0.01)
     return SlurmLauncher(1, 0, "", 60, tmp_path / "slurm", print)
+
+
+def test_a_torn_line_of_what_a_job_told_costs_no_other(launcher: SlurmLauncher, tiny: Callable[..., RunConfig]) -> None:
+    place = submission(launcher.folder, ["a", "b"])
+    job = SlurmJob(print, place / "told-0")
+    running = launcher.run(tasks(["a", "b"]))
+    assert next(running) is None
+    for number, notice in enumerate([Notice(tiny(), "one"), Notice(tiny(), "two"), Notice(tiny(), "three")]):
+        job._tell(notice)
+        if number == 1:  # as the end of a file system's last block
+            job.told.write_bytes(job.told.read_bytes()[:-100] + b"\n")
+    write_result(place, 0, Finished(tiny(), "id", {}))
+    seen = [next(running), next(running), next(running)]
+    assert [happening.message.text for happening in seen if isinstance(happening, Told)] == ["one", "three"]
+    assert isinstance(seen[2], Returned)
+
+
+def test_what_a_limit_refuses_is_submitted_in_smaller_parts_and_the_rest_when_others_have_ended(
+    launcher: SlurmLauncher, tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_most, submitted = 3, list[list[str]]()
+
+    def submit(_: SlurmLauncher, new: Sequence[Task]) -> list[object]:
+        there = sum(1 for _ in launcher.folder.glob("*/*_result.pkl"))
+        if len(new) + sum(map(len, submitted)) - there > at_most:
+            raise RuntimeError("sbatch: error: AssocMaxSubmitJobLimit")
+        keys = [task.key for task in new]
+        place = launcher.folder / f"plainres-{len(submitted)}"
+        place.mkdir()
+        (place / slurm_launcher.KEYS).write_text(json.dumps(keys))
+        (place / slurm_launcher.ID).write_text(f"{len(submitted)}")
+        submitted.append(keys)
+        return list(slurm_launcher._jobs_in(place))
+
+    monkeypatch.setattr(SlurmLauncher, "_submit", submit)
+    monkeypatch.setattr(slurm_commands, "largest_array", lambda: 1000)
+    ended = []
+    for happening in launcher.run(tasks(list("abcdefg"))):
+        if isinstance(happening, Returned):
+            ended.append(happening.task.key)
+        elif not happening and len(ended) < 7:  # the oldest job ends
+            array, keys = next((n, keys) for n, keys in enumerate(submitted) if set(keys) - set(ended))
+            number = next(number for number, key in enumerate(keys) if key not in ended)
+            name = f"{array}_0_result.pkl" if len(keys) == 1 else f"{array}_{number}_0_result.pkl"
+            path = launcher.folder / f"plainres-{array}" / name
+            path.write_bytes(pickle.dumps(("success", (Returned, Failed(tiny(), "done")))))
+    assert sorted(ended) == list("abcdefg")
+    assert sorted(key for keys in submitted for key in keys) == list("abcdefg")
+    assert len(submitted[0]) == 3
 
 
 def tasks(keys: list[str]) -> deque[Task]:

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 import torch
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
@@ -342,6 +345,27 @@ def test_a_run_that_another_machine_trains_is_left_alone_and_then_taken(
     assert isinstance(taken, Finished)
     assert taken.run_id == finished.run_id
     assert "is trained already" in told
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("may_delete", [True, False])
+def test_who_sees_another_in_the_moment_of_its_own_claim_takes_it_back(
+    config: RunConfig, job: Job, monkeypatch: pytest.MonkeyPatch, may_delete: bool
+) -> None:
+    client = job.experiment.client
+    tags = {"config_hash": config.config_hash, "attempt": "another's", "progress": "0"}
+    other = client.create_run("1", tags=tags).info.run_id
+    monkeypatch.setattr(run_training, "claims_of_others", lambda *_: {})  # as a moment before
+
+    def refuse(*_: object) -> None:
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+    if not may_delete:
+        monkeypatch.setattr(MlflowClient, "delete_run", refuse)
+    assert isinstance(train(config, job)[0], Elsewhere)
+    own = client.search_runs(["1"], f"tags.config_hash LIKE '%' AND attributes.run_id != '{other}'")
+    assert [run.info.status for run in own] == ([] if may_delete else ["KILLED"])
+    assert client.get_run(other).info.status == "RUNNING"
 
 
 @pytest.mark.usefixtures("quick")

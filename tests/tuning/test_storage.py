@@ -2,11 +2,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import optuna
 import pytest
 from mlflow import MlflowClient
+from optuna.trial import TrialState
 
 from plainres.errors import BadInput
-from plainres.tuning.storage import DEFAULT_STORAGE, check_storage, open_storage
+from plainres.tuning import storage as storage_module
+from plainres.tuning.storage import DEFAULT_STORAGE, HEARTBEAT_SECONDS, check_storage, open_storage, opened_storage
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +74,31 @@ def test_the_default_storage_may_be_missing_and_is_made_when_it_is_opened(here: 
     open_storage(DEFAULT_STORAGE).engine.dispose()
     assert (here / "studies" / "lr_batch_size.db").exists()
     check_storage(DEFAULT_STORAGE)
+
+
+def test_a_clock_that_is_set_forward_kills_no_trial(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(storage_module.time, "monotonic", lambda: now)
+    with opened_storage("sqlite:///studies.db") as storage:
+        study = optuna.create_study(storage=storage)
+        trial = study.ask()
+        storage.record_heartbeat(trial._trial_id)
+
+        def set_clock_forward() -> None:
+            with closing(sqlite3.connect(here / "studies.db")) as database, database:
+                database.execute("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-1 hour')")
+
+        def state() -> TrialState:
+            optuna.storages.fail_stale_trials(study)
+            return study.get_trials(deepcopy=False)[0].state
+
+        for _ in range(3):
+            set_clock_forward()
+            assert state() == TrialState.RUNNING
+            now += 2 * HEARTBEAT_SECONDS + 1
+            storage.record_heartbeat(trial._trial_id)  # the trial is alive
+            assert state() == TrialState.RUNNING
+        set_clock_forward()
+        assert state() == TrialState.RUNNING
+        now += 2 * HEARTBEAT_SECONDS + 1
+        assert state() == TrialState.FAIL

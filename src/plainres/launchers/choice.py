@@ -81,6 +81,8 @@ def make_launcher(
         from plainres.launchers.slurm_launcher import SlurmLauncher
 
         gpus, folder = int(gpus_of(launch, config)), checkpoints / "slurm"
+        if "%" in str(folder.absolute()):
+            raise BadInput(f"{folder.absolute()}: Slurm takes % in a path for a placeholder (--checkpoint-dir)")
         return SlurmLauncher(
             cpus_of(config), gpus, launch.slurm_partition, launch.slurm_time, folder,
             partial(console.print, highlight=False, markup=False, soft_wrap=True),

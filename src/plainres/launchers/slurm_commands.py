@@ -1,13 +1,17 @@
 """Asks Slurm's own commands about its jobs and machines."""
 
+import os
 import re
 import subprocess
 import time
+from contextlib import AbstractContextManager
 
 from plainres.errors import BadInput
+from plainres.system.processes import environment
 
 SECONDS_TO_ANSWER = 20
 SECONDS_BETWEEN_TRIES = 2.0
+KEPT = ("SLURM_CONF", "SLURM_JWT", "SBATCH_ACCOUNT", "SBATCH_QOS", "SBATCH_RESERVATION", "SBATCH_CONSTRAINT")
 
 
 def check_job(cpus: int, gpus: int, partition: str, minutes: int) -> None:
@@ -22,7 +26,8 @@ def check_job(cpus: int, gpus: int, partition: str, minutes: int) -> None:
     options += [f"--partition={partition}"] if partition else []
     options += [f"--gpus-per-node={gpus}"] if gpus else []
     try:
-        done = _run("sbatch", "--test-only", *options, "--wrap=true")
+        with without_personal_settings(partition):
+            done = _run("sbatch", "--test-only", *options, "--wrap=true")
     except subprocess.TimeoutExpired:
         raise BadInput(f"Slurm has not answered for {SECONDS_TO_ANSWER} seconds (sbatch --test-only)") from None
     if done.returncode != 0:
@@ -61,6 +66,23 @@ def machines(partition: str) -> list[dict[str, float]]:
     ]
 
 
+def largest_array() -> int:
+    """Ask how many jobs an array may have."""
+    found = re.search(r"\bMaxArraySize *= *(\d+)", _answer("scontrol", "show", "config") or "")
+    return max(1, int(found[1])) if found else 1000
+
+
+def without_personal_settings(partition: str = "") -> AbstractContextManager[None]:
+    """Leave out of the environment what changes the answers of Slurm's commands, or the jobs that they submit.
+
+    That is a person's own settings, as SQUEUE_STATES, and what Slurm tells the job that this process may be part of.
+    Who pays for jobs, and where they may run, stays; of the partition too, unless another is asked for.
+    """
+    kept = KEPT if partition else (*KEPT, "SBATCH_PARTITION")
+    names = [name for name in os.environ if name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SINFO_", "SCONTROL_"))]
+    return environment({name: None for name in names if name not in kept})
+
+
 def _awaited(*command: str) -> str:
     """What a command prints once Slurm answers it."""
     while (answer := _answer(*command)) is None:
@@ -78,4 +100,5 @@ def _answer(*command: str) -> str | None:
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER)
+    with without_personal_settings():
+        return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER)

@@ -1,5 +1,6 @@
 """Carries out a task in one of Slurm's jobs, which is queued again where Slurm ends it before the task is."""
 
+import base64
 import os
 import pickle
 import signal
@@ -12,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from plainres.launchers.launcher import Died, Returned, outcome_of
+from plainres.system.files import checked_line
 from plainres.system.stopping import StopSignal
 
 NOTICE = signal.SIGUSR2  # that time is up, or another job goes first: submitit's
@@ -59,7 +61,7 @@ class SlurmJob:
 
     def _tell(self, message: object) -> None:
         with self.told.open("ab") as file:  # closed each time, so that other machines see it
-            file.write(pickle.dumps(message))
+            file.write(checked_line(base64.b64encode(pickle.dumps(message))))
             file.flush()
             os.fsync(file.fileno())
 

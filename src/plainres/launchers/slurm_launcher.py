@@ -1,14 +1,14 @@
 """Carries out tasks as an array of Slurm's jobs, which outlive the command that submits them."""
 
+import base64
 import json
-import os
 import pickle
 import shutil
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +21,11 @@ from plainres.launchers import slurm_commands
 from plainres.launchers.launcher import Died, Happening, Launcher, Returned, Task, Told, room
 from plainres.launchers.slurm_job import SlurmJob
 from plainres.running.events import Failed
-from plainres.system.processes import environment
+from plainres.system.files import whole_lines
 
 SECONDS_TO_WAIT = 1.0  # for something to happen
 SECONDS_BETWEEN_LOOKS = 5.0  # at Slurm's queue
 SECONDS_TO_BE_SEEN = 20.0  # until a file that another machine wrote is seen here
-LARGEST_ARRAY = 1000  # Slurm's MaxArraySize is 1001 if nobody changed it
 TIMEOUTS = 1000  # after which a job isn't queued again
 NOTICE_SECONDS = 120  # before a job's time is up
 KEYS, ID = "keys.json", "id"  # files of a submission
@@ -72,10 +71,12 @@ class SlurmLauncher(Launcher):
 
     def _happenings(self, waiting: deque[Task], in_flight: "dict[_Job, Task]") -> Iterator[Happening | None]:
         looked, states = -SECONDS_BETWEEN_LOOKS, None
+        taken = -1  # jobs that Slurm had when it took no more
         while waiting or in_flight:
             happened = False
-            if waiting:
+            if waiting and len(in_flight) != taken:
                 yield from self._begin(waiting, in_flight)
+                taken = len(in_flight) if waiting else -1
             if time.monotonic() - looked > SECONDS_BETWEEN_LOOKS:
                 looked, states = time.monotonic(), slurm_commands.states()
             for job, task in list(in_flight.items()):
@@ -103,12 +104,20 @@ class SlurmLauncher(Launcher):
             if known:
                 self.say(f"Slurm has {len(known)} of {len(known) + len(tasks)} jobs already")
             in_flight |= known
-            new = list(tasks.values())
-            for part in (new[start : start + LARGEST_ARRAY] for start in range(0, len(new), LARGEST_ARRAY)):
+            new, size = list(tasks.values()), slurm_commands.largest_array()
+            while new:
                 try:
-                    in_flight |= zip(self._submit(part), part, strict=True)
+                    in_flight |= zip(self._submit(new[:size]), new[:size], strict=True)
                 except RuntimeError as error:  # submitit's, with what sbatch said
-                    yield from (Died(task, f"Slurm refuses: {first_line(error)}") for task in part)
+                    if min(size, len(new)) > 1:  # fewer may be within a limit
+                        size = min(size, len(new)) // 2
+                        continue
+                    if in_flight:  # until some have ended
+                        self.say(f"Slurm takes no more now: {len(new)} wait ({first_line(error)})")
+                        waiting.extend(new)
+                        return
+                    yield Died(new[0], f"Slurm refuses: {first_line(error)}")
+                del new[:size]
 
     def _submit(self, tasks: Sequence[Task]) -> "list[_Job]":
         from submitit import SlurmExecutor
@@ -127,7 +136,7 @@ class SlurmLauncher(Launcher):
         )  # fmt: skip
         calls = [SlurmJob(task.call, folder / f"told-{number}") for number, task in enumerate(tasks)]
         try:
-            with _outside_of_jobs():
+            with slurm_commands.without_personal_settings(self.partition):
                 array = executor.submit_array(calls)[0].job_id.partition("_")[0]
         except RuntimeError:
             shutil.rmtree(folder)
@@ -164,7 +173,7 @@ class _Job:
         # Of what an earlier command was told, the last says how it stands.
         yield from (Told(task, message) for message in (messages[-1:] if self.known else messages))
         self.known = False
-        end = self._result(task) if done else self._loss(task) if gone else None
+        end = (self._result(task) if done else None) or (self._loss(task) if gone else None)
         if end is not None:
             self._note(end)
             yield end
@@ -172,12 +181,12 @@ class _Job:
             self.gone_since = None
 
     def _messages(self) -> Iterator[Any]:
-        with suppress(FileNotFoundError, EOFError, pickle.UnpicklingError), self.told.open("rb") as file:
+        with suppress(FileNotFoundError), self.told.open("rb") as file:
             file.seek(self.read)
-            while True:
-                message = pickle.load(file)  # an error, where it is not all written
-                self.read = file.tell()
-                yield message
+            content = file.read()
+            content = content[: content.rfind(b"\n") + 1]  # what follows is not all written
+            self.read += len(content)
+            yield from (pickle.loads(base64.b64decode(text)) for text in whole_lines(content))
 
     def _note(self, end: Returned | Died) -> None:
         """Note how it ended; the folder goes once all its jobs have ended well, and is kept with the logs of others."""
@@ -190,10 +199,10 @@ class _Job:
                 shutil.rmtree(self.folder)
 
     def _result(self, task: Task) -> Returned | Died | None:
-        """What it returned; None where another command has removed it with its folder."""
+        """What it returned; None where another command has removed it with its folder, or it can't be read."""
         try:
             outcome, value = pickle.loads(self.result.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, EOFError, pickle.UnpicklingError):
             return None
         if outcome != "success":  # a traceback
             return Died(task, str(value).strip().splitlines()[-1])
@@ -230,8 +239,3 @@ def _jobs_in(submission: Path) -> list[_Job]:
     array = (submission / ID).read_text()
     ids = [array] if len(keys) == 1 else [f"{array}_{number}" for number in range(len(keys))]
     return [_Job(submission, number, job_id, key) for number, (job_id, key) in enumerate(zip(ids, keys, strict=True))]
-
-
-def _outside_of_jobs() -> AbstractContextManager[None]:
-    """Without what Slurm tells the job that this process may be part of: it would bind the ones that are submitted."""
-    return environment({name: None for name in os.environ if name.startswith("SLURM_") and name != "SLURM_CONF"})

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from zlib import crc32
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
@@ -45,6 +46,19 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def checked_line(text: bytes) -> bytes:
+    """Make a line of a text without line ends, by which `whole_lines` knows whether it is whole."""
+    return b"%08x %s\n" % (crc32(text), text)
+
+
+def whole_lines(content: bytes) -> Iterator[bytes]:
+    """Yield the texts of those checked lines that are neither torn nor damaged."""
+    for line in content.splitlines(keepends=True):
+        checksum, _, text = line.rstrip(b"\n").partition(b" ")
+        if line.endswith(b"\n") and checksum == b"%08x" % crc32(text):
+            yield text
 
 
 def digest_of(path: Path) -> str:

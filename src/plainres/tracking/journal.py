@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zlib import crc32
+
+from plainres.system.files import checked_line, whole_lines
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,7 @@ class Journal:
         self._file.close()
 
     def _write(self, record: dict[str, Any]) -> None:
-        text = json.dumps(record).encode()
-        line = b"%08x %s\n" % (crc32(text), text)
+        line = checked_line(json.dumps(record).encode())
         try:
             if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -146,7 +146,4 @@ def origin_of(path: Path) -> tuple[str, str, str]:
 
 def _records(content: bytes) -> Iterator[dict[str, Any]]:
     """What the lines say that are neither torn nor damaged."""
-    for line in content.splitlines(keepends=True):
-        checksum, _, text = line.rstrip(b"\n").partition(b" ")
-        if line.endswith(b"\n") and checksum == b"%08x" % crc32(text):
-            yield json.loads(text)
+    return map(json.loads, whole_lines(content))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlflow.exceptions import MlflowException
+
 from plainres.errors import StoreAway, without_credentials
 from plainres.names import (
     ATTEMPT_TAG,
@@ -128,10 +130,10 @@ class RunLog:
         experiment, run_id = self.experiment, self.run_id
         with suppress(StoreAway), reaching_store():
             if gives_way(experiment, self.config, self.journal.attempt, run_id, self.ignored):
-                if self.journal.entries:
-                    set_status(experiment, run_id, "KILLED")
-                else:
-                    experiment.client.delete_run(run_id)
+                set_status(experiment, run_id, "KILLED")
+                if not self.journal.entries:
+                    with suppress(MlflowException):  # an account may not be allowed to delete
+                        experiment.client.delete_run(run_id)
                 return True
         return False
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # imported where a storage is opened: a check does without
 
 DEFAULT_STORAGE = "sqlite:///studies/lr_batch_size.db"
 HEARTBEAT_SECONDS = 5
-GRACE_SECONDS = 20  # without a heartbeat, after which a trial's process counts as dead
+GRACE_SECONDS = 20  # without a heartbeat, after which a trial's process may be dead
 TRIES = 10
 SECONDS_TO_RECONNECT = 60.0  # to a database on a server
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds between two tries
@@ -95,6 +95,7 @@ def open_storage(url: str) -> "RDBStorage":
         _lock_before_reading(storage.engine)
     else:
         _outlast_cuts(storage)
+    _ask_twice_for_the_dead(storage)
     return storage
 
 
@@ -142,6 +143,22 @@ def _outlast_cuts(storage: "RDBStorage") -> None:
     names = {*BaseStorage.__abstractmethods__, "record_heartbeat", *called_by_optunas_cache}
     patient = {name: partial(keep_calling, getattr(storage, name)) for name in names}
     vars(storage).update(patient, set_trial_state_values=set_state)
+
+
+def _ask_twice_for_the_dead(storage: "RDBStorage") -> None:
+    """Let a trial count as dead that shows no heartbeat between two looks, by this process's clock.
+
+    Optuna compares its last heartbeat with the database's clock, which for a file is this machine's: where that is set
+    forward, every trial would be dead until its next heartbeat.
+    """
+    ask, silent = storage._get_stale_trial_ids, dict[int, dict[int, float]]()
+
+    def dead(study_id: int) -> list[int]:
+        now, before = time.monotonic(), silent.get(study_id, {})
+        silent[study_id] = {trial: before.get(trial, now) for trial in ask(study_id)}
+        return [trial for trial, since in silent[study_id].items() if now - since > 2 * HEARTBEAT_SECONDS]
+
+    vars(storage).update(_get_stale_trial_ids=dead)
 
 
 def keep_calling(
