@@ -10,6 +10,7 @@ from plainres.errors import BadInput
 from plainres.running.folders import writable_above
 from plainres.settings.declaration import redeclared, setting
 from plainres.sweeps.tuned import from_params
+from plainres.tracking.store import is_read_only, tracking_uri
 from plainres.workflows import compare
 from plainres.workflows.compare import Studies
 from plainres.workflows.requests import CompareRequest, Networks, StudyRequest
@@ -78,7 +79,10 @@ def main(flags: Flags) -> int:
         except OSError as error:
             raise BadInput(f"the report can't be written to {flags.export}: {error.strerror}") from error
     if flags.report is not None:
-        return report(compare.read_back(flags.report, margin=flags.margin, rebuild=True), flags)
+        stays = is_read_only(tracking_uri())
+        if stays:
+            print("The store is read-only: the report in it stays as it is.")
+        return report(compare.read_back(flags.report, margin=flags.margin, rebuild=not stays), flags)
     if not flags.tuned and (flags.storage is not None or flags.study_name is not None):
         raise BadInput("--storage and --study-name are for --tuned")
     asked = {"storage": flags.storage, "prefix": flags.study_name}
@@ -88,7 +92,7 @@ def main(flags: Flags) -> int:
 
 def prune(flags: Flags) -> int:
     """Delete networks that no sweep needs any more, and say how much space they took."""
-    from plainres.tracking.store import check_experiment_name, check_store, experiment_exists, tracking_uri
+    from plainres.tracking.store import check_experiment_name, check_store, experiment_exists
 
     uri = tracking_uri()
     check_experiment_name(flags.experiment_name)

@@ -167,7 +167,7 @@ def train(config: RunConfig, job: "Job", console: "Console") -> "Outcome":
         hooks = Hooks(on_start=show_steps, on_record=show, on_trained=draw)
         outcome = train_run(config, job, notice, patient=True, stop=stop, hooks=hooks)
     if isinstance(outcome, Stopped):
-        raise Terminated if stop.came == signal.SIGTERM else KeyboardInterrupt
+        raise KeyboardInterrupt if stop.came == signal.SIGINT else Terminated(stop.came)
     return outcome
 
 

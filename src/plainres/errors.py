@@ -34,7 +34,7 @@ class ProcessesFail(OneLine):
 
 
 class Terminated(KeyboardInterrupt):
-    """Stands for SIGTERM: as a KeyboardInterrupt, but with an exit code of its own."""
+    """Stands for SIGTERM or SIGHUP, whose number it holds: as a KeyboardInterrupt, with an exit code of its own."""
 
 
 def without_credentials(text: str) -> str:

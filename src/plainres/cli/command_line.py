@@ -1,5 +1,6 @@
 """Run a command: parse its flags, turn what a person can mend into one line, and give its exit code."""
 
+import errno
 import inspect
 import os
 import shlex
@@ -10,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, is_dataclass
 from difflib import get_close_matches
 from functools import partial
-from io import TextIOWrapper
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import tyro
 
+from plainres.cli.streams import lasting_streams
 from plainres.errors import BadInput, ProcessesFail, StoreAway, StoreRefuses, Terminated, without_credentials
 from plainres.running.together import as_started, follow, release
 from plainres.settings import Settings, as_text
@@ -24,11 +25,12 @@ from plainres.settings.values import given_by, kind_of, made, options_of, read
 from plainres.sweeps.configure import filled
 from plainres.system.garbage import end_uncollected
 from plainres.system.hardware import is_first, processes
+from plainres.system.stopping import STOPS, is_heard
 
 if TYPE_CHECKING:
     from plainres.analysis import SweepResults
 
-FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
+FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, SIGNALLED = 0, 1, 2, 130, 141, 128
 
 Flags = TypeVar("Flags")
 registry = tyro.constructors.ConstructorRegistry()
@@ -62,10 +64,10 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
     program = as_started(program)
     if not is_first():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    before = signal.signal(signal.SIGTERM, _terminate)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # what the terminal can't show is no reason to fail
+    before = {
+        number: signal.signal(number, _terminate) for number in STOPS if number != signal.SIGINT and is_heard(number)
+    }
+    files = lasting_streams()
     try:
         given = _parse(flags, program)
         if processes() > 1 and not getattr(flags, "TOGETHER", False):
@@ -75,6 +77,9 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
         code = command(given)
         release()
         sys.stdout.flush()
+        for error in filter(None, (file.error for file in files)):
+            print(f"error: the output could not be written: {error.strerror}", file=sys.stderr)
+            code = code or RUN_FAILED
         return code
     except BrokenPipeError:  # who reads, as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,9 +99,16 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
         return RUN_FAILED
     except KeyboardInterrupt as interrupt:
         print(f"\ninterrupted; to go on: {program} {_again()}".rstrip(), file=sys.stderr)
-        return TERMINATED if isinstance(interrupt.__cause__ or interrupt, Terminated) else INTERRUPTED
+        cause = interrupt.__cause__ or interrupt
+        return SIGNALLED + cause.args[0] if isinstance(cause, Terminated) else INTERRUPTED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"error: {error}; free some space, and go on: {program} {_again()}", file=sys.stderr)
+        return RUN_FAILED
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _again() -> str:
@@ -105,8 +117,8 @@ def _again() -> str:
     return shlex.join(argument for argument in shown if argument != "--fresh")
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise Terminated(number)
 
 
 def _parse(flags: type[Flags], program: str) -> Flags:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from filelock import SoftFileLock, Timeout
@@ -49,20 +50,23 @@ def writable_above(folder: Path) -> Path:
 
 
 def check_root(root: Path) -> None:
-    """Return if checkpoints can be written below this folder; nothing is written to find out.
+    """Return if checkpoints can be written below this folder, and temporary files; nothing is, to find out.
 
     Raises:
         BadInput: no permission, or hardly any space.
     """
-    try:
-        free = shutil.disk_usage(writable_above(root)).free
-    except OSError as error:
-        raise BadInput(f"checkpoints can't be written to {root}: {error.strerror} (--checkpoint-dir)") from error
-    if free < SPACE_NEEDED:
-        raise BadInput(
-            f"checkpoints can't be written to {root}: {free / 2**20:.0f} MB of disk space are free, and "
-            f"{SPACE_NEEDED / 2**20:.0f} MB are the least (--checkpoint-dir)"
-        )
+    for what, folder, option in (
+        ("checkpoints", root, "--checkpoint-dir"), ("temporary files", Path(gettempdir()), "TMPDIR"),
+    ):  # fmt: skip
+        try:
+            free = shutil.disk_usage(writable_above(folder)).free
+        except OSError as error:
+            raise BadInput(f"{what} can't be written to {folder}: {error.strerror} ({option})") from error
+        if free < SPACE_NEEDED:
+            raise BadInput(
+                f"{what} can't be written to {folder}: {free / 2**20:.0f} MB of disk space are free, and "
+                f"{SPACE_NEEDED / 2**20:.0f} MB are the least ({option})"
+            )
 
 
 @dataclass(frozen=True)

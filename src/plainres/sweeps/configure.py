@@ -14,7 +14,7 @@ from plainres.settings import DECLARED, NetworkSettings, RunConfig, Settings, ch
 from plainres.settings.declaration import check_choice
 from plainres.settings.recipes import recipe_of
 from plainres.settings.values import made, typed
-from plainres.system.hardware import processes, resolve_device
+from plainres.system.hardware import check_compiles, processes, resolve_device
 
 
 def configure(
@@ -50,6 +50,8 @@ def resolved(
     values |= {name: getattr(architecture, name) for name in network}
     if settings.system_metrics and find_spec("psutil") is None:
         raise BadInput("--system-metrics needs psutil: `uv sync --extra system-metrics` installs it")
+    if settings.compile and not elsewhere:
+        check_compiles()
     values["device"], values["precision"] = resolve_device(settings.device, settings.precision, elsewhere=elsewhere)
     values["data_dir"] = resolved_data_dir(settings.data_dir)
     return _checked(RunConfig(**values, arm=arm))

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import sys
+import tempfile
 
 from plainres.errors import BadInput
 from plainres.settings import ABOUT
@@ -35,6 +36,16 @@ def resolve_device(device: str, precision: str, *, elsewhere: bool = False) -> t
     elif precision == "bf16" and not supports_bf16(device):
         raise BadInput(f"precision bf16 needs a CUDA GPU of compute capability 8.0 or later; {device} runs fp32")
     return device, precision
+
+
+def check_compiles() -> None:
+    """Return if torch.compile can compile here; raises BadInput if the environment turns it off or in its way."""
+    for name in ("TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE"):
+        if os.environ.get(name, "0") != "0":
+            raise BadInput(f"--compile: {name}={os.environ[name]} in the environment turns torch.compile off")
+    folder = os.environ.get("TORCHINDUCTOR_CACHE_DIR") or tempfile.gettempdir()
+    if os.name == "posix" and os.path.exists(folder) and os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0):
+        raise BadInput(f"--compile builds programs in {folder}, where none may be run (noexec): name another in TMPDIR")
 
 
 def cuda_is_available() -> bool:

@@ -28,11 +28,11 @@ def worker_context() -> BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    # Ctrl-C goes to every process of the terminal's group, and is for this one alone. What is blocked is so in the
-    # server and in what it forks; the tracker that it starts first would unblock it.
+    # Ctrl-C, and a terminal's end, go to every process of its group, and are for this one alone. What is blocked is
+    # so in the server and in what it forks; the tracker that it starts first would unblock it.
     with environment({"PYTHONSAFEPATH": "1"}):  # a `random.py` of the working folder is not Python's
         resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         try:
             forkserver.ensure_running()
         finally:

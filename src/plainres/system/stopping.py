@@ -6,6 +6,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
+STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+"""Requests to stop, the last one from a terminal that goes away."""
+
+
+def is_heard(number: signal.Signals) -> bool:
+    """Tell whether a signal isn't ignored, as nohup lets SIGHUP be."""
+    return signal.getsignal(number) is not signal.SIG_IGN
+
 
 def say_interrupts_in_a_line() -> None:
     """Have an interrupt end this process with a line and no traceback, while a command still imports.
@@ -38,9 +46,9 @@ class StopSignal:
         signal.signal(signal.SIGTERM, self._take)
 
     @contextmanager
-    def listening(self, numbers: Iterable[signal.Signals] = (signal.SIGTERM, signal.SIGINT)) -> Iterator[None]:
-        """Take these signals as the request meanwhile; a second Ctrl-C raises KeyboardInterrupt at once."""
-        before = {number: signal.signal(number, self._take) for number in numbers}
+    def listening(self, numbers: Iterable[signal.Signals] = STOPS) -> Iterator[None]:
+        """Take those signals as the request that aren't ignored; a second Ctrl-C raises KeyboardInterrupt at once."""
+        before = {number: signal.signal(number, self._take) for number in numbers if is_heard(number)}
         try:
             yield
         finally:

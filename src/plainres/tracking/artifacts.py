@@ -6,6 +6,7 @@ MLflow notes their place as an absolute path when a run is made. A store in an S
 
 import hashlib
 import re
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +16,7 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from plainres.errors import BadInput, first_line, without_credentials
 from plainres.system.files import flush
 from plainres.tracking.database import is_sqlite, sqlite_path
 from plainres.tracking.store import artifact_root
@@ -36,6 +38,29 @@ def log_artifact(tracking_uri: str, run_id: str, path: Path) -> None:
     if isinstance(where, Path):
         for written in (*where.rglob("*"), where, *list(where.parents)[:FOLDERS_ABOVE]):
             flush(written)
+
+
+def check_artifacts(tracking_uri: str, location: str) -> None:
+    """Return if files can be stored at an experiment's location: a small one is written, found and deleted.
+
+    Raises:
+        BadInput: they can't.
+    """
+    name = "written-to-try.txt"
+    where = _place_of(tracking_uri, f"{location.rstrip('/')}/tried")
+    try:
+        with TemporaryDirectory() as folder:
+            (Path(folder) / name).write_text("to try whether files can be stored here\n")
+            artifacts = _repository(where, tracking_uri)
+            artifacts.log_artifact(str(Path(folder) / name))  # type: ignore[no-untyped-call]
+        if name not in _sizes(artifacts):
+            raise OSError("what is written there isn't there afterwards")
+        with suppress(Exception):  # an account, or a kind of place, that may not delete
+            artifacts.delete_artifacts(name)  # type: ignore[no-untyped-call]
+            if isinstance(where, Path):
+                where.rmdir()
+    except Exception as error:  # of whatever library the place takes
+        raise BadInput(f"files can't be stored at {without_credentials(location)}: {first_line(error)}") from error
 
 
 def log_text(tracking_uri: str, run_id: str, text: str, name: str) -> None:
@@ -103,7 +128,10 @@ def _place(tracking_uri: str, run_id: str) -> Path | str:
 
 def place_of_files(tracking_uri: str, run: Run) -> Path | str:
     """Find the folder of a run's files: a path where they lie on this machine, else a URI."""
-    uri = str(run.info.artifact_uri)
+    return _place_of(tracking_uri, str(run.info.artifact_uri))
+
+
+def _place_of(tracking_uri: str, uri: str) -> Path | str:
     noted = _local_path(uri)
     if noted is None:
         return uri

@@ -66,18 +66,22 @@ def resolved(url: str) -> str:
     return f"{dialect}://{host}:{port}/{options.get('dbname', parts.path.lstrip('/'))}{schema}"
 
 
-def check_database(url: str, what: str) -> None:
-    """Return if a database can be reached, and a file of SQLite's written; nothing is written to find out.
+def check_database(url: str, what: str, *, writes: bool = True) -> None:
+    """Return if a database can be reached, and a file of SQLite's written if it `writes`; nothing is, to find out.
 
     Raises:
         BadInput: it can't; `what` names it in the message.
     """
     if not is_sqlite(url):
         query_database(url, "SELECT 1", {}, what)
+    elif ":///" not in url and not url.endswith("://"):
+        raise BadInput(f"{what} {url} is no URL of a file: sqlite:///FILE names one")
     elif in_memory(url):
         raise BadInput(f"a {what} in memory can't be shared by processes: name a file, as sqlite:///FILE")
-    else:
+    elif writes:
         _check_file(sqlite_path(url), what)
+    elif not os.access(sqlite_path(url), os.R_OK):
+        raise BadInput(f"{what} {sqlite_path(url)} is missing or can't be read")
 
 
 def check_folder(folder: Path, what: str) -> None:
@@ -204,6 +208,8 @@ def _check_file(path: Path, what: str) -> None:
     check_folder(path.parent, what)  # SQLite makes a journal beside the file
     if not path.exists():
         return
+    if not os.access(path, os.W_OK):
+        raise BadInput(f"{what} {path} can't be written: it is read-only")
     try:
         address = f"file:{quote(str(path))}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=SECONDS_TO_ANSWER)) as database:

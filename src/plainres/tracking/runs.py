@@ -24,7 +24,7 @@ from plainres.names import (
     NETWORK_TAG,
 )
 from plainres.settings import RunConfig
-from plainres.tracking.artifacts import log_text, new_artifact_root
+from plainres.tracking.artifacts import check_artifacts, log_text, new_artifact_root
 from plainres.tracking.database import is_sqlite, opening_store
 from plainres.tracking.dataset_input import log_dataset
 from plainres.tracking.new_database import make_database
@@ -58,7 +58,7 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
     """Open the experiment of this name, made where it's missing, the database too (several seconds).
 
     Raises:
-        BadInput: MLflow refuses the store or the name, or an experiment of this name was deleted.
+        BadInput: MLflow refuses the store or the name, one of this name was deleted, or files can't be stored.
         StoreAway: the store doesn't answer.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -80,6 +80,7 @@ def open_experiment(tracking_uri: str, name: str) -> Experiment:
         raise BadInput(f"MLflow refuses: {refusal}") from refusal
     if found.lifecycle_stage == "deleted":
         raise BadInput(f"experiment {name!r} was deleted in MLflow: restore it or take another --experiment-name")
+    check_artifacts(tracking_uri, found.artifact_location)
     return Experiment(tracking_uri, found.experiment_id)
 
 

@@ -40,17 +40,18 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
-def check_store(uri: str) -> None:
-    """Return if the store can be reached and written; nothing is written to find out.
+def check_store(uri: str, *, writes: bool = True) -> None:
+    """Return if the store can be reached, and written if that `writes` is asked for; nothing is written to find out.
 
     Raises:
         BadInput: it can't.
     """
     scheme = uri.partition(":")[0].split("+")[0]
     if scheme in ("sqlite", "postgresql", "mysql", "mssql"):
-        check_database(uri, "tracking store")
-        artifacts = artifact_root(uri)
-        check_folder(artifacts if artifacts.exists() else artifacts.absolute().parent, "tracking store")
+        check_database(uri, "tracking store", writes=writes)
+        if writes:
+            artifacts = artifact_root(uri)
+            check_folder(artifacts if artifacts.exists() else artifacts.absolute().parent, "tracking store")
         _check_tables(uri)
     elif scheme in ("http", "https"):
         if not _get(uri, "/health"):
@@ -60,6 +61,15 @@ def check_store(uri: str) -> None:
             f"tracking store {without_credentials(uri)!r} is neither a database (sqlite:///FILE, postgresql://...) nor "
             "a server (http://...)"
         )
+
+
+def is_read_only(uri: str) -> bool:
+    """Tell whether a store that can be read can't be written, as far as files tell."""
+    try:
+        check_store(uri)
+    except BadInput:
+        return is_sqlite(uri)
+    return False
 
 
 def check_experiment_name(name: str) -> None:
@@ -99,7 +109,8 @@ def browse_hint(uri: str, experiment_id: str, view: str = "") -> str:
     if uri.startswith("http"):
         return without_credentials(uri).rstrip("/") + page
     command = "uv run mlflow ui"
-    if resolved(uri) != resolved(DEFAULT_URI):
+    # In a folder with runs in files, as older versions of MLflow kept them, it would look for them instead.
+    if resolved(uri) != resolved(DEFAULT_URI) or any(Path("mlruns").glob("*/meta.yaml")):
         command += f" --backend-store-uri {shlex.quote(without_credentials(uri))}"
     return f"`{command}`, then http://127.0.0.1:5000{page}"
 
@@ -142,17 +153,22 @@ def _get(uri: str, path: str, **query: str) -> bool:
     import requests
     from urllib3.exceptions import InsecureRequestWarning
 
+    workspace = os.environ.get("MLFLOW_WORKSPACE")
+    headers = _authorization() | ({"X-MLFLOW-WORKSPACE": workspace} if workspace else {})
     try:
         verify = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() not in ("true", "1")
         with warnings.catch_warnings(action="ignore", category=InsecureRequestWarning):
             response = requests.get(
-                uri.rstrip("/") + path, query, headers=_authorization(), timeout=SECONDS_TO_ANSWER,
+                uri.rstrip("/") + path, query, headers=headers, timeout=SECONDS_TO_ANSWER,
                 verify=verify and (os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True),
                 cert=os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"),
             )  # fmt: skip
         if response.ok or response.status_code == 404:
             return response.ok
         reason = f"HTTP Error {response.status_code}: {response.reason}"
+    except requests.exceptions.ProxyError:
+        proxy = requests.utils.select_proxy(uri, requests.utils.get_environ_proxies(uri))
+        reason = f"the proxy {proxy} that the environment names does not lead there"
     except (OSError, ValueError, ConfigParserError) as error:
         cause: BaseException = error
         while cause.__context__:  # what requests and urllib3 wrap says it in a few words

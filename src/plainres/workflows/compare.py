@@ -116,7 +116,7 @@ def read_back(
     """
     check_margin(margin)
     uri = uri or tracking_uri()
-    check_store(uri)
+    check_store(uri, writes=rebuild)
     if not run_exists(uri, parent_run_id):
         raise BadInput(f"the tracking store has no run {parent_run_id!r}")
     return _judged(parent_run_id, uri, margin, rebuild=rebuild)
