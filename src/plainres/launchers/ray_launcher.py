@@ -13,6 +13,7 @@ import joblib
 from plainres.errors import BadInput, first_line
 from plainres.launchers.launcher import AtOnce, Died, Happening, Launcher, Task, Told, outcome_of, room
 from plainres.system.hardware import gpu_count
+from plainres.system.processes import has_long_temporary_folder
 from plainres.system.stopping import StopSignal
 
 SECONDS_TO_WAIT = 1.0  # for a task to end
@@ -156,11 +157,14 @@ def _connected(address: str) -> Iterator[None]:
         "num_cpus": joblib.cpu_count(), "num_gpus": gpu_count(), "include_dashboard": False,
         "object_store_memory": OBJECT_STORE, "_node_ip_address": "127.0.0.1",
     }  # fmt: skip
+    if "RAY_TMPDIR" not in os.environ and has_long_temporary_folder():
+        own["_temp_dir"] = "/tmp/ray"
     at_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address or "local", **quiet, **({} if address else own))
-    except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
-        raise BadInput(f"Ray {address} refuses: {first_line(error)}") from error
+    except Exception as error:  # of any kind, where no Ray starts
+        what = f"Ray {address} refuses" if address else "Ray can't be started here"
+        raise BadInput(f"{what}: {first_line(error)}") from error
     finally:
         if signal.getsignal(signal.SIGTERM) is not at_sigterm:  # Ray has its own idea of it
             signal.signal(signal.SIGTERM, at_sigterm)

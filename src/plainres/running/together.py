@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from plainres.data.shares import Share
-from plainres.errors import first_line
+from plainres.errors import ProcessesFail, first_line
 from plainres.settings import RunConfig
 from plainres.system.hardware import processes
 
@@ -58,7 +58,7 @@ def follow() -> int:
             for _ in trainer:
                 pass
     except Exception as error:
-        if not is_lost(str(error)):
+        if isinstance(error, ProcessesFail) or not is_lost(str(error)):
             print(f"error: process {os.environ['RANK']}: {type(error).__name__}: {first_line(error)}", file=sys.stderr)
         return 1
     return 0
@@ -72,7 +72,11 @@ def release() -> None:
 
 
 def join() -> Share:
-    """Connect all processes; returns the share that this one has of runs."""
+    """Connect all processes; returns the share that this one has of runs.
+
+    Raises:
+        ProcessesFail: they can't reach each other.
+    """
     from torch import cuda, distributed
 
     if processes() == 1:
@@ -80,7 +84,11 @@ def join() -> Share:
     if not distributed.is_initialized():
         if int(os.environ["LOCAL_RANK"]) < cuda.device_count():  # fewer may be there where runs are trained on CPUs
             cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo", timeout=ONE_DAY)
+        backend = "cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo"
+        try:
+            distributed.init_process_group(backend, timeout=ONE_DAY)
+        except RuntimeError as error:
+            raise ProcessesFail(f"torchrun's processes can't reach each other: {first_line(error)}") from error
     return Share(distributed.get_rank(), distributed.get_world_size())
 
 

@@ -13,7 +13,7 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 PRELOADED = ["plainres.launchers.preloaded"]
-LONGEST_SOCKET_FOLDER = 60  # characters: an AF_UNIX address holds 107, of which multiprocessing's names take up to 40
+LONGEST_SOCKET_FOLDER = 35  # characters: an AF_UNIX address holds 107, of which Ray's names take up to 70
 VISIBLE = "CUDA_VISIBLE_DEVICES"  # which of a machine's GPUs CUDA shows to a process
 
 
@@ -124,12 +124,17 @@ def repeated(action: Callable[[], None], seconds: float, *, seconds_to_end: floa
         thread.join(seconds_to_end)
 
 
+def has_long_temporary_folder() -> bool:
+    """Tell whether the addresses of sockets in the folder of temporary files would be too long."""
+    return os.name != "nt" and len(os.fsencode(tempfile.gettempdir())) > LONGEST_SOCKET_FOLDER
+
+
 def shorten_socket_addresses() -> None:
     """Let multiprocessing's sockets lie in /tmp where TMPDIR is too long for their addresses.
 
     It makes one folder in a process, when it first needs one, and hands it on to the processes that it starts.
     """
-    if os.name == "nt" or len(os.fsencode(tempfile.gettempdir())) <= LONGEST_SOCKET_FOLDER:
+    if not has_long_temporary_folder():
         return
     before = tempfile.tempdir
     tempfile.tempdir = "/tmp"
