@@ -21,6 +21,10 @@ if TYPE_CHECKING:  # it would import MLflow, which some tests do without
     from plainres.running.folders import Job
 
 
+# What a test starts takes Ctrl-C, even where the tests' own shell ignores it, as `nohup uv run pytest &` does.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session")
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database; making one takes seconds, copying it none."""

@@ -200,3 +200,17 @@ def test_text_stands_out_by_day_at_night_and_on_paper() -> None:
             for ground in ("back", "card"):
                 light, dark = sorted((luminance(palette[text]), luminance(palette[ground])), reverse=True)
                 assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)  # WCAG 2.2, level AA
+
+
+def test_the_commits_of_all_runs_are_listed(results: SweepResults) -> None:
+    client = MlflowClient(results.tracking_uri)
+    run_ids = list(results.runs["run_id"])
+    for run_id in run_ids:
+        client.set_tag(run_id, "commit", "0123abc")
+    one = read_sweep(results.parent_run_id, results.tracking_uri)
+    assert "Trained by the code of commit 0123abc\n" in markdown_page(judge(one), content(one, judge(one)))
+    client.set_tag(run_ids[0], "commit", "fedcba, then 0123abc")
+    mixed = read_sweep(results.parent_run_id, results.tracking_uri)
+    page = markdown_page(judge(mixed), content(mixed, judge(mixed)))
+    assert f"commit 0123abc ({len(run_ids) - 1} runs)" in page
+    assert "fedcba, then 0123abc (1 run)" in page

@@ -63,3 +63,12 @@ def test_an_early_interrupt_leaves_no_traceback(tmp_path: Path) -> None:
         command.send_signal(signal.SIGINT)
         assert command.stderr.read() == "\ninterrupted\n"
         assert command.wait(60) == -signal.SIGINT  # which a shell shows as 130
+
+
+@pytest.mark.parametrize("module", ["plainres", "experiments.degradation"])
+def test_help_needs_neither_docstrings_nor_assertions(tmp_path: Path, module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", module, "--help"], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "degradation" in done.stdout or "--depths" in done.stdout

@@ -1,5 +1,6 @@
 import os
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 from plainres.data.catalogue import content_of
 from plainres.data.folder_files import content_of_files, list_files
 from plainres.data.image_folder import read_image_folder
+from plainres.data.splits import carve
 from plainres.errors import BadInput
 
 RNG = np.random.default_rng(0)
@@ -246,3 +248,35 @@ def test_files_that_stay_are_not_read_again(folder: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
     assert content(folder) == before
+
+
+def test_a_class_is_the_same_however_a_system_writes_its_accent(folder: Path) -> None:
+    for split, form in (("train", "NFC"), ("test", "NFD")):
+        (folder / split / "cat").rename(folder / split / unicodedata.normalize(form, "zébu"))
+    train, test = list_files(folder)
+    assert list(train.of_class) == list(test.of_class) == ["dog", "z\u00e9bu"]
+    assert (train.labels, test.labels) == ([0, 0, 1, 1], [0, 1])
+    shutil.copytree(folder / "train" / "dog", folder / "train" / unicodedata.normalize("NFD", "zébu"))
+    with pytest.raises(BadInput, match=r"train has class z.*bu twice, with its accents written in two ways"):
+        list_files(folder)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("train", "Train", "train is missing: .*; is .*Train meant\\? Rename it"),
+        ("train", "training", "is .*training meant"),
+        ("test", "valid", "val is missing: .*; is .*valid meant"),
+        ("test", "Validation", "is .*Validation meant"),
+        ("train", "other", "these may be classes that are not split yet: other, test"),
+    ],
+)
+def test_a_folder_of_another_name_is_named(folder: Path, before: str, after: str, words: str) -> None:
+    (folder / before).rename(folder / after)
+    with pytest.raises(BadInput, match=words):
+        list_files(folder)
+
+
+def test_a_share_of_more_images_than_there_are_is_said_so() -> None:
+    with pytest.raises(BadInput, match="1500 images are wanted of 600 that there are: see --validation-share"):
+        carve(np.arange(600) % 10, 1500, "validation")

@@ -168,3 +168,21 @@ def test_an_address_at_which_no_ray_is_is_one_line(tmp_path: Path) -> None:
         assert (code, output, errors.count("\n")) == (2, "", 1)
         assert words in errors
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_for_temporary_files_that_ray_cant_use_is_one_line_or_replaced(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("a" * 100)
+    deep.mkdir()
+    short = [*FLAGS[: FLAGS.index("--epochs")], "--epochs", "1", "--launcher", "ray"]
+    monkeypatch.setenv("RAY_TMPDIR", "/proc/nothing")
+    code, _, errors = finish(start(folder, *short))
+    assert (code, errors) == (
+        2,
+        "error: Ray can't be started here: [Errno 2] No such file or directory: '/proc/nothing'\n",
+    )
+    monkeypatch.delenv("RAY_TMPDIR")
+    monkeypatch.setenv("TMPDIR", str(deep))
+    code, _, errors = finish(start(folder, *short))
+    assert (code, errors) == (0, "")

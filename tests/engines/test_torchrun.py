@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -171,3 +172,12 @@ def test_a_run_that_is_interrupted_goes_on_in_two_processes(tmp_path: Path) -> N
     assert "goes on after epoch" in again.stdout
     runs = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").search_runs(["1"], "tags.config_hash LIKE '%'")
     assert {run.data.tags["processes"] for run in runs} == {"2"}
+
+
+def test_processes_that_cant_reach_each_other_say_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*TORCHRUN, *COMMAND], cwd=tmp_path, env=ENVIRONMENT | {"GLOO_SOCKET_IFNAME": "eth9"},
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert re.search("error: .*torchrun's processes can't reach each other: .*eth9", done.stderr)

@@ -1,3 +1,4 @@
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from plainres.settings import RunConfig
 from plainres.settings.declaration import Setting
 from plainres.settings.recipes import RECIPES
 from plainres.sweeps.configure import configure, identified
+from tests.small_disk import mounted
 
 
 def test_what_is_not_given_comes_from_the_recipe_and_the_paper() -> None:
@@ -139,3 +141,19 @@ def test_a_refusal_names_the_bounds_that_there_are(bounds: dict[str, float], val
 
 def test_one_text_stands_for_a_list_of_one() -> None:
     assert configure("plain", 8, device="cpu", probes="lesion").probes == ("lesion",)
+
+
+def test_a_compiler_that_the_environment_turns_off_or_stops_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configure("plain", 8, compile=True)
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")
+    with pytest.raises(BadInput, match=r"TORCHDYNAMO_DISABLE=1 in the environment turns torch.compile off"):
+        configure("plain", 8, compile=True)
+    configure("plain", 8, compile=True, elsewhere=True)
+    monkeypatch.delenv("TORCHDYNAMO_DISABLE")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)  # torch's own, where it has compiled before
+    with mounted(tmp_path / "disk", "1m,noexec") as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        with pytest.raises(BadInput, match=r"disk, where none may be run .noexec."):
+            configure("plain", 8, compile=True)

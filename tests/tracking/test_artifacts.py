@@ -5,6 +5,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from plainres.errors import BadInput
 from plainres.tracking.artifacts import artifact_location, download_artifact, log_artifact, log_text
 from plainres.tracking.runs import Experiment, open_experiment
 
@@ -112,3 +113,21 @@ def test_a_missing_file_is_told(clone: Path, tmp_path: Path) -> None:
     experiment, run_id = stored(clone)
     with pytest.raises(MlflowException, match=r"model\.pt"):
         download_artifact(experiment.tracking_uri, run_id, "model.pt", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [("file:///proc/nothing", "No such file or directory"), ("s3://bucket/path", "boto3|credentials")],
+)
+def test_a_place_where_no_file_can_be_stored_is_said_at_the_start(clone: Path, location: str, words: str) -> None:
+    uri = f"sqlite:///{clone / 'mlflow.db'}"
+    MlflowClient(uri).create_experiment("there", location)
+    with pytest.raises(BadInput, match=f"files can't be stored at {location}: .*({words})"):
+        open_experiment(uri, "there")
+
+
+def test_trying_whether_files_can_be_stored_leaves_none(clone: Path) -> None:
+    uri = f"sqlite:///{clone / 'mlflow.db'}"
+    open_experiment(uri, "there")
+    assert not [path for path in (clone / "mlruns").rglob("*") if path.is_file()]
+    assert not list((clone / "mlruns").rglob("tried"))

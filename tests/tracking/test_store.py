@@ -1,9 +1,14 @@
+import shutil
 import ssl
+import subprocess
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
 
 import pytest
 from cryptography import x509
@@ -13,9 +18,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from mlflow import MlflowClient
 
+from plainres.analysis.stored_runs import stored_run
 from plainres.errors import BadInput
+from plainres.tracking.database import sqlite_path
 from plainres.tracking.runs import open_experiment
-from plainres.tracking.store import DEFAULT_URI, browse_hint, check_experiment_name, check_store, run_exists
+from plainres.tracking.store import (
+    DEFAULT_URI,
+    browse_hint,
+    check_experiment_name,
+    check_store,
+    is_read_only,
+    run_exists,
+)
+from tests.small_disk import mounted
 
 
 def test_an_empty_folder_is_a_store_to_be_and_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +63,7 @@ def test_a_run_is_found_by_its_id(store: str) -> None:
         ("postgresql://someone:secret@127.0.0.1:9/mlflow", "can't be reached"),
         ("./mlruns", "neither a database"),
         ("http://127.0.0.1:abc", "can't be reached"),
+        ("sqlite:mlflow.db", "sqlite:mlflow.db is no URL of a file: sqlite:///FILE names one"),
         ("http://[bad", "can't be reached"),
         ("postgresql://someone:secret@host:notaport/mlflow", "can't be reached"),
     ],
@@ -171,3 +187,82 @@ def test_a_deleted_experiment_is_refused(store: str) -> None:
         open_experiment(store, "gone")
     with pytest.raises(BadInput, match="MLflow refuses"):
         open_experiment(store, "x" * 600)
+
+
+class Admits(BaseHTTPRequestHandler):
+    """Answers those who bear a header, and notes what it was asked as a proxy."""
+
+    header = ("", "")
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        name, text = self.header
+        self.send_response(200 if not name or self.headers.get(name) == text else 401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def admitting(name: str = "", text: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The address of a server that wants a header, and what it was asked."""
+    handler = type("Handler", (Admits,), {"header": (name, text), "asked": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}", handler.asked
+        server.shutdown()
+
+
+def test_a_server_is_asked_in_the_workspace_that_mlflow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with admitting("X-MLFLOW-WORKSPACE", "team") as (host, _):
+        with pytest.raises(BadInput, match="HTTP Error 401"):
+            check_store(f"http://{host}")
+        monkeypatch.setenv("MLFLOW_WORKSPACE", "team")
+        check_store(f"http://{host}")
+
+
+def test_a_server_is_asked_with_the_password_of_the_netrc_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password sec@ret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with admitting("Authorization", f"Basic {b64encode(b'me:sec@ret').decode()}") as (host, _):
+        check_store(f"http://{host}")
+
+
+def test_a_server_is_asked_through_the_proxies_that_its_client_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with admitting() as (server, of_server), admitting() as (proxy, of_proxy):
+        monkeypatch.setenv("all_proxy", f"http://{proxy}")
+        check_store("http://a-server.example:5000")
+        assert of_proxy == ["http://a-server.example:5000/health"]
+        monkeypatch.setenv("no_proxy", "127.0.0.0/8")
+        check_store(f"http://{server}")
+        assert of_server == ["/health"]
+    with pytest.raises(BadInput, match=f"the proxy http://{proxy} that the environment names does not lead there"):
+        check_store("http://a-server.example:5000")
+
+
+def test_a_read_only_store_is_said_to_be_and_can_be_read(tmp_path: Path, store: str) -> None:
+    run_id = MlflowClient(store).create_run(MlflowClient(store).create_experiment("somewhere")).info.run_id
+    with mounted(tmp_path / "disk", "16m") as disk:
+        shutil.copy(sqlite_path(store), disk / "mlflow.db")
+        uri = f"sqlite:///{disk / 'mlflow.db'}"
+        assert not is_read_only(uri)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        assert is_read_only(uri)
+        check_store(uri, writes=False)
+        assert run_exists(uri, run_id)
+        assert stored_run(uri, run_id).info.run_id == run_id
+        with pytest.raises(BadInput, match="can't be written"):
+            check_store(uri)
+
+
+def test_the_hint_to_browse_works_where_runs_of_older_versions_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlruns" / "0").mkdir(parents=True)
+    (tmp_path / "mlruns" / "0" / "meta.yaml").write_text("name: Default\n")
+    assert "`uv run mlflow ui --backend-store-uri sqlite:///mlflow.db`" in browse_hint(DEFAULT_URI, "1")

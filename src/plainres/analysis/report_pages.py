@@ -167,7 +167,9 @@ def _runs_table(results: SweepResults) -> TextTable:
 
 def _listed(commits: dict[str, int]) -> str:
     """The commits, with the number of each one's runs where there are several."""
-    return " and ".join(commit if len(commits) == 1 else f"{commit} ({runs} runs)" for commit, runs in commits.items())
+    if len(commits) == 1:
+        return next(iter(commits))
+    return " and ".join(f"{commit} ({runs} run{'s' if runs > 1 else ''})" for commit, runs in commits.items())
 
 
 def _made_with(results: SweepResults) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
         print(f"error: {error}; to go on: {program} {_again()}", file=sys.stderr)
         return RUN_FAILED
     except StoreRefuses as refusal:
-        print(f"error: MLflow refuses: {refusal}", file=sys.stderr)
+        print(f"error: MLflow refuses: {refusal}; to go on: {program} {_again()}", file=sys.stderr)
         return RUN_FAILED
     except StoreAway as away:
         print(f"error: the tracking store is away ({away}); when it's back: {program} {_again()}", file=sys.stderr)

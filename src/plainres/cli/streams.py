@@ -37,8 +37,6 @@ def lasting_streams() -> list[_LastingFile]:
         elif stream is getattr(sys, f"__{name}__") and name != "stdin":
             stream.flush()
             files.append(_LastingFile(stream.fileno(), "w", closefd=False))
-            lasting = TextIOWrapper(
-                BufferedWriter(files[-1]), stream.encoding, "replace", line_buffering=stream.line_buffering
-            )
-            setattr(sys, name, lasting)
+            buffer = BufferedWriter(files[-1])
+            setattr(sys, name, TextIOWrapper(buffer, stream.encoding, "replace", line_buffering=True))
     return files

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,9 @@ LITTER = {
     "$recycle.bin", "recycler", "system volume information", "lost+found",
     "@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot",
     "__pycache__", "cvs", "_vti_cnf",
+}  # fmt: skip
+MEANT = {
+    "train": ("train", "training", "trn"), "test": ("test", "testing", "tst", "val", "valid", "validation", "dev"),
 }  # fmt: skip
 MOST_NAMED = 3  # of the files and folders that are passed over
 
@@ -63,16 +67,17 @@ def list_files(data_dir: Path) -> tuple[SplitFiles, SplitFiles]:
     """
     train, candidates = data_dir / "train", (data_dir / "test", data_dir / "val")
     classes = _check_classes(train)
-    fitting = next((folder for folder in candidates if _class_folders(folder) == classes), None)
+    fitting = next((folder for folder in candidates if _class_folders(folder).keys() == classes.keys()), None)
     if fitting is None:
         test = next((folder for folder in candidates if _is_there(folder)), candidates[-1])
-        others = ", ".join(shown(name) for name in sorted({*classes} ^ {*_check_classes(test)}))
+        others = ", ".join(shown(name) for name in sorted(classes.keys() ^ _check_classes(test).keys()))
         raise BadInput(f"{shown(train)} and {shown(test)} don't have the same classes: {others}")
     for folder in candidates:
         if _is_there(folder) and folder != fitting:
             notice(f"{shown(folder)} isn't read: {shown(fitting)} has the test images")
     walk = _Walk()
-    splits = walk.split(train, classes), walk.split(fitting, classes)
+    in_test = _class_folders(fitting)
+    splits = walk.split(train, classes), walk.split(fitting, {name: in_test[name] for name in classes})
     count = len(walk.passed_over)
     what = "1 file that is no image" if count == 1 else f"{count} files that are no images"
     _say_passed_over(what, walk.passed_over, data_dir)
@@ -111,10 +116,11 @@ def decoded_cache() -> Path:
     return cache_folder() / "decoded"
 
 
-def _check_classes(folder: Path) -> list[str]:
+def _check_classes(folder: Path) -> dict[str, str]:
     if not _is_there(folder):
         raise BadInput(
             f"{shown(folder)} is missing: a folder of images has train/CLASS/FILE and test/CLASS/FILE or val/..."
+            f"{_hint(folder)}"
         )
     names = _class_folders(folder)
     if len(names) < 2:
@@ -122,8 +128,28 @@ def _check_classes(folder: Path) -> list[str]:
     return names
 
 
-def _class_folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in _entries(folder) if entry.is_dir()) if _is_there(folder) else []
+def _class_folders(folder: Path) -> dict[str, str]:
+    """The folders of classes, by their names: systems write an accent as part of its letter, or after it."""
+    if not _is_there(folder):
+        return {}
+    entries = sorted(entry.name for entry in _entries(folder) if entry.is_dir())
+    named = {unicodedata.normalize("NFC", name): name for name in entries}
+    if len(named) < len(entries):
+        twice = next(name for name in entries if name not in named.values())
+        raise BadInput(f"{shown(folder)} has class {twice} twice, with its accents written in two ways")
+    return named
+
+
+def _hint(missing: Path) -> str:
+    """What there is in place of the folder of a split, if anything looks like it."""
+    there = list(_class_folders(missing.parent).values())
+    words = MEANT["train" if missing.name == "train" else "test"]
+    meant = next((name for name in there if name.lower() in words), None)
+    if meant:
+        return f"; is {shown(missing.parent / meant)} meant? Rename it"
+    if missing.name == "train" and len(there) > 1:
+        return f"; these may be classes that are not split yet: {', '.join(map(shown, there[:MOST_NAMED]))}"
+    return ""
 
 
 def _is_there(folder: Path) -> bool:
@@ -167,10 +193,10 @@ class _Walk:
     passed_over: set[Path] = field(default_factory=set)
     litter: set[Path] = field(default_factory=set)
 
-    def split(self, folder: Path, classes: list[str]) -> SplitFiles:
-        """Return the images of a split."""
+    def split(self, folder: Path, classes: Mapping[str, str]) -> SplitFiles:
+        """Return the images of a split, whose folder each class has."""
         self.passed_over.update(Path(entry.path) for entry in _entries(folder, self.litter) if not entry.is_dir())
-        return SplitFiles(folder, {name: self.images(folder / name) for name in classes})
+        return SplitFiles(folder, {name: self.images(folder / at) for name, at in classes.items()})
 
     def images(self, top: Path) -> list[Path]:
         """Return the images below a class's folder, at any depth."""

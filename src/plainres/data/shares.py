@@ -32,6 +32,8 @@ def check_part(images: int, count: int, classes: int, split: str) -> None:
         images, count, classes: how many there are.
         split: that they are taken for, one of `FLAGS`.
     """
+    if count > images:
+        raise BadInput(f"{count} images are wanted of {images} that there are: see {FLAGS[split]}")
     if not classes <= count <= images - classes:
         raise BadInput(
             f"{count} of {images} images can't have all {classes} classes among them and among the rest: see "
