@@ -1,9 +1,7 @@
 """Holds what was measured, on which hardware, as a table for people and as values for programs."""
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -11,6 +9,7 @@ import joblib
 import torch
 
 from plainres.screen.table import TextTable, text_table
+from plainres.system.hardware import processor
 
 from .rounds import Measurement
 
@@ -87,14 +86,5 @@ def terminal_table(comparison: Comparison) -> TextTable:
 
 def hardware_name(device: str) -> str:
     """The processor, its cores that this process may use, and the GPU if the device is one."""
-    cpu = f"{_processor()}, {joblib.cpu_count()} cores"
+    cpu = f"{processor('cpu')}, {joblib.cpu_count()} cores"
     return f"{torch.cuda.get_device_name()}; {cpu}" if device == "cuda" else cpu
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

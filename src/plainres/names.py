@@ -43,6 +43,7 @@ ATTEMPT_TAG = "attempt"  # its journal's, by which it is found if its id was nev
 PROGRESS_TAG = "progress"  # steps that the process which trains it has done, told every few seconds
 SAME_AS_TAG = "same_as"  # the run that another process had finished before; of the two that one counts
 GENERATION_TAG = "generation"  # the fresh sweep's that it was trained for; a sweep's parent run has it too
+PROCESSOR_TAG = "processor"  # that trained it, by its model's name: rounding differs between them
 PROCESSES_TAG = "processes"  # that trained it together, under torchrun
 MODEL_DIGEST_TAG = "model_sha256"  # of the trained network's file
 DIVERGED_TAG = "diverged"  # the epoch in which its loss was no longer finite

@@ -3,8 +3,10 @@
 import ctypes
 import gc
 import os
+import platform
 import sys
 import tempfile
+from pathlib import Path
 
 from plainres.errors import BadInput
 from plainres.settings import ABOUT
@@ -74,6 +76,20 @@ def supports_bf16(device: str) -> bool:
 
     native: bool = torch.cuda.is_bf16_supported(including_emulation=False)
     return native
+
+
+def processor(device: str) -> str:
+    """Name the processor that trains runs on a device: the model of this machine's CPU, or of its GPU."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def give_back_memory(device: str) -> None:

@@ -23,6 +23,7 @@ from plainres.names import (
     MODEL_DIGEST_TAG,
     MODEL_FILE,
     PROCESSES_TAG,
+    PROCESSOR_TAG,
     PROGRESS_TAG,
     PRUNED_TAG,
     SAME_AS_TAG,
@@ -30,7 +31,7 @@ from plainres.names import (
 )
 from plainres.settings import RunConfig
 from plainres.system.files import digest_of
-from plainres.system.hardware import processes
+from plainres.system.hardware import processes, processor
 from plainres.tracking.artifacts import artifact_sizes, log_artifact, log_text
 from plainres.tracking.claims import gives_way
 from plainres.tracking.journal import Entry, Journal
@@ -202,7 +203,10 @@ class RunLog:
                 describe_run(self.experiment, run_id, self.config, self.dataset, self.source)
         run = run_or_none(self.experiment, run_id) if run_id else None
         before = run.data.tags if run else {}
-        now = {PROCESSES_TAG: str(processes()), CODE_TAG: self.source.code, COMMIT_TAG: self.source.commit}
+        now = {
+            PROCESSES_TAG: str(processes()), PROCESSOR_TAG: processor(self.config.device),
+            CODE_TAG: self.source.code, COMMIT_TAG: self.source.commit,
+        }  # fmt: skip
         tags = {
             **self.tags,
             PROGRESS_TAG: "0",
