@@ -80,10 +80,10 @@ def show_fates(request: CompareRequest) -> int:
     sweep = carry_out(request, console())
 
     from plainres.analysis.report import print_report
-    from plainres.analysis.results_table import terminal_table
+    from plainres.analysis.results_table import sweep_table
     from plainres.explain.cures import fates_sentence  # what is refused is refused before this is imported
 
-    print_report(sweep, [terminal_table(sweep, sweep.verdict)], [fates_sentence(sweep, sweep.verdict)])
+    print_report(sweep, [sweep_table(sweep, sweep.verdict)], [fates_sentence(sweep, sweep.verdict)])
     return exit_code(sweep)
 
 

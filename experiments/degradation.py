@@ -112,13 +112,13 @@ def prune(flags: Flags) -> int:
 def report(sweep: "JudgedSweep", flags: Flags) -> int:
     """Print the table and the verdict of a sweep and where to look further."""
     from plainres.analysis.report import export_report, print_report
-    from plainres.analysis.results_table import terminal_table
+    from plainres.analysis.results_table import sweep_table
     from plainres.analysis.tuned_table import tuned_tables
     from plainres.tracking.outages import reaching_store
 
     verdict = sweep.verdict
     tuned = from_params(sweep.params)
-    tables = [terminal_table(sweep, verdict), *(tuned_tables(tuned, sweep.runs) if tuned else [])]
+    tables = [sweep_table(sweep, verdict), *(tuned_tables(tuned, sweep.runs) if tuned else [])]
     print_report(sweep, tables, (verdict.sentence, *verdict.others))
     if flags.export is not None:
         with reaching_store():

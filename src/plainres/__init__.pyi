@@ -17,7 +17,7 @@ __version__: str
 def compare(
     depths: int | Sequence[int] = (18, 34, 50),
     arms: str | Sequence[str] = ("plain", "residual"),
-    seeds: int | Sequence[int] = (0, 1, 2, 3, 4),
+    seeds: int | Sequence[int] = (0, 1, 2, 3, 4, 5),
     *,
     tuned: StudyResults | Studies | bool | None = None,
     progress: bool = True,
@@ -86,7 +86,7 @@ def compare(
         depths: Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage).
         arms: What is compared: plain (no shortcut), residual, and either with settings of its own, as
             residual:shortcut=C.
-        seeds: Of initial weights and order of the images; a run each, and a verdict needs two.
+        seeds: Of initial weights and order of the images; a run each, and six are the fewest that can decide.
         experiment_name: MLflow experiment that the runs belong to.
         checkpoint_every: Epochs between two checkpoints of a run; one that was interrupted goes on from its last. By
             default as often as costs under 1 % of the time.

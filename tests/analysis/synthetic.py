@@ -17,6 +17,7 @@ def sweep_of(errors: Errors, missing: tuple[str, ...] = (), **columns: Any) -> S
             "arm": arm, "variant": variant_of(arm), "depth": depth, "seed": seed, "train_error": error,
             "test_error": error, "train_loss": error, "test_loss": error, "gradient_ratio": 2.0,
             "gradient_growth": 1.05, "epochs_to_10": 3.0, "diverged": False, "seconds": 1.5,
+            "processor": "", "commit": "",
             "run_id": f"{arm}-{depth}-{seed}", **columns,
         }
         for (arm, depth), values in errors.items()
@@ -28,7 +29,7 @@ def sweep_of(errors: Errors, missing: tuple[str, ...] = (), **columns: Any) -> S
         "seeds": " ".join(str(seed) for seed in range(max(map(len, errors.values()), default=0))),
     }
     runs, gradients = pd.DataFrame(rows, columns=list(RESULTS)), pd.DataFrame(columns=list(GRADIENTS))
-    return SweepResults("", "", "", params, "", runs, gradients, missing)
+    return SweepResults("", "", "", params, runs, gradients, missing)
 
 
 def gradients_of(norms: Mapping[tuple[str, int], Sequence[Sequence[float]]]) -> pd.DataFrame:

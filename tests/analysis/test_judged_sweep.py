@@ -34,7 +34,7 @@ def test_the_table_holds_a_row_a_network_in_numbers(judged: JudgedSweep) -> None
     assert table.loc[("residual", 14), "train_error_sd"] == pytest.approx(0.1 * 2**0.5)  # of 0.2 and 0.4, over n - 1
     assert list(table["seeds"]) == [2, 2, 2, 2]
     assert list(table["epochs_to_10"].isin([2.0])) == [False, False, True, False]
-    assert list(table["with_depth"]) == ["", "degrades", "", judged.verdict.gaps["plain"][14].status]
+    assert list(table["with_depth"]) == ["", "undecided", "", judged.verdict.gaps["plain"][14].status]
 
 
 def test_the_curves_hold_a_row_an_epoch_of_a_run(judged: JudgedSweep) -> None:

@@ -174,8 +174,8 @@ def test_the_stored_report_is_beside_the_parent_run(results: SweepResults) -> No
         "report.html", "report.md", "results.csv", "degradation.png", "curves.png", "gradients.png",
     }  # fmt: skip
     parent = MlflowClient(results.tracking_uri).get_run(results.parent_run_id)
-    assert parent.data.tags["verdict"] == "reproduced"
-    assert parent.data.tags["mlflow.note.content"].startswith("Reproduced: from depth 8 to 14")
+    assert parent.data.tags["verdict"] == "undecided"
+    assert parent.data.tags["mlflow.note.content"].startswith("Undecided: from depth 8 to 14")
 
 
 def colours_of(style: str) -> Iterator[dict[str, str]]:
@@ -214,3 +214,13 @@ def test_the_commits_of_all_runs_are_listed(results: SweepResults) -> None:
     page = markdown_page(judge(mixed), content(mixed, judge(mixed)))
     assert f" 0123abc ({len(run_ids) - 1} runs)" in page.replace("\\", "")
     assert "fedcba, then 0123abc (1 run)" in page.replace("\\", "")
+
+
+def test_kinds_of_processors_stand_apart(results: SweepResults) -> None:
+    assert "Processors" not in [section.title for section in content(results, judge(results))]
+    kinds = ["one", "other"] * (len(results.runs) // 2)
+    mixed = replace(results, runs=results.runs.assign(processor=kinds))
+    (section,) = (section for section in content(mixed, judge(mixed)) if section.title == "Processors")
+    (table,) = section.tables
+    assert {row[1:3] for row in table.rows} == {("one", "1"), ("other", "1")}  # a seed each
+    assert len(table.rows) == len(results.runs)

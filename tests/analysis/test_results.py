@@ -4,6 +4,7 @@ import gzip
 import math
 import sqlite3
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
@@ -37,7 +38,7 @@ def test_a_row_holds_what_a_run_logged_under_the_arm_that_its_sweep_calls_it(sto
     assert row == {
         "arm": "plain:lr=0.02", "variant": "plain", "depth": 8, "seed": 3, "train_error": 0.25, "test_error": 0.5,
         "train_loss": 0.75, "test_loss": 1.5, "gradient_ratio": 8.0, "gradient_growth": pytest.approx(2),
-        "epochs_to_10": 2, "diverged": False, "seconds": 12.0, "run_id": run_id,
+        "epochs_to_10": 2, "diverged": False, "seconds": 12.0, "processor": "", "commit": "", "run_id": run_id,
     }  # fmt: skip
     at_start = results.gradients[results.gradients["when"] == "initialisation"]
     assert at_start["layer"].tolist() == ["conv1", "layer1.0.conv1", "layer1.0.conv2", "fc"]
@@ -119,7 +120,7 @@ def test_a_store_of_before_there_were_arms_is_read(tmp_path: Path) -> None:
     assert results.depths == (8, 14)
     assert results.missing == ()
     assert len(results.runs) == 8
-    assert judge(results).outcome in ("reproduced", "not reproduced", "undecided")
+    assert judge(results).outcome == "undertrained"
     row = results.runs.set_index(["arm", "depth", "seed"]).loc[("plain", 14, 0)]
     assert row["gradient_ratio"] == pytest.approx(steps["grad_norm/conv1"] / steps["grad_norm/fc"])
     assert math.isfinite(row["gradient_growth"])
@@ -165,3 +166,28 @@ def test_a_report_takes_as_many_requests_for_many_runs_as_for_few(store: str, mo
     finally:
         event.remove(Engine, "before_cursor_execute", note)
     assert isinstance(read_sweep(sweep.parent, store).runs, pd.DataFrame)
+
+
+def test_earlier_verdicts_on_fewer_of_the_seeds_are_looks(store: str) -> None:
+    def sweep(
+        seeds: str, arms: str = "plain residual", depths: str = "8 14", settings: str = "s", judged: bool = True
+    ) -> str:
+        client = MlflowClient(store)
+        tags = {"settings_hash": settings, "sweep_hash": seeds, **({"verdict": "undecided"} if judged else {})}
+        parent = client.create_run("0", tags=tags, start_time=next(times)).info.run_id
+        for name, text in (("arms", arms), ("depths", depths), ("seeds", seeds)):
+            client.log_param(parent, name, text)
+        return str(parent)
+
+    times = count(1_000)
+    sweep("0 1 2 3 4 5")
+    sweep("0 1 2")
+    sweep("7 8 9")  # of no seed of these
+    sweep("0 1 2 3", judged=False)
+    sweep("0 1 2 3", settings="others")
+    sweep("0 1 2 3", arms="plain residual:shortcut=C")
+    sweep("0 1 2 3", depths="8 20")
+    sweep("0 1 2 3", depths="8 10 14", arms="plain residual plain:lr=0.1")
+    own = sweep("0 1 2 3 4 5 6")
+    sweep("0 1")  # later
+    assert sorted(read_sweep(own, store).looks) == [3, 4, 6]

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from plainres.analysis.results import SweepResults
-from plainres.analysis.results_table import COLUMNS, percent, sweep_table, terminal_table, three_digits
+from plainres.analysis.results_table import COLUMNS, percent, sweep_table, three_digits
 from plainres.analysis.verdict import judge
 from plainres.screen.table import latex
 from tests.analysis.synthetic import sweep_of
@@ -24,7 +24,7 @@ ERRORS = {
 def shown(results: SweepResults, width: int) -> str:
     console = Console(width=width, markup=False)
     with console.capture() as capture:
-        console.print(terminal_table(results, judge(results)))
+        console.print(sweep_table(results, judge(results)))
     return capture.get()
 
 
@@ -33,8 +33,8 @@ def test_a_row_says_all_of_an_arm_at_a_depth_over_its_seeds() -> None:
     rows = sweep_table(results, judge(results)).rows
     assert [row[:2] for row in rows] == [("residual", "18"), ("residual", "1202"), ("plain", "18"), ("plain", "1202")]
     # Mean and deviation of 11.6, 33.2, 54.8 %; a gap of 33.1 points with 4.3027 * 21.6 / sqrt(3) = 53.6.
-    assert rows[3] == ("plain", "1202", "3", "33.20 ± 21.60", "33.20 ± 21.60", "3", "1.05", "1.50", "undecided")
-    assert rows[1][-1] == "does not degrade"
+    assert rows[3] == ("plain", "1202", "3 of 3", "33.20 ± 21.60", "33.20 ± 21.60", "3", "1.05", "1.50", "undecided")
+    assert rows[1][-1] == "undecided"  # three seeds can decide nothing
     assert rows[0][-1] == "–"
 
 
@@ -56,9 +56,8 @@ def test_the_table_fits_80_columns_with_a_line_for_what_a_line_can_hold() -> Non
     output = shown(sweep_of(ERRORS), 80)
     assert max(map(len, output.splitlines())) <= 80
     (line,) = [line for line in output.splitlines() if "33.20" in line]
-    assert line.split() == ["plain", "1202", "33.20", "±", "21.60", "33.20", "±", "21.60", "3", "1.05", "1.50",
-                            "undecided"]  # fmt: skip
-    assert "Seeds: 3." in " ".join(output.split())
+    assert " ".join(line.split()) == "plain 1202 3 of 3 33.20 ± 21.60 33.20 ± 21.60 3 1.05 1.50 undecided"
+    assert "at most 63 % where 0 of 3 did, 100 % where 3 of 3 did (95 %)" in " ".join(output.split())
 
 
 @pytest.mark.parametrize("width", [*range(1, 40), 40, 60, 79, 80, 200])
@@ -76,7 +75,7 @@ def test_no_width_loses_a_character(width: int) -> None:
 
 def test_diverged_runs_are_told_of() -> None:
     results = sweep_of(ERRORS, diverged=True)
-    assert "3*" in shown(results, 80)
+    assert "0 of 3*" in shown(results, 80)
     assert "12 of these runs diverged" in " ".join(shown(results, 80).split())
 
 

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from plainres.analysis.statistics import Interval, seeds_to_decide, sign_flip_p, t_interval
+from plainres.analysis.statistics import (
+    Interval,
+    fewest_seeds,
+    holm,
+    level_of_look,
+    most_failures,
+    seeds_to_decide,
+    sign_flip_p,
+    t_interval,
+)
 
 DRAWS = 2000
 
@@ -49,7 +58,7 @@ def test_beyond_forty_values_patterns_are_drawn() -> None:
 
 def test_so_many_seeds_as_are_named_decide_in_four_of_five_repetitions() -> None:
     seen = [0.0, 0.04, 0.08]  # mean 0.04, deviation 0.04
-    needed = seeds_to_decide(seen, 0.01)
+    needed = seeds_to_decide(seen, 0.01, 0.025)
     assert needed is not None
     draws = np.random.default_rng(0)
 
@@ -63,5 +72,29 @@ def test_so_many_seeds_as_are_named_decide_in_four_of_five_repetitions() -> None
 
 
 def test_what_no_thousand_seeds_decide_has_no_number() -> None:
-    assert seeds_to_decide([0.0099, 0.0101], 0.01) is None
-    assert seeds_to_decide([0.01, 0.01], 0.01) is None
+    assert seeds_to_decide([0.0099, 0.0101], 0.01, 0.025) is None
+    assert seeds_to_decide([0.01, 0.01], 0.01, 0.025) is None
+
+
+def test_values_that_are_equal_are_decided_by_as_few_as_the_test_takes() -> None:
+    assert seeds_to_decide([0.2, 0.2], 0.01, 0.025) == fewest_seeds(0.025) == 6
+    assert seeds_to_decide([0.2, 0.2], 0.01, 0.0125) == fewest_seeds(0.0125) == 7
+
+
+@pytest.mark.parametrize(("failed", "seeds"), [(0, 6), (1, 6), (5, 6), (6, 6), (0, 50), (3, 30)])
+def test_the_bound_of_failures_is_clopper_and_pearsons(failed: int, seeds: int) -> None:
+    expected = stats.binomtest(failed, seeds, alternative="less").proportion_ci(0.95, "exact").high
+    assert most_failures(failed, seeds) == pytest.approx(expected)
+
+
+def test_several_tests_are_corrected_as_rs_p_adjust_does() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1, 1]
+    assert holm([0.01]) == [0.01]
+
+
+def test_looks_spend_half_of_what_the_one_before_did() -> None:
+    assert level_of_look([]) == (0.025, 1)
+    assert level_of_look([3, 5]) == (0.025, 1)  # which could decide nothing
+    assert level_of_look([9, 6]) == (0.00625, 3)
+    assert level_of_look([6, 6]) == (0.0125, 2)  # six can't decide at 0.0125

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.verdict_errors import BOTH, RULES, Truth, mixed, normal, shares
+from tests.benchmarks.verdict_errors import BOTH, RULES, Truth, mixed, normal, shares, tied
 
 
 @pytest.mark.parametrize("seeds", [5, 6, 9])
@@ -22,3 +22,12 @@ def test_five_seeds_are_too_few_for_sign_flips_at_one_in_forty() -> None:
     assert shares(always, 5, draws=50)["sign flips"] == (0, 0)
     assert shares(always, 6, draws=50)["sign flips"] == (0, 1)
     assert set(RULES) == set(shares(always, 6, draws=1))
+
+
+@pytest.mark.parametrize("seeds", [6, 9])
+def test_the_rule_keeps_its_level_for_symmetric_gaps_and_misses_what_no_seed_shows(seeds: int) -> None:
+    for truth in (Truth("normal", normal(1, 2), BOTH), Truth("tied", tied(1), BOTH)):
+        for share in shares(truth, seeds, draws=2000)["the rule"]:
+            assert share < 0.025 + 0.0125
+    (missed,) = shares(Truth("one in ten fails", mixed(0.1), BOTH[1:]), seeds, draws=2000)["the rule"]
+    assert missed == pytest.approx(0.9**seeds, abs=0.04)  # no seed that was seen failed

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plainres.analysis.statistics import sign_flip_p, t_interval
+from plainres.analysis.verdict import claim_of, status_of
+from plainres.settings.thresholds import TARGET_ERROR
 
 MARGIN = 1.0
 LEVEL = 0.025
@@ -89,7 +91,12 @@ def by_both(gaps: np.ndarray) -> str:
     return claim if claim == by_interval(gaps) else "undecided"
 
 
-RULES: Mapping[str, Rule] = {"sign flips": by_flips, "t interval": by_interval, "both": by_both}
+def by_rule(gaps: np.ndarray) -> str:
+    """Judge as the verdict does: by sign flips, and without calling an arm steady of which a seed fails."""
+    return status_of(*claim_of(gaps.tolist(), MARGIN), failed=int((gaps > 100 * TARGET_ERROR).sum()))
+
+
+RULES: Mapping[str, Rule] = {"the rule": by_rule, "sign flips": by_flips, "t interval": by_interval, "both": by_both}
 
 
 def shares(truth: Truth, seeds: int, draws: int = DRAWS) -> dict[str, tuple[float, ...]]:

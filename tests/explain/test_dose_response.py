@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 ERRORS = {0.5: [0.5, 0.7], 1.0: [0.0, 0.0], 0.0: [0.8, 0.9], 0.75: [0.001, 0.001], 2.0: [0.3, 0.3]}
 RESULTS = sweep_of(
     {
-        (f"residual:shortcut_scale={dose}", depth): [0.0, 0.0] if depth == 8 else errors
+        (f"residual:shortcut_scale={dose}", depth): [0.0] * 10 if depth == 8 else 5 * errors
         for dose, errors in ERRORS.items()
         for depth in (8, 20)
     }
@@ -25,13 +25,15 @@ RESULTS = sweep_of(
 
 def test_the_sentence_has_the_smallest_and_the_largest_dose_that_does_not_degrade() -> None:
     assert dose_sentence("shortcut_scale", RESULTS, judge(RESULTS)) == (
-        "From depth 8 to 20 (2 seeds, margin 1 in percentage points), by shortcut_scale: degrades: 0, 2; does not "
-        "degrade: 0.75, 1; undecided: 0.5. The smallest dose that does not degrade is 0.75, the largest 1."
+        "From depth 8 to 20 (10 seeds, margin 1 in percentage points), by shortcut_scale: degrades: 0, 0.5, 2; does "
+        "not degrade: 0.75, 1. The smallest dose that does not degrade is 0.75, the largest 1."
     )
 
 
 def test_where_no_dose_cures_the_sentence_says_so() -> None:
-    bad = sweep_of({(f"plain:lr={lr}", depth): [0.01 * depth] * 2 for lr in (0.1, 0.2) for depth in (8, 20)})
+    bad = sweep_of(
+        {(f"plain:lr={lr}", depth): [0.005 * depth + (depth - 8) * 0.01] * 7 for lr in (0.1, 0.2) for depth in (8, 20)}
+    )
     assert dose_sentence("lr", bad, judge(bad)).endswith("degrades: 0.1, 0.2. No dose is known not to degrade.")
 
 
@@ -39,7 +41,7 @@ def test_the_table_has_a_row_for_each_dose_smallest_first() -> None:
     table = dose_table("shortcut_scale", RESULTS, judge(RESULTS))
     assert table.columns == ("shortcut_scale", "depth 8", "depth 20", "with depth")
     assert [row[0] for row in table.rows] == ["0", "0.5", "0.75", "1", "2"]
-    assert table.rows[0] == ("0", "0.00 ± 0.00", "85.00 ± 7.07", "degrades")
+    assert table.rows[0] == ("0", "0.00 ± 0.00", "85.00 ± 5.27", "degrades")
 
 
 def test_the_figure_has_a_line_through_the_means_of_each_depth_and_a_point_for_each_seed() -> None:
@@ -49,7 +51,7 @@ def test_the_figure_has_a_line_through_the_means_of_each_depth_and_a_point_for_e
     _, line = (each for each in axes.lines if len(each.get_xdata()))  # without what is for the legend
     (points,) = axes.collections
     assert np.allclose(line.get_xydata(), [(0, 85), (0.5, 60), (0.75, 0.1), (1, 0), (2, 30)])
-    assert len(points.get_offsets()) == 2 * 10  # of both depths
+    assert len(points.get_offsets()) == 2 * 50  # of both depths
     assert axes.get_xscale() == "linear"
     assert axes.get_xlabel() == "shortcut scale"
 

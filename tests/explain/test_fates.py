@@ -6,17 +6,17 @@ from tests.analysis.synthetic import sweep_of
 
 RESULTS = sweep_of(
     {
-        ("plain", 8): [0.0, 0.01],
-        ("plain", 20): [0.5, 0.51],
-        ("plain:init=dirac", 8): [0.0, 0.0],
-        ("plain:init=dirac", 20): [0.001, 0.001],
-        ("plain:init=orthogonal", 8): [0.0, 0.0],
-        ("plain:init=orthogonal", 20): [0.0, 0.9],
-        ("residual", 8): [0.89, 0.89],
-        ("residual", 20): [0.89, 0.89],
-        ("residual:block=pre", 8): [0.1, 0.1],
-        ("residual:block=pre", 20): [0.1, 0.1],
-        ("residual:norm=none", 8): [0.0, 0.0],
+        ("plain", 8): [0.0, 0.01] * 5,
+        ("plain", 20): [0.5, 0.51] * 5,
+        ("plain:init=dirac", 8): [0.0, 0.0] * 5,
+        ("plain:init=dirac", 20): [0.001, 0.001] * 5,
+        ("plain:init=orthogonal", 8): [0.0, 0.0] * 5,
+        ("plain:init=orthogonal", 20): [0.0, 0.9] * 5,
+        ("residual", 8): [0.89, 0.89] * 5,
+        ("residual", 20): [0.89, 0.89] * 5,
+        ("residual:block=pre", 8): [0.1, 0.1] * 5,
+        ("residual:block=pre", 20): [0.1, 0.1] * 5,
+        ("residual:norm=none", 8): [0.0, 0.0] * 5,
     }
 )
 VERDICT = judge(RESULTS)
@@ -35,7 +35,7 @@ def test_an_arm_that_fails_at_the_shallowest_depth_is_not_said_to_be_cured() -> 
 
 def test_the_sentence_names_every_arm_under_its_fate() -> None:
     assert fates_sentence(RESULTS, VERDICT) == (
-        "From depth 8 to 20 (2 seeds, margin 1 in percentage points): degrades: plain; does not degrade: "
+        "From depth 8 to 20 (10 seeds, margin 1 in percentage points): degrades: plain; does not degrade: "
         "plain:init=dirac, residual:block=pre; undecided: plain:init=orthogonal; above 10 % at the shallowest depth "
         "already: residual; runs are missing: residual:norm=none."
     )

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from plainres.analysis.stored_runs import StoredRun, histories, stored_run, stored_runs
 from plainres.errors import BadInput
@@ -26,6 +26,9 @@ from plainres.names import (
     GRADIENT,
     INITIAL_GRADIENT,
     LEARNING_RATE,
+    PROCESSOR_TAG,
+    REPORT_TAG,
+    SETTINGS_TAG,
     TRAIN_ACCURACY,
     TRAIN_LOSS,
     VALIDATION_ACCURACY,
@@ -50,7 +53,8 @@ TOTAL = "total"  # of all parameters, beside the layers
 LAST_LAYER = "fc"
 IDENTITY = ("arm", "variant", "depth", "seed")
 RESULTS = (
-    *IDENTITY, *FINAL, "gradient_ratio", "gradient_growth", "epochs_to_10", "diverged", "seconds", "run_id",
+    *IDENTITY, *FINAL, "gradient_ratio", "gradient_growth", "epochs_to_10", "diverged", "seconds", "processor",
+    "commit", "run_id",
 )  # fmt: skip
 GRADIENTS = (*IDENTITY, "layer", "position", "when", "norm")
 
@@ -64,16 +68,16 @@ class SweepResults:
 
     Attributes:
         params: what was asked for, as the parent run's parameters.
-        commits: those that its runs were trained by, each with the number of them; several, as `one, then two`, where a
-            run went on by another. None where they are unknown.
         runs: a row for each finished run: arm, variant, depth, seed, train_error, test_error, train_loss, test_loss,
             gradient_ratio (first over last layer at initialisation), gradient_growth (factor a layer, towards the
             input, at initialisation), epochs_to_10 (first epoch with a training error of at most 10 %), diverged,
-            seconds, run_id. Errors are in [0, 1]; what a run lacks or never reached is NaN.
+            seconds, processor and commit (that it was trained by; several, as `one, then two`, where it went on
+            by another; empty where that's unknown), run_id. Errors are in [0, 1]; what a run lacks or never reached is NaN.
         gradients: a row for each run, layer of the main path and time: arm, variant, depth, seed, layer, position (0
             first to 1 last), when (`initialisation` or `end`, the last epoch), norm.
         missing: names of the runs that were asked for and aren't finished, or were deleted.
         folder: where the parent run's files lie, the report among them: a path on this machine, else a URI.
+        looks: the numbers of seeds over which verdicts on the same networks were given before.
         view: the name of the sweep's shared view in MLflow's UI, empty for one of before there were any.
     """
 
@@ -81,12 +85,12 @@ class SweepResults:
     experiment_id: str
     parent_run_id: str
     params: dict[str, str]
-    commits: dict[str, int]
     runs: pd.DataFrame
     gradients: pd.DataFrame
     missing: tuple[str, ...]
     folder: str = field(default="", kw_only=True)
     view: str = field(default="", kw_only=True)
+    looks: tuple[int, ...] = field(default=(), kw_only=True)
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -134,7 +138,6 @@ def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
         experiment_id=parent.info.experiment_id,
         parent_run_id=parent_run_id,
         params=params,
-        commits=dict(Counter(run.tags[COMMIT_TAG] for run in runs.values() if COMMIT_TAG in run.tags)),
         runs=pd.DataFrame(
             [
                 {**asked[name], **_result(run, at_start[run.run_id], first_epochs[run.run_id])}
@@ -149,7 +152,38 @@ def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
         missing=tuple(name for name in asked if name not in runs),
         folder=str(place_of_files(uri, parent)),
         view=view_name(parent.data.tags),
+        looks=_earlier_looks(client, parent, params),
     )
+
+
+def first_of_each_variant(arms: Sequence[str]) -> tuple[str, str]:
+    """Name the first plain and the first residual arm, which a verdict is about; empty where there is none."""
+    plain, residual = (
+        next((arm for arm in arms if variant_of(arm) == variant), "") for variant in ("plain", "residual")
+    )
+    return plain, residual
+
+
+def _earlier_looks(client: MlflowClient, parent: Run, params: Mapping[str, str]) -> tuple[int, ...]:
+    """The numbers of seeds of sweeps begun before that judge the same networks by some of these seeds, and fewer."""
+
+    def asked(params: Mapping[str, str]) -> tuple[tuple[str, str], int, int]:
+        depths = [int(depth) for depth in params["depths"].split()]
+        return first_of_each_variant(arms_in(params)), min(depths), max(depths)
+
+    settings = parent.data.tags.get(SETTINGS_TAG)
+    if not settings:
+        return ()
+    own, looks = set(params["seeds"].split()), []
+    for other in client.search_runs(
+        [parent.info.experiment_id], f"tags.{SETTINGS_TAG} = '{settings}' AND tags.{REPORT_TAG} LIKE '%'"
+    ):
+        of_other = whole_params(other.data.params)
+        seeds = set(of_other.get("seeds", "").split())
+        is_earlier = other.info.start_time < parent.info.start_time and len(seeds) < len(own)
+        if is_earlier and seeds & own and asked(of_other) == asked(params):
+            looks.append(len(seeds))
+    return tuple(looks)
 
 
 def load_curves(results: SweepResults) -> pd.DataFrame:
@@ -215,6 +249,8 @@ def _result(run: StoredRun, norms: Norms, epochs_to_10: float) -> Row:
         "epochs_to_10": epochs_to_10,
         "diverged": DIVERGED_TAG in run.tags,
         "seconds": run.latest(FINAL_SECONDS),
+        "processor": run.tags.get(PROCESSOR_TAG, ""),
+        "commit": run.tags.get(COMMIT_TAG, ""),
         "run_id": run.run_id,
     }
 

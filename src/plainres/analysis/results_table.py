@@ -9,11 +9,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from plainres.analysis.results import SweepResults
+from plainres.analysis.statistics import most_failures
 from plainres.analysis.verdict import Verdict
-from plainres.screen.table import TextTable, text_table
+from plainres.screen.table import TextTable
+from plainres.settings.thresholds import is_learnt
 
 COLUMNS = (
-    "arm", "depth", "seeds", "training error", "test error", "epochs to 10 %", "grad. growth", "time (s)", "with depth",
+    "arm", "depth", "failed", "training error", "test error", "epochs to 10 %", "grad. growth", "time (s)",
+    "with depth",
 )  # fmt: skip
 NOTHING = "–"
 NOT_FINITE = "not finite"
@@ -29,7 +32,12 @@ def explanation(verdict: Verdict) -> str:
         "first epoch whose training error is at most 10 %, median over seeds. Grad. growth: factor by which the "
         "gradient's norm grows from each layer to the one before it at initialisation, median over seeds; above 1 it "
         "explodes with depth (Yang et al. 2019). Time: median of a run. With depth: whether the training error is "
-        f"higher than at the shallowest depth by more than {margin}, paired by seed (95 % t interval)."
+        f"higher than at the shallowest depth by more than {margin}, paired by seed, by an exact sign-flip test."
+        + (
+            " Arms beyond the first plain and residual one: corrected by Holm's method."
+            if len(verdict.gaps) > 3
+            else ""
+        )
     )
 
 
@@ -40,7 +48,7 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
         (
             arm,
             str(depth),
-            f"{len(group)}*" if group["diverged"].any() else str(len(group)),
+            f"{_failed(group)} of {len(group)}{'*' if group['diverged'].any() else ''}",
             percent(group["train_error"]),
             percent(group["test_error"]),
             _epochs(group["epochs_to_10"]),
@@ -51,17 +59,23 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
         for arm, depth, group in _networks(results)
     )
     diverged = int(results.runs["diverged"].sum())
+    counts = sorted({(_failed(group), len(group)) for _, _, group in _networks(results)})
+    bounds = ", ".join(f"{100 * most_failures(*count):.0f} % where {count[0]} of {count[1]} did" for count in counts)
+    failed = (
+        f" Failed: seeds that end above 10 % training error; of all seeds at most {bounds} (95 %)." if counts else ""
+    )
     stars = f" *: {diverged} of these runs diverged and count with the error they ended at." if diverged else ""
-    return TextTable(COLUMNS, rows, explanation(verdict) + stars)
+    return TextTable(COLUMNS, rows, explanation(verdict) + (failed if counts else "") + stars)
 
 
 @QUIETLY
 def network_table(results: SweepResults, verdict: Verdict) -> pd.DataFrame:
     """Lay out a sweep in numbers: a row for each network that has a finished run.
 
-    Columns: arm, depth, seeds, diverged (runs), the mean and the standard deviation (`_sd`, NaN for one seed) over
-    seeds of train_error and test_error, in [0, 1]; medians over seeds of epochs_to_10, gradient_growth and seconds; and
-    with_depth, whether the arm degrades (empty at the shallowest depth).
+    Columns: arm, depth, seeds, diverged (runs), failed (runs that end above 10 % training error), failed_at_most (the
+    share of all seeds that fail, at most, with 95 % confidence), the mean and the standard deviation (`_sd`, NaN for
+    one seed) over seeds of train_error and test_error, medians over seeds of epochs_to_10, gradient_growth and seconds;
+    and with_depth, whether the arm degrades (empty at the shallowest depth). Errors and shares are in [0, 1].
     """
     return pd.DataFrame(
         {
@@ -69,6 +83,8 @@ def network_table(results: SweepResults, verdict: Verdict) -> pd.DataFrame:
             "depth": depth,
             "seeds": len(group),
             "diverged": int(group["diverged"].sum()),
+            "failed": _failed(group),
+            "failed_at_most": most_failures(_failed(group), len(group)),
             "train_error": group["train_error"].mean(),
             "train_error_sd": group["train_error"].std(),
             "test_error": group["test_error"].mean(),
@@ -80,16 +96,6 @@ def network_table(results: SweepResults, verdict: Verdict) -> pd.DataFrame:
         }
         for arm, depth, group in _networks(results)
     )
-
-
-def terminal_table(results: SweepResults, verdict: Verdict) -> TextTable:
-    """Write how many seeds there are below a sweep's table, in place of a column, where all networks have as many."""
-    table, seeds = sweep_table(results, verdict), COLUMNS.index("seeds")
-    counts = {row[seeds] for row in table.rows}
-    if len(counts) > 1:
-        return table
-    columns, *rows = (row[:seeds] + row[seeds + 1 :] for row in (COLUMNS, *table.rows))
-    return text_table(columns, rows, f"{table.caption} Seeds: {', '.join(counts) or 'none'}.")
 
 
 def three_digits(value: float) -> str:
@@ -122,6 +128,11 @@ def _networks(results: SweepResults) -> Iterator[tuple[str, int, pd.DataFrame]]:
     groups = dict(list(results.runs.groupby(["arm", "depth"])))
     return ((arm, depth, groups[arm, depth]) for arm, depth in product(results.arms, results.depths)
             if (arm, depth) in groups)  # fmt: skip
+
+
+def _failed(runs: pd.DataFrame) -> int:
+    """Count the runs that don't end at a training error of 10 % or less."""
+    return sum(not is_learnt(error) for error in runs["train_error"])
 
 
 def _epochs(reached: pd.Series) -> str:

@@ -1,13 +1,15 @@
-"""Computes statistics of a few paired values, one a seed: t interval, sign-flip test, how many seeds would decide."""
+"""Computes statistics of a few values, one a seed: interval, sign-flip test, failures, how many seeds would decide."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import nctdtr, stdtrit  # `scipy.stats` takes half a second to import
+from scipy.special import betaincinv, nctdtr, stdtrit  # `scipy.stats` takes half a second to import
 
-CONFIDENCE = 0.95
+CONFIDENCE = 0.95  # of intervals and bounds
+LEVEL = 0.025  # of the false claims of each kind that the first look may make
 EXACT_UP_TO = 40  # values, whose sign patterns are all counted: two halves of 2^20
 PATTERNS_DRAWN = 9_999  # of more values
 POWER = 0.8  # with which so many seeds decide, if the spread seen is the true one
@@ -60,20 +62,55 @@ def sign_flip_p(values: Sequence[float]) -> float:
     return float((len(right) - lower).sum() / (len(left) * len(right)))
 
 
-def seeds_to_decide(values: Sequence[float], margin: float) -> int | None:
-    """Estimate how many seeds would put the t interval on one side of the margin in four of five repetitions.
+def fewest_seeds(level: float) -> int:
+    """Count the seeds that a sign-flip test takes to reach a level: with fewer, no values can."""
+    return math.ceil(math.log2(1 / level))
 
-    The mean and the spread of `values` are taken for the true ones. None where more than 1,000 would be needed.
+
+def level_of_look(looks: Sequence[int]) -> tuple[float, int]:
+    """Give the level of a look at data that were looked at before, and which look it is.
+
+    Every look after the first has half the level of the one before, so that all of them together make false claims no
+    more often than twice the first one's. Looks that could decide nothing don't count.
+
+    Args:
+        looks: seeds of the earlier ones.
+    """
+    level, number = LEVEL, 1
+    for seeds in sorted(looks):
+        if seeds >= fewest_seeds(level):
+            level, number = level / 2, number + 1
+    return level, number
+
+
+def seeds_to_decide(values: Sequence[float], margin: float, level: float) -> int | None:
+    """Estimate how many seeds would decide on which side of the margin their mean lies, in four of five repetitions.
+
+    The mean and the spread of `values` are taken for the true ones, and a t test for the exact one, which needs about
+    as many. None where more than 1,000 would be needed.
     """
     distance, spread = abs(float(np.mean(values)) - margin), float(np.std(values, ddof=1))
-    if spread == 0:
-        return None  # a point on the margin stays there
-    seeds = np.arange(2, MOST_SEEDS + 1)
+    fewest = fewest_seeds(level)
+    if spread <= 1e-12:
+        return fewest if distance > 1e-12 else None  # a point on the margin stays there
+    seeds = np.arange(fewest, MOST_SEEDS + 1)
     with np.errstate(all="ignore"):  # powers next to 1 underflow
-        critical = stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)
+        critical = stdtrit(seeds - 1, 1 - level)
         power = 1 - nctdtr(seeds - 1, distance * np.sqrt(seeds) / spread, critical)
     enough = seeds[power >= POWER]
     return int(enough[0]) if enough.size else None
+
+
+def most_failures(failed: int, seeds: int) -> float:
+    """Bound the share of all seeds that fail from above, with 95 % confidence (Clopper and Pearson 1934, one-sided)."""
+    return 1.0 if failed == seeds else float(betaincinv(failed + 1, seeds - failed, CONFIDENCE))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Correct the p of several tests, so that the chance of any false claim keeps the level (Holm 1979)."""
+    order = np.argsort(ps, kind="stable")
+    corrected = np.minimum(1, np.maximum.accumulate([(len(ps) - rank) * ps[each] for rank, each in enumerate(order)]))
+    return [float(corrected[int(np.flatnonzero(order == index)[0])]) for index in range(len(ps))]
 
 
 def _signed_sums(values: Sequence[float]) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Judges from final training errors whether plain degrades with depth, and whether the shortcut cures it.
 
-gap(d) is the final training error at depth d less that at the shallowest depth, paired by seed; its mean over seeds has
-a 95 % t interval. An arm degrades at d when the interval lies above the margin, the smallest change that counts; it
-does not degrade when the interval lies below; else it is undecided.
+gap(d) is the final training error at depth d less that at the shallowest depth, paired by seed. An arm degrades at d
+when its gaps lie above the margin, the smallest change that counts, by an exact one-sided sign-flip test; it does not
+degrade when they lie below and no seed failed at d; else it is undecided. The 95 % t interval is description.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,22 +12,28 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from plainres.analysis.results import SweepResults, variant_of
+from plainres.analysis.results import SweepResults, first_of_each_variant
 from plainres.analysis.statistics import (
     CONFIDENCE,
+    LEVEL,
     MOST_SEEDS,
     Interval,
+    fewest_seeds,
+    holm,
+    level_of_look,
+    most_failures,
     paired_interval,
     seeds_to_decide,
     sign_flip_p,
     t_interval,
 )
-from plainres.settings.thresholds import MARGIN, check_margin
+from plainres.settings.thresholds import MARGIN, TARGET_ERROR, check_margin, is_learnt
 
 MOST_LISTED = 5  # names in a sentence
+NUMBERS = {2: "second", 3: "third"}
 
 Status = Literal["degrades", "does not degrade", "undecided"]
-Judgement = Literal["reproduced", "not reproduced", "undecided", "incomplete"]
+Judgement = Literal["reproduced", "not reproduced", "undecided", "undertrained", "incomplete"]
 
 
 @dataclass(frozen=True)
@@ -35,17 +41,22 @@ class Gap:
     """Holds how an arm's final training error changes from the shallowest depth to a deeper one.
 
     Attributes:
-        p: one-sided, of the sign-flip test against no change; exact up to 40 seeds.
+        p: one-sided, of the sign-flip test against the margin, on the side where the gaps lie; exact up to 40 seeds,
+            and corrected where several arms are tested.
         seeds_needed: how many would probably decide where they are undecided; None where over 1,000 would be needed.
+        failed, seeds: how many seeds end above 10 % training error at the deeper depth, of how many.
     """
 
     interval: Interval
     p: float
     status: Status
     seeds_needed: int | None
+    failed: int
+    seeds: int
 
     def __str__(self) -> str:
-        return f"{self.interval} ({self.status}, p = {self.p:.3g})"
+        bound = f", at most {100 * most_failures(self.failed, self.seeds):.0f} % do" if self.failed < self.seeds else ""
+        return f"{self.interval} ({self.status}, p = {self.p:.3g}; {self.failed} of {self.seeds} seeds fail{bound})"
 
 
 @dataclass(frozen=True)
@@ -82,11 +93,12 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
     """
     check_margin(margin)
     arms, deepest = results.arms, results.depths[-1]
+    level, look = level_of_look(results.looks)
     runs = results.runs[_has_error(results.runs)]
     paired = {arm: paired_gaps(runs[runs["arm"] == arm], results.depths[0]) for arm in arms}
-    gaps = {arm: judged_gaps(of_arm, margin) for arm, of_arm in paired.items()}
+    pair = first_of_each_variant(arms)
+    gaps = _judged(runs, paired, pair, margin, level)
     at_end = {arm: of_arm[deepest] for arm, of_arm in paired.items() if deepest in gaps[arm]}
-    pair = tuple(next((arm for arm in arms if variant_of(arm) == variant), "") for variant in ("plain", "residual"))
     worth = _difference(at_end, *pair)
     lacking = _what_is_lacking(results, pair) or ("" if worth else "the runs at hand share no two seeds")
     others = tuple(
@@ -96,17 +108,14 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
     )
     if lacking or worth is None:
         return Verdict("incomplete", f"Incomplete: {lacking}.", others, margin, gaps, None)
+    of_start = runs[runs["depth"] == results.depths[0]].groupby("arm")["train_error"].mean()
+    at_start = {arm: float(of_start[arm]) for arm in pair}
     of_pair = {arm: gaps[arm][deepest] for arm in pair}
-    outcome = outcome_of(*(gap.status for gap in of_pair.values()))
-    return Verdict(outcome, _sentence(outcome, results, of_pair, worth, margin), others, margin, gaps, worth)
-
-
-def status_of(gaps: Sequence[float], margin: float) -> Status:
-    """Decide what an arm does whose gaps, one a seed, are these."""
-    interval = t_interval(gaps)
-    if interval.low > margin:
-        return "degrades"
-    return "does not degrade" if interval.high < margin else "undecided"
+    outcome: Judgement = "undertrained"
+    if any(is_learnt(at_start[arm]) for arm in pair):
+        outcome = outcome_of(*(gap.status for gap in of_pair.values()))
+    sentence = _sentence(outcome, results, of_pair, at_start, worth, _test_words(results, margin, level, look))
+    return Verdict(outcome, sentence, others, margin, gaps, worth)
 
 
 def outcome_of(plain: Status, residual: Status) -> Judgement:
@@ -124,14 +133,36 @@ def paired_gaps(runs: pd.DataFrame, shallowest: int) -> pd.DataFrame:
     return errors.drop(columns=shallowest).sub(errors[shallowest], axis=0)
 
 
-def judged_gaps(paired: pd.DataFrame, margin: float) -> dict[int, Gap]:
-    """Judge the gaps of one arm, as from `paired_gaps`, at each depth that has two seeds."""
-    columns = {int(depth): paired[depth].dropna().tolist() for depth in paired.columns}
-    return {
-        depth: Gap(t_interval(gaps), sign_flip_p(gaps), status_of(gaps, margin), seeds_to_decide(gaps, margin))
-        for depth, gaps in columns.items()
-        if len(gaps) >= 2
-    }
+def claim_of(gaps: Sequence[float], margin: float) -> tuple[Status, float]:
+    """Give the claim that gaps, one a seed, speak for, and the p of the sign-flip test of it against the margin."""
+    above, below = (sign_flip_p([sign * (gap - margin) for gap in gaps]) for sign in (1, -1))
+    return ("degrades", above) if above <= below else ("does not degrade", below)
+
+
+def status_of(claim: Status, p: float, failed: int, level: float = LEVEL) -> Status:
+    """Decide whether a claim can be made: absence of evidence is none, so one seed that failed forbids the second."""
+    return claim if p <= level and (claim == "degrades" or not failed) else "undecided"
+
+
+def _judged(
+    runs: pd.DataFrame, paired: Mapping[str, pd.DataFrame], pair: Sequence[str], margin: float, level: float
+) -> dict[str, dict[int, Gap]]:
+    """Judge the gaps of each arm at each depth that has two seeds; arms beyond the pair are corrected as a family."""
+    judged: dict[str, dict[int, Gap]] = {arm: {} for arm in paired}
+    for depth in sorted({depth for of_arm in paired.values() for depth in of_arm.columns}):
+        values = {arm: of_arm[depth].dropna().tolist() for arm, of_arm in paired.items() if depth in of_arm}
+        claims = {arm: claim_of(gaps, margin) for arm, gaps in values.items() if len(gaps) >= 2}
+        family = [arm for arm in claims if arm not in pair]
+        corrected = dict(zip(family, holm([claims[arm][1] for arm in family]), strict=True)) if family else {}
+        for arm, (claim, alone) in claims.items():
+            p = corrected.get(arm, alone)
+            errors = runs.loc[(runs["arm"] == arm) & (runs["depth"] == depth), "train_error"]
+            failed = sum(not is_learnt(error) for error in errors)
+            later = level / 2 if len(values[arm]) >= fewest_seeds(level) else level  # if this look could decide
+            needed = seeds_to_decide(values[arm], margin, later)
+            status = status_of(claim, p, failed, level)
+            judged[arm][int(depth)] = Gap(t_interval(values[arm]), p, status, needed, failed, len(errors))
+    return judged
 
 
 def _difference(gaps: Mapping[str, pd.Series], arm: str, reference: str) -> Interval | None:
@@ -142,15 +173,35 @@ def _difference(gaps: Mapping[str, pd.Series], arm: str, reference: str) -> Inte
 
 
 def _sentence(
-    outcome: Judgement, results: SweepResults, gaps: Mapping[str, Gap], worth: Interval, margin: float
+    outcome: Judgement,
+    results: SweepResults,
+    gaps: Mapping[str, Gap],
+    at_start: Mapping[str, float],
+    worth: Interval,
+    test: str,
 ) -> str:
     """State the outcome, and what it rests on: the gaps of the plain and of the residual arm."""
+    if outcome == "undertrained":
+        reached = " and ".join(f"{arm} at {100 * at_start[arm]:.1f} %" for arm in gaps)
+        return (
+            f"Undertrained: at depth {results.depths[0]} the training error ends for {reached}, above "
+            f"{TARGET_ERROR * 100:g} % alike: what depth does has not been asked yet, and takes more epochs."
+        )
     changes = " and ".join(f"by {gap} for {arm}" for arm, gap in gaps.items())
     return (
         f"{outcome.capitalize()}: {_span(results)} the final training error changes {changes}; the difference, what "
-        f"the shortcut is worth, is {worth}.{_seeds_words(outcome, gaps.values())} (Mean and {CONFIDENCE * 100:.0f} % "
-        f"t interval over {len(results.seeds)} seeds, in percentage points; what counts is more than {margin * 100:g}; "
-        "p of the one-sided sign-flip test.)"
+        f"the shortcut is worth, is {worth}.{_seeds_words(outcome, gaps.values())} ({test})"
+    )
+
+
+def _test_words(results: SweepResults, margin: float, level: float, look: int) -> str:
+    """Say what was computed, and in which look at these networks."""
+    looks = "" if look == 1 else f"{NUMBERS.get(look, f'{look}th')} look at these networks: "
+    return (
+        f"Mean and {CONFIDENCE * 100:.0f} % t interval over {len(results.seeds)} seeds, in percentage points; p of the "
+        f"exact sign-flip test against a change of {margin * 100:g}, the smallest that counts, {looks}at "
+        f"{100 * (1 - level):g} %. A seed fails above {TARGET_ERROR * 100:g} % training error; how many do at most, at "
+        f"{CONFIDENCE * 100:.0f} %."
     )
 
 

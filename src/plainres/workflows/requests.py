@@ -89,8 +89,8 @@ class CompareRequest(SweepRequest):
     """Asks whether depth degrades the arms of a sweep."""
 
     seeds: tuple[int, ...] = redeclared(
-        Seeded, "seeds", (0, 1, 2, 3, 4),
-        help="Of initial weights and order of the images; a run each, and a verdict needs two.",
+        Seeded, "seeds", (0, 1, 2, 3, 4, 5),
+        help="Of initial weights and order of the images; a run each, and six are the fewest that can decide.",
     )  # fmt: skip
     fresh: bool = setting(False, "Train every run anew, finished ones too.", switch=True)
     margin: float = setting(
