@@ -72,7 +72,8 @@ class SweepResults:
             gradient_ratio (first over last layer at initialisation), gradient_growth (factor a layer, towards the
             input, at initialisation), epochs_to_10 (first epoch with a training error of at most 10 %), diverged,
             seconds, processor and commit (that it was trained by; several, as `one, then two`, where it went on
-            by another; empty where that's unknown), run_id. Errors are in [0, 1]; what a run lacks or never reached is NaN.
+            by another; empty where that's unknown), run_id. Errors are in [0, 1]; what a run lacks or never reached is
+            NaN.
         gradients: a row for each run, layer of the main path and time: arm, variant, depth, seed, layer, position (0
             first to 1 last), when (`initialisation` or `end`, the last epoch), norm.
         missing: names of the runs that were asked for and aren't finished, or were deleted.

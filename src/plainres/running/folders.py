@@ -124,7 +124,9 @@ class RunFolder:
 
     def copy(self) -> "RunFolder":
         """Copy the one that is furthest for a process of its own, though others may be at work there."""
-        furthest = max(self.all, key=lambda folder: folder.newest, default=self)
+        furthest = max(
+            self.all, key=lambda each: max((path.name for path in each.path.glob("epoch-*")), default=""), default=self
+        )
         copy = self.path.with_name(f"{self.path.name}-{uuid.uuid4().hex[:6]}")
         copy.mkdir(parents=True)
         checkpoints = [path.name for path in furthest.path.glob("epoch-*.pt")]
@@ -134,15 +136,10 @@ class RunFolder:
         return RunFolder(copy)
 
     @property
-    def progress(self) -> dict[str, str]:
-        """Read how far processes are that train in these folders, by their journals."""
-        journals = [folder.path / "journal" for folder in (self, *self.all)]
-        return {str(path): str(path.stat().st_size) if path.exists() else "" for path in journals}
-
-    @property
-    def newest(self) -> str:
-        """Name its newest checkpoint."""
-        return max((path.name for path in self.path.glob("epoch-*.pt")), default="")
+    def progress(self) -> str:
+        """Read how far a process is that trains here, by the size of its journal."""
+        journal = self.path / "journal"
+        return str(journal.stat().st_size) if journal.exists() else ""
 
     @property
     def attempt(self) -> str:

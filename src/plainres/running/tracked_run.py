@@ -145,7 +145,7 @@ class _Run:
                     held = held or stack.enter_context(place.held())
                     with suppress(StoreAway), reaching_store():
                         claims = claims_of_others(self.job.experiment, self.config, place.attempt if held else "")
-                    others = claims | ({} if held else place.progress)
+                    others = claims | ({} if held else {"of this machine": place.progress})
                     if not watch.is_moving(others):
                         break
                     if not wait:
