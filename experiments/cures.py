@@ -48,7 +48,11 @@ class Flags(CompareRequest):
         ),
         help="What is compared: plain or residual, each with settings of its own.",
     )
-    seeds: tuple[int, ...] = redeclared(SweepRequest, "seeds", (0, 1, 2))
+    seeds: tuple[int, ...] = redeclared(
+        SweepRequest, "seeds", tuple(range(8)),
+        help="Of initial weights and order of the images; a run each, and eight are the fewest that can decide about "
+        "five arms beside the plain and the residual one.",
+    )  # fmt: skip
     experiment_name: str = redeclared(CompareRequest, "experiment_name", "cures")
     dose: tuple[str, ...] = setting(
         (), "A numeric setting and the values that the one arm of --arms is given, as: shortcut_scale 0 0.5 1.",

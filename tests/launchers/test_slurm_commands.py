@@ -27,3 +27,16 @@ def test_a_job_is_not_given_up_while_slurm_does_not_say_whether_it_has_it() -> N
     assert slurm_commands.states() is None
     assert slurm_commands.id_of("plainres-1") == "4711"
     assert slurm_commands.machines("") == [{"CPU": 64, "GPU": 4}]
+
+
+def test_of_a_persons_settings_those_of_sbatch_stay_that_say_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = ("SQUEUE_STATES", "SINFO_PARTITION", "SBATCH_EXPORT", "SBATCH_TIMELIMIT", "SLURM_JOB_ID", "SBATCH_PARTITION")
+    kept = ("SBATCH_ACCOUNT", "SBATCH_MEM_PER_CPU", "SLURM_CONF")
+    for name in (*gone, *kept):
+        monkeypatch.setenv(name, "own")
+    with slurm_commands.without_personal_settings("another"):
+        assert not [name for name in gone if name in os.environ]
+        assert all(os.environ[name] == "own" for name in kept)
+    with slurm_commands.without_personal_settings():
+        assert os.environ["SBATCH_PARTITION"] == "own"
+    assert all(os.environ[name] == "own" for name in (*gone, *kept))

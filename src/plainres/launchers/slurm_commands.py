@@ -11,7 +11,14 @@ from plainres.system.processes import environment
 
 SECONDS_TO_ANSWER = 20
 SECONDS_BETWEEN_TRIES = 2.0
-KEPT = ("SLURM_CONF", "SLURM_JWT", "SBATCH_ACCOUNT", "SBATCH_QOS", "SBATCH_RESERVATION", "SBATCH_CONSTRAINT")
+KEPT = ("SLURM_CONF", "SLURM_JWT")  # by which Slurm's commands find and trust each other
+OURS = {  # what is said of each job, and variables would go before
+    f"SBATCH_{name}"
+    for name in (
+        "ARRAY_INX", "ERROR", "EXPORT", "GPUS_PER_NODE", "INPUT", "JOB_NAME", "NO_REQUEUE", "OPEN_MODE", "OUTPUT",
+        "REQUEUE", "SIGNAL", "TIMELIMIT", "WAIT",
+    )
+}  # fmt: skip
 
 
 def check_job(cpus: int, gpus: int, partition: str, minutes: int) -> None:
@@ -76,11 +83,11 @@ def without_personal_settings(partition: str = "") -> AbstractContextManager[Non
     """Leave out of the environment what changes the answers of Slurm's commands, or the jobs that they submit.
 
     That is a person's own settings, as SQUEUE_STATES, and what Slurm tells the job that this process may be part of.
-    Who pays for jobs, and where they may run, stays; of the partition too, unless another is asked for.
+    Of sbatch's all stay but what is said of each job, and the partition if one is asked for.
     """
-    kept = KEPT if partition else (*KEPT, "SBATCH_PARTITION")
-    names = [name for name in os.environ if name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SINFO_", "SCONTROL_"))]
-    return environment({name: None for name in names if name not in kept})
+    ours = OURS | {"SBATCH_PARTITION"} if partition else OURS
+    told = {name for name in os.environ if name.startswith(("SLURM_", "SQUEUE_", "SINFO_", "SCONTROL_"))}
+    return environment(dict.fromkeys(ours | told - set(KEPT)))
 
 
 def _awaited(*command: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from plainres.screen.table import TextTable, text_table
 from plainres.settings import ABOUT
@@ -88,14 +89,18 @@ def drawn_values(state: StudyState) -> list[float]:
 def expected_best(values: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Compute mean and ends of the central 95 % interval of the lowest of n values, for n from 1 to their number.
 
-    The n values are drawn independently, with replacement, from the ones given: P(min > v) = P(value > v)^n, equations
-    5 to 7 of Dodge et al. (2019), "Show Your Work", for a minimum. So the trials must have been drawn independently of
-    each other, as random search draws them.
+    The mean is the unbiased estimator of Tang et al. (2020), "Showing Your Work Doesn't Always Work", for a minimum:
+    that over all choices of n of the values. With replacement, as Dodge et al. (2019) draw, it would be too high. The
+    trials must have been drawn independently of each other, as random search draws them.
     """
     ordered = np.sort(np.asarray(values, dtype=float))
     count = len(ordered)
     draws = np.arange(1, count + 1)[:, None]
-    above = (1 - np.arange(count + 1) / count) ** draws  # P(min > v) for no v, then for each v
+    # P(min > v) for no v, then for each v: of the values above it, how many choices there are among all.
+    left = count - np.arange(count + 1)
+    with np.errstate(invalid="ignore"):
+        logs = gammaln(left + 1) - gammaln(left - draws + 1) - gammaln(count + 1) + gammaln(count - draws + 1)
+    above = np.where(left >= draws, np.exp(logs), 0)
     mean = (above[:, :-1] - above[:, 1:]) @ ordered
     tail = (1 - CONFIDENCE) / 2
     low, high = (ordered[np.argmax(above[:, 1:] <= 1 - share + 1e-12, axis=1)] for share in (tail, 1 - tail))
