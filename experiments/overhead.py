@@ -59,7 +59,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     from plainres.screen.screens import LiveScreen
     from plainres.tracking.journal import Journal
     from plainres.tracking.run_log import RunLog
-    from plainres.tracking.runs import log_metrics, open_experiment
+    from plainres.tracking.runs import open_experiment
     from plainres.tracking.source import current_source
     from plainres.training import Trainer
 
@@ -89,7 +89,8 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
             for _ in range(count):
                 started = perf_counter()
                 record = next(records)
-                log_metrics(experiment.client, log.run_id, record.metrics, record.epoch)
+                journal.add(record.epoch, record.metrics, diverged=False, last=False)
+                log.send()
                 screen.show(tally.after(Progress(trainer.config, record.epoch, record.metrics["loss/train"], 0.0)))
                 evidence = perf_counter() - started
                 screen.stop()
