@@ -1,7 +1,7 @@
 """Makes the tables and figures of the pages from docs/data: `python -m tests.docs.published`.
 
-A page has them between `<!-- from data/NAME.csv -->` and `<!-- end -->`. A file has a row a run, out of a store:
-`python -m tests.docs.published NAME PARENT_RUN_ID "THE COMMAND"`.
+A page has them between `<!-- from data/NAME.csv -->` and `<!-- end -->`, or errors alone after `NAME.csv, short`. A
+file has a row a run, out of a store: `python -m tests.docs.published NAME PARENT_RUN_ID "THE COMMAND"`.
 """
 
 import re
@@ -18,12 +18,13 @@ from plainres.screen.figure_style import save_figure
 from tests.environment import ROOT
 
 DATA = ROOT / "docs" / "data"
-BLOCK = re.compile(r"<!-- from (?:docs/)?data/([\w-]+)\.csv -->\n(.*?)<!-- end -->", re.DOTALL)
+BLOCK = re.compile(r"<!-- from (?:docs/)?data/([\w-]+)\.csv(, short)? -->\n(.*?)<!-- end -->", re.DOTALL)
 KEPT = (
     "arm", "depth", "seed", "train_error", "test_error", "gradient_growth", "epochs_to_10", "diverged", "seconds",
     "processor", "commit",
 )  # fmt: skip
-SHOWN = [COLUMNS.index(name) for name in COLUMNS if name != "time (s)"]
+SHOWN = tuple(name for name in COLUMNS if name != "time (s)")
+SHORT = ("arm", "depth", "failed", "training error", "test error")
 DIGITS = 6
 
 
@@ -44,21 +45,28 @@ def published(name: str) -> SweepResults:
     return SweepResults("", "", "", params, runs, pd.DataFrame(columns=list(GRADIENTS)), ())
 
 
-def block(name: str) -> str:
-    """Write a file's table in Markdown, and the verdict on it."""
+def block(name: str, *, short: bool = False) -> str:
+    """Write a file's table in Markdown, and the verdict on it unless it's to be `short`."""
     results = published(name)
     verdict = judge(results)
     table = sweep_table(results, verdict)
-    columns, *rows = ([cells[index] for index in SHOWN] for cells in (table.columns, *table.rows))
+    places = [COLUMNS.index(column) for column in (SHORT if short else SHOWN)]
+    columns, *rows = ([cells[place] for place in places] for cells in (table.columns, *table.rows))
     lines = [f"| {' | '.join(columns)} |", f"| --- |{' ---: |' * (len(columns) - 2)} --- |"]
     lines += [f"| {' | '.join(cells)} |" for cells in rows]
+    if short:
+        return "\n".join([*lines, ""])
     said = [verdict.sentence, *verdict.others] if all(first_of_each_variant(results.arms)) else verdict.others
     return "\n".join([*lines, "", *(f"> {sentence}\n" for sentence in said)])
 
 
 def rewritten(text: str) -> str:
     """Put what today's files and code give into a page."""
-    return BLOCK.sub(lambda found: found[0].replace(found[2], block(found[1])), text)
+    return BLOCK.sub(lambda found: _with(found, block(found[1], short=bool(found[2]))), text)
+
+
+def _with(found: re.Match[str], content: str) -> str:
+    return f"{found[0].partition(chr(10))[0]}\n{content}<!-- end -->"
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.docs.pages import PAGES
 from tests.docs.published import BLOCK, DATA, block, published, rewritten
 
-USED = {name for page in PAGES for name, _ in BLOCK.findall(page.path.read_text(encoding="utf-8"))}
+USED = {name for page in PAGES for name, *_ in BLOCK.findall(page.path.read_text(encoding="utf-8"))}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.path.name for page in PAGES])

@@ -4,12 +4,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import plainres
 from experiments import degradation
 from plainres.cli.command_line import run_command
 from plainres.errors import BadInput
-from plainres.launchers.choice import cpus_of, gpus_of
+from plainres.launchers.choice import cpus_of, gpus_of, make_launcher
 from plainres.launchers.launcher import room
 from plainres.settings import LaunchSettings
 from plainres.sweeps.configure import configure
@@ -106,3 +107,9 @@ def test_a_daemonic_process_is_told_that_it_can_not_train(monkeypatch: pytest.Mo
     assert here.recv() == "a daemonic process can start no others, to train in: start this one with daemon=False"
     process.join()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_that_slurm_would_change_is_refused(tmp_path: Path) -> None:
+    launch = LaunchSettings(launcher="slurm")
+    with pytest.raises(BadInput, match="Slurm takes % in a path for a placeholder"):
+        make_launcher(launch, None, configure("plain", 8), tmp_path / "100%u", Console())

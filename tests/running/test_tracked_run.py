@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -543,12 +544,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
 
 
-def test_a_read_only_or_nearly_full_disk_is_found_before_training(small_disk: Path) -> None:
+def test_a_read_only_or_nearly_full_disk_is_found_before_training(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(BadInput, match=r"2 MB of disk space are free, and 64 MB are the least \(--checkpoint-dir\)"):
         check_root(small_disk / "checkpoints")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(BadInput, match=f"no permission for {small_disk}"):
         check_root(small_disk / "checkpoints")
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    with pytest.raises(BadInput, match=r"temporary files can't be written to .*\(TMPDIR\)"):
+        check_root(tmp_path)
 
 
 def test_memory_that_runs_out_comes_with_a_hint(
