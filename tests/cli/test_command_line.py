@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.degradation import Flags
+from plainres.cli.command_line import run_command
+from plainres.errors import StoreRefuses
 from tests.environment import environment
 
 DEGRADATION = [sys.executable, "-m", "experiments.degradation"]
@@ -72,3 +75,16 @@ def test_help_needs_neither_docstrings_nor_assertions(tmp_path: Path, module: st
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "degradation" in done.stdout or "--depths" in done.stdout
+
+
+def test_a_refusal_of_the_store_says_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Flags) -> int:
+        raise StoreRefuses("the run must be in the 'active' state")
+
+    monkeypatch.setattr(sys, "argv", ["program", "--depths", "8"])
+    assert run_command(Flags, refused, "uv run program") == 1
+    assert capsys.readouterr().err == (
+        "error: MLflow refuses: the run must be in the 'active' state; to go on: uv run program --depths 8\n"
+    )

@@ -67,17 +67,3 @@ def test_a_second_signal_stops_at_once(commands: Commands, folder: Path, number:
     assert commands.wait(command) == code
     assert workers_of(folder) == []
     assert "Traceback" not in folder.with_name("folder.err").read_text()
-
-
-def test_a_sweep_whose_parent_run_is_deleted_meanwhile_says_how_to_go_on(commands: Commands, folder: Path) -> None:
-    sweep = ["--depths", "8", "--width", "8", "--epochs", "30", "--seeds", "0"]
-    command = commands.start(folder, *sweep)
-    eventually(lambda: len(steps(folder)) == 2)
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    (parent,) = client.search_runs(["1"], "tags.sweep_hash LIKE '%'")
-    client.delete_run(parent.info.run_id)
-    assert commands.wait(command) == 1
-    errors = folder.with_name("folder.err").read_text()
-    assert errors.startswith("error: MLflow refuses: ")
-    assert f"; to go on: uv run python -m experiments.degradation {' '.join(sweep)}\n" in errors
-    assert commands.run(folder, *sweep) == 0
