@@ -27,7 +27,7 @@ class Flags(CompareRequest):
 
     With --dose one arm is trained at several values of a setting: at which dose does it cure? With --frontier each arm
     is trained deeper and deeper until it fails. Runs are tracked in MLflow as those of experiments.degradation.
-    Exit code: 0 finished, 1 a run failed, 2 bad input, 130 or 143 interrupted by SIGINT or SIGTERM.
+    Exit code: 0 finished, 1 a run failed, 2 bad input, 130, 143 or 129 interrupted by SIGINT, SIGTERM or SIGHUP.
     """
 
     depths: tuple[int, ...] = redeclared(

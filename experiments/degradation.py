@@ -26,7 +26,7 @@ class Flags(CompareRequest):
     """Train plain and residual networks of equal depth alike and state whether depth degrades the plain ones.
 
     Runs are tracked in MLflow (MLFLOW_TRACKING_URI, or mlflow.db in this folder); finished ones aren't trained again.
-    Exit code: 0 finished, 1 a run failed, 2 bad input, 130 or 143 interrupted by SIGINT or SIGTERM.
+    Exit code: 0 finished, 1 a run failed, 2 bad input, 130, 143 or 129 interrupted by SIGINT, SIGTERM or SIGHUP.
     """
 
     TOGETHER: ClassVar[bool] = True  # torchrun's processes train each run

@@ -15,7 +15,8 @@ class _LastingFile(FileIO):
         """Write what can be written, and claim that it's all."""
         if self.error is None:
             try:
-                return super().write(content)
+                written = super().write(content)
+                return memoryview(content).nbytes if written is None else written  # None of a full pipe that can't wait
             except BrokenPipeError:
                 raise
             except OSError as error:

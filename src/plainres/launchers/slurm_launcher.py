@@ -8,15 +8,15 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from plainres.errors import first_line
+from plainres.errors import BadInput, first_line
 from plainres.launchers import slurm_commands
 from plainres.launchers.launcher import Died, Happening, Launcher, Returned, Task, Told, room
 from plainres.launchers.slurm_job import SlurmJob
@@ -25,6 +25,7 @@ from plainres.system.files import whole_lines
 
 SECONDS_TO_WAIT = 1.0  # for something to happen
 SECONDS_BETWEEN_LOOKS = 5.0  # at Slurm's queue
+SECONDS_TO_LOCK = 60.0
 SECONDS_TO_BE_SEEN = 20.0  # until a file that another machine wrote is seen here
 TIMEOUTS = 1000  # after which a job isn't queued again
 NOTICE_SECONDS = 120  # before a job's time is up
@@ -76,7 +77,7 @@ class SlurmLauncher(Launcher):
             happened = False
             if waiting and len(in_flight) != taken:
                 yield from self._begin(waiting, in_flight)
-                taken = len(in_flight) if waiting else -1
+                taken = len(in_flight) if waiting and in_flight else -1
             if time.monotonic() - looked > SECONDS_BETWEEN_LOOKS:
                 looked, states = time.monotonic(), slurm_commands.states()
             for job, task in list(in_flight.items()):
@@ -85,11 +86,15 @@ class SlurmLauncher(Launcher):
                     waiting.append(in_flight.pop(job))
                     continue
                 state = "UNKNOWN" if states is None else states.get(job.id)
+                job.seen = job.seen or job.id in (states or {})
                 for happening in job.happenings(task, gone=state is None) if state != "PENDING" else ():
                     happened = True
                     if not isinstance(happening, Told):
                         del in_flight[job]
                     yield happening
+                if job.is_past:
+                    happened = True
+                    waiting.append(in_flight.pop(job))
             if not happened:
                 yield None
                 time.sleep(SECONDS_TO_WAIT)
@@ -99,7 +104,7 @@ class SlurmLauncher(Launcher):
         tasks = {task.key: task for task in waiting}
         waiting.clear()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # a storage's URL may hold a password
-        with FileLock(self.folder / LOCK):
+        with _locked(self.folder):
             known = {job: tasks.pop(job.key) for job in _submitted(self.folder) if job.key in tasks}
             if known:
                 self.say(f"Slurm has {len(known)} of {len(known) + len(tasks)} jobs already")
@@ -143,7 +148,10 @@ class SlurmLauncher(Launcher):
             raise
         (folder / ID).write_text(array)
         self.say(f"Slurm's job {array}, an array of {len(tasks)}: {folder}")
-        return _jobs_in(folder)
+        jobs = _jobs_in(folder)
+        for job in jobs:
+            job.seen = True
+        return jobs
 
 
 class _Job:
@@ -158,6 +166,8 @@ class _Job:
         self.result = folder / f"{job_id}_0_result.pkl"  # as submitit names it
         self.ended = folder / f"ended-{number}"
         self.known = self.told.exists()
+        self.seen = False  # whether this command has known it to be Slurm's
+        self.is_past = False  # whether it ended, without a result, before this command began
         self.read = 0  # bytes of what it told
         self.gone_since: float | None = None
 
@@ -176,7 +186,9 @@ class _Job:
         end = (self._result(task) if done else None) or (self._loss(task) if gone else None)
         if end is not None:
             self._note(end)
-            yield end
+            self.is_past = not done and not self.seen
+            if not self.is_past:
+                yield end
         elif not gone:
             self.gone_since = None
 
@@ -186,17 +198,19 @@ class _Job:
             content = file.read()
             content = content[: content.rfind(b"\n") + 1]  # what follows is not all written
             self.read += len(content)
-            yield from (pickle.loads(base64.b64decode(text)) for text in whole_lines(content))
+            for text in whole_lines(content):
+                with suppress(ImportError, AttributeError):  # told by other code than this
+                    yield pickle.loads(base64.b64decode(text))
 
     def _note(self, end: Returned | Died) -> None:
         """Note how it ended; the folder goes once all its jobs have ended well, and is kept with the logs of others."""
-        with FileLock(self.folder.parent / LOCK):
+        with _locked(self.folder.parent):
             if not self.folder.exists():  # another command was as fast
                 return
             well = isinstance(end, Returned) and not isinstance(end.value, Failed)
             self.ended.write_text(WELL if well else "failed")
             if all(job.ended.exists() and job.ended.read_text() == WELL for job in _jobs_in(self.folder)):
-                shutil.rmtree(self.folder)
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def _result(self, task: Task) -> Returned | Died | None:
         """What it returned; None where another command has removed it with its folder, or it can't be read."""
@@ -204,6 +218,8 @@ class _Job:
             outcome, value = pickle.loads(self.result.read_bytes())
         except (FileNotFoundError, EOFError, pickle.UnpicklingError):
             return None
+        except (ImportError, AttributeError) as error:
+            return Died(task, f"what it returned is other code's: {error}")
         if outcome != "success":  # a traceback
             return Died(task, str(value).strip().splitlines()[-1])
         kind, content = value
@@ -220,6 +236,20 @@ class _Job:
         return Died(task, reason, on_purpose=state == "CANCELLED")
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other commands from the submissions in a folder; raises BadInput where one keeps this from them."""
+    lock = FileLock(folder / LOCK, timeout=SECONDS_TO_LOCK)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BadInput(f"another command keeps Slurm's jobs to itself: end it, or delete {lock.lock_file}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _submitted(folder: Path) -> Iterator[_Job]:
     """The jobs whose ends no command has been told of."""
     for keys in folder.glob(f"*/{KEYS}"):
@@ -227,7 +257,7 @@ def _submitted(folder: Path) -> Iterator[_Job]:
         if not (submission / ID).exists():  # the command was killed before it noted it
             found = slurm_commands.id_of(submission.name)
             if found is None:
-                shutil.rmtree(submission)
+                shutil.rmtree(submission, ignore_errors=True)
                 continue
             (submission / ID).write_text(found)
         yield from (job for job in _jobs_in(submission) if not job.ended.exists())

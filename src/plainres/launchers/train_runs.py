@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -34,12 +35,12 @@ def train_runs(
                 continue
             config: RunConfig = happening.task.about
             if isinstance(happening, Told):
-                yield happening.message
+                yield replace(happening.message, config=config)  # a job of another command has its own, which is equal
                 continue
             if isinstance(happening, Died):
                 end: Any = Failed(config, happening.reason, worth_a_retry=not happening.on_purpose)
             else:
-                end = happening.value
+                end = replace(happening.value, config=config)
             if isinstance(end, Elsewhere):
                 yield Notice(config, "another process trains it: it is left for later")
                 tasks.append(_task(config, job_of[config], patient=True))

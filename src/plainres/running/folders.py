@@ -56,7 +56,8 @@ def check_root(root: Path) -> None:
         BadInput: no permission, or hardly any space.
     """
     for what, folder, option in (
-        ("checkpoints", root, "--checkpoint-dir"), ("temporary files", Path(gettempdir()), "TMPDIR"),
+        ("checkpoints", root, "--checkpoint-dir"), ("locks", root / "locks", "--checkpoint-dir"),
+        ("temporary files", Path(gettempdir()), "TMPDIR"),
     ):  # fmt: skip
         try:
             free = shutil.disk_usage(writable_above(folder)).free
@@ -138,8 +139,10 @@ class RunFolder:
     @property
     def progress(self) -> str:
         """Read how far a process is that trains here, by the size of its journal."""
-        journal = self.path / "journal"
-        return str(journal.stat().st_size) if journal.exists() else ""
+        try:
+            return str((self.path / "journal").stat().st_size)
+        except FileNotFoundError:
+            return ""
 
     @property
     def attempt(self) -> str:

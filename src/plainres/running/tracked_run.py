@@ -144,7 +144,8 @@ class _Run:
                 while True:
                     held = held or stack.enter_context(place.held())
                     with suppress(StoreAway), reaching_store():
-                        claims = claims_of_others(self.job.experiment, self.config, place.attempt if held else "")
+                        own = place.attempt if held else ""
+                        claims = claims_of_others(self.job.experiment, self.config, own, self.job.generation)
                     others = claims | ({} if held else {"of this machine": place.progress})
                     if not watch.is_moving(others):
                         break
@@ -153,8 +154,10 @@ class _Run:
                         return
                     time.sleep(SECONDS_BETWEEN_LOOKS)
             if not held:
-                place = place.copy()
-                stack.enter_context(place.held())
+                free = next((folder for folder in place.all if stack.enter_context(folder.held())), None)
+                place = free or place.copy()  # one that such a process has left, or a new one
+                if not free:
+                    stack.enter_context(place.held())
             self.folder, self.ignored = place.path, others.keys()
             if others:
                 start = "its checkpoint" if any(place.path.glob("epoch-*.pt")) else "the beginning"

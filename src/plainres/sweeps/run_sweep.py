@@ -58,6 +58,9 @@ def run_sweep(
         if todo and began_on_other_images(experiment, todo[0]):
             console.print(f"The images in {todo[0].data_dir} have changed: runs on those of before don't count.")
     unnoted = list(finished.items())
+    left = {config: folders[config] for config, _ in unnoted if folders[config].path.exists()}
+    with reaching_store():
+        _end_left(experiment, left, "KILLED")  # of processes that died, and whose runs others have finished
     for config, run_id in unnoted:
         folders[config].clear(run_id, parent.generation)  # by a process that died when it had just finished the run
 
@@ -105,11 +108,16 @@ def run_sweep(
 
 def _end(experiment: Experiment, parent_run_id: str, folders: dict[RunConfig, RunFolder], status: str) -> None:
     """End the parent run, and those runs of this folder's that no process trains any more."""
-    left = open_runs(experiment)
+    _end_left(experiment, folders, "KILLED" if status == "KILLED" else "FAILED")
+    set_status(experiment, parent_run_id, status)
+
+
+def _end_left(experiment: Experiment, folders: dict[RunConfig, RunFolder], status: str) -> None:
+    """End those runs of these folders that no process trains any more."""
+    left = open_runs(experiment) if folders else {}
     for folder in folders.values():
         attempt = folder.attempt
         if attempt in left:
             with folder.held() as held:
                 if held:
-                    end_if_open(experiment, left[attempt], "KILLED" if status == "KILLED" else "FAILED")
-    set_status(experiment, parent_run_id, status)
+                    end_if_open(experiment, left[attempt], status)

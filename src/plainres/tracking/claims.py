@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 
 from mlflow.entities import Run
 
-from plainres.names import ATTEMPT_TAG, CONFIG_HASH_TAG, PROGRESS_TAG
+from plainres.names import ATTEMPT_TAG, CONFIG_HASH_TAG, GENERATION_TAG, PROGRESS_TAG
 from plainres.settings import RunConfig
 from plainres.tracking.runs import Experiment
 
@@ -21,17 +21,19 @@ SECONDS_WITHOUT_PROGRESS = 60.0  # after which nobody waits any more for who cla
 LOOKS_TO_SETTLE, SECONDS_TO_SETTLE = 5, 0.5  # for those who claim at the same moment
 
 
-def claims_of_others(experiment: Experiment, config: RunConfig, attempt: str) -> dict[str, str]:
+def claims_of_others(experiment: Experiment, config: RunConfig, attempt: str, generation: str = "") -> dict[str, str]:
     """Find who else says that they train this: their runs' ids, each with its progress.
 
     Args:
         experiment, config: what is trained.
         attempt: this process's own journal's, empty if it has none.
+        generation: a fresh sweep's, to which other sweeps' runs are none; empty for others.
     """
+    of_generation = f" AND tags.{GENERATION_TAG} = '{generation}'" if generation else ""
     claims: list[Run] = experiment.client.search_runs(
         [experiment.experiment_id],
         f"attributes.status = 'RUNNING' AND tags.{CONFIG_HASH_TAG} = '{config.config_hash}' "
-        f"AND tags.{PROGRESS_TAG} LIKE '%'",
+        f"AND tags.{PROGRESS_TAG} LIKE '%'{of_generation}",
     )
     return {
         claim.info.run_id: claim.data.tags[PROGRESS_TAG]
@@ -40,13 +42,15 @@ def claims_of_others(experiment: Experiment, config: RunConfig, attempt: str) ->
     }
 
 
-def gives_way(experiment: Experiment, config: RunConfig, attempt: str, run_id: str, ignored: Collection[str]) -> bool:
+def gives_way(
+    experiment: Experiment, config: RunConfig, attempt: str, run_id: str, ignored: Collection[str], generation: str = ""
+) -> bool:
     """Tell whether to leave the run to another process, now that the own claim is there for all to see.
 
     Of two that claim at the same moment at least one sees the other's claim. Those in `ignored` don't count.
     """
     for _ in range(LOOKS_TO_SETTLE):
-        others = claims_of_others(experiment, config, attempt).keys() - set(ignored)
+        others = claims_of_others(experiment, config, attempt, generation).keys() - set(ignored)
         if not others:
             return False
         if min(others) < run_id:

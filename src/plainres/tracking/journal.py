@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -136,10 +137,12 @@ def origin_of(path: Path) -> tuple[str, str, str]:
     Attempt and run are another journal's where this is its copy.
     """
     known: dict[str, Any] = {}
-    for record in _records(path.read_bytes()) if path.exists() else ():
-        known = record if "attempt" in record else known | record
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        for record in _records(file.read()):
+            known = record if "attempt" in record else known | record
+        known["is copy"] = known.get("file") not in (None, os.fstat(file.fileno()).st_ino)
     generation = known.get("generation", "")
-    if known and known.get("file") not in (None, path.stat().st_ino):
+    if known.get("is copy"):
         return "", generation, ""
     return known.get("attempt", ""), generation, known.get("run_id", "")
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from mlflow.exceptions import MlflowException
+from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from plainres.errors import OneLine, StoreAway, StoreRefuses, first_line
@@ -34,7 +35,7 @@ def reaching_store() -> Iterator[None]:
         status = error.get_http_status_code()  # type: ignore[no-untyped-call]
         kind = StoreRefuses if status < 500 and status != TOO_MANY_REQUESTS else StoreAway
         raise kind(_reason(error)) from error
-    except (ConnectionError, TimeoutError, SQLAlchemyError) as error:
+    except (ConnectionError, TimeoutError, SQLAlchemyError, RequestException) as error:
         raise StoreAway(_reason(error)) from error
     except OneLine:
         raise

@@ -130,7 +130,8 @@ class RunLog:
             return False
         experiment, run_id = self.experiment, self.run_id
         with suppress(StoreAway), reaching_store():
-            if gives_way(experiment, self.config, self.journal.attempt, run_id, self.ignored):
+            journal = self.journal
+            if gives_way(experiment, self.config, journal.attempt, run_id, self.ignored, journal.generation):
                 set_status(experiment, run_id, "KILLED")
                 if not self.journal.entries:
                     with suppress(MlflowException):  # an account may not be allowed to delete

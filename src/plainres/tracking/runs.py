@@ -22,6 +22,7 @@ from plainres.names import (
     GENERATION_TAG,
     KIND_TAG,
     NETWORK_TAG,
+    SAME_AS_TAG,
 )
 from plainres.settings import RunConfig
 from plainres.tracking.artifacts import check_artifacts, log_text, new_artifact_root
@@ -88,7 +89,7 @@ def finished_run(experiment: Experiment, config: RunConfig, generation: str = ""
     """Find the id of a finished run of exactly this configuration, with its model; None if there is none.
 
     One that a sweep trained has the tag of its attempt, and ended when its model was stored. Of several, which are
-    alike, the first to end counts.
+    alike, one counts that hasn't found another, the first to end by its machine's clock.
 
     Args:
         experiment: where it is looked for; deleted runs don't count.
@@ -102,9 +103,9 @@ def finished_run(experiment: Experiment, config: RunConfig, generation: str = ""
         f"AND tags.{ATTEMPT_TAG} LIKE '%'{of_generation}",
         ViewType.ACTIVE_ONLY,
         order_by=["attributes.end_time"],
-        max_results=1,
     )
-    return found[0].info.run_id if found else None
+    first = sorted(found, key=lambda run: SAME_AS_TAG in run.data.tags)[:1]
+    return first[0].info.run_id if first else None
 
 
 def finished_runs(experiment: Experiment, configs: Sequence[RunConfig], generation: str = "") -> dict[RunConfig, str]:

@@ -7,10 +7,10 @@ from typing import Any
 from mlflow.entities import LifecycleStage
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlRun, SqlTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.orm import aliased
 
-from plainres.names import ATTEMPT_TAG, CONFIG_HASH_TAG, GENERATION_TAG
+from plainres.names import ATTEMPT_TAG, CONFIG_HASH_TAG, GENERATION_TAG, SAME_AS_TAG
 
 IDS_A_QUERY = 500  # databases take so many values in a list
 
@@ -45,17 +45,18 @@ def finished_by_hash(
     store: SqlAlchemyStore, experiment_id: str, hashes: Sequence[str], generation: str
 ) -> dict[str, str]:
     """Find what `plainres.tracking.runs.finished_runs` does, by the hashes of the configurations."""
-    of_hash, of_attempt, of_generation = aliased(SqlTag), aliased(SqlTag), aliased(SqlTag)
+    of_hash, of_attempt, of_generation, of_same = (aliased(SqlTag) for _ in range(4))
     found: Any = (
         select(of_hash.value, SqlRun.run_uuid)
         .join(of_hash, (of_hash.run_uuid == SqlRun.run_uuid) & (of_hash.key == CONFIG_HASH_TAG))
         .join(of_attempt, (of_attempt.run_uuid == SqlRun.run_uuid) & (of_attempt.key == ATTEMPT_TAG))
+        .outerjoin(of_same, (of_same.run_uuid == SqlRun.run_uuid) & (of_same.key == SAME_AS_TAG))
         .where(
             SqlRun.experiment_id == int(experiment_id),
             SqlRun.status == "FINISHED",
             SqlRun.lifecycle_stage == LifecycleStage.ACTIVE,
         )
-        .order_by(SqlRun.end_time.desc())
+        .order_by(case((of_same.key.is_(None), 1), else_=0), SqlRun.end_time.desc())  # the last of a hash counts
     )
     if generation:
         found = found.join(of_generation, (of_generation.run_uuid == SqlRun.run_uuid)).where(
