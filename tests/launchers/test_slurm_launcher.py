@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plainres.launchers import slurm_commands, slurm_launcher
-from plainres.launchers.launcher import Returned, Task, Told
+from plainres.launchers.launcher import Died, Returned, Task, Told
 from plainres.launchers.slurm_job import SlurmJob
 from plainres.launchers.slurm_launcher import SlurmLauncher
 from plainres.running.events import Failed, Finished, Notice
@@ -87,6 +87,45 @@ def test_what_a_limit_refuses_is_submitted_in_smaller_parts_and_the_rest_when_ot
     assert sorted(ended) == list("abcdefg")
     assert sorted(key for keys in submitted for key in keys) == list("abcdefg")
     assert len(submitted[0]) == 3
+
+
+def test_after_a_refusal_with_nothing_in_flight_the_next_try_is_submitted(
+    launcher: SlurmLauncher, tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = iter([RuntimeError("sbatch: error: Slurm is away")])
+
+    def submit(_: SlurmLauncher, new: Sequence[Task]) -> list[object]:
+        for error in refusals:
+            raise error
+        place = submission(launcher.folder, [task.key for task in new])
+        (place / f"{ARRAY}_0_result.pkl").write_bytes(pickle.dumps(("success", (Returned, Finished(tiny(), "id", {})))))
+        return list(slurm_launcher._jobs_in(place))
+
+    monkeypatch.setattr(SlurmLauncher, "_submit", submit)
+    monkeypatch.setattr(slurm_commands, "largest_array", lambda: 1000)
+    queue = tasks(["a"])
+    ends = []
+    for happening in launcher.run(queue):
+        if isinstance(happening, Died):
+            assert "Slurm refuses: sbatch: error: Slurm is away" in happening.reason
+            queue.append(happening.task)  # as who asked for it does, once
+        if happening:
+            ends.append(type(happening))
+    assert ends == [Died, Returned]
+
+
+def test_a_job_that_ended_without_a_result_while_no_command_waited_is_submitted_anew(
+    launcher: SlurmLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission(launcher.folder, ["a", "b"])
+    submitted: list[str] = []
+    monkeypatch.setattr(slurm_launcher, "SECONDS_TO_BE_SEEN", 0.0)
+    monkeypatch.setattr(slurm_commands, "last_state", lambda _: "CANCELLED")
+    monkeypatch.setattr(slurm_commands, "largest_array", lambda: 1000)
+    monkeypatch.setattr(SlurmLauncher, "_submit", lambda _, new: submitted.extend(task.key for task in new) or [])
+    with pytest.raises(ValueError, match="zip"):  # for the stand-in gives no job
+        list(launcher.run(tasks(["a", "b"])))
+    assert submitted == ["a", "b"]
 
 
 def tasks(keys: list[str]) -> deque[Task]:
