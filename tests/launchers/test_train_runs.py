@@ -65,6 +65,21 @@ def test_runs_are_trained_by_any_launcher(job: Job, tiny: Callable[..., RunConfi
     assert (progress.config, finished.config, failed.config) == (good, good, bad)
 
 
+def test_what_a_job_of_other_flags_tells_is_of_the_run_that_was_asked_for(
+    job: Job, tiny: Callable[..., RunConfig]
+) -> None:
+    asked, other = tiny(), replace(tiny(), data_workers=3)
+    assert asked.config_hash == other.config_hash
+
+    class Found(AnotherLauncher):
+        def run(self, tasks: deque[Task]) -> Generator[Happening | None, None, None]:
+            task = tasks.popleft()
+            yield Told(task, Started(other, 4))
+            yield Returned(task, Finished(other, "id", {}))
+
+    assert list(train_runs([asked], Found(), job)) == [Started(asked, 4), Finished(asked, "id", {})]
+
+
 def test_a_run_whose_worker_was_killed_is_tried_once_more(job: Job, tiny: Callable[..., RunConfig]) -> None:
     killed, other = tiny(seed=0, epochs=30, train_images=600), tiny(seed=1)
     notice, *ends = train([killed, other], job, kills=1)

@@ -74,6 +74,15 @@ def test_the_own_claim_and_those_that_ended_are_none_of_others(
     assert claims_of_others(experiment, tiny(), "own") == {}
 
 
+def test_a_fresh_sweep_leaves_other_sweeps_claims_alone(experiment: Experiment, tiny: Callable[..., RunConfig]) -> None:
+    tags = {"config_hash": tiny().config_hash, "attempt": "a", "progress": "5", "generation": "fresh"}
+    fresh = experiment.client.create_run(experiment.experiment_id, tags=tags).info.run_id
+    ordinary = claim(experiment, tiny(), "b")
+    assert claims_of_others(experiment, tiny(), "", "fresh").keys() == {fresh}
+    assert claims_of_others(experiment, tiny(), "", "another").keys() == set()
+    assert claims_of_others(experiment, tiny(), "").keys() == {fresh, ordinary}
+
+
 def test_who_gets_on_is_waited_for_and_who_does_not_only_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now, watch = 1000.0, Watch()
     monkeypatch.setattr(claims.time, "monotonic", lambda: now)

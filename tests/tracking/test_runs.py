@@ -143,6 +143,19 @@ def test_many_runs_count_as_finished_as_each_does(
     }
 
 
+@pytest.mark.parametrize("through", ["store", "server"])
+def test_of_two_finished_runs_the_one_counts_that_found_no_other_whatever_the_clocks_say(
+    through: str, request: pytest.FixtureRequest, store: str, tiny: Callable[..., RunConfig]
+) -> None:
+    experiment = open_experiment(store, "somewhere")
+    first = stored(experiment, tiny(), {"attempt": "a"})
+    second = stored(experiment, tiny(), {"attempt": "b", "same_as": first})
+    experiment.client.set_terminated(second, end_time=1000)  # by a clock of long ago
+    asked = Experiment(request.getfixturevalue(through), experiment.experiment_id)
+    assert finished_run(asked, tiny()) == first
+    assert finished_runs(asked, [tiny()]) == {tiny(): first}
+
+
 def test_a_fresh_sweep_takes_what_was_trained_for_it_whatever_the_clocks_say(
     store: str, tiny: Callable[..., RunConfig]
 ) -> None:
