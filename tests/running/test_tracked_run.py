@@ -16,7 +16,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
 from plainres.analysis.trained import load_run
 from plainres.errors import BadInput
@@ -27,7 +27,7 @@ from plainres.running.folders import Job, check_root, run_folder
 from plainres.running.tracked_run import Hooks, train_run
 from plainres.settings import RunConfig
 from plainres.system.stopping import StopSignal
-from plainres.tracking import claims, run_log
+from plainres.tracking import claims, outages, run_log
 from plainres.tracking.artifacts import download_artifact
 from plainres.tracking.runs import finished_run, finished_runs
 from plainres.tracking.source import CODE
@@ -418,6 +418,26 @@ def test_of_two_that_finish_the_same_run_the_first_counts_and_the_second_says_so
     assert without_times(runs[second].data.metrics) == without_times(runs[outcome.run_id].data.metrics)
     assert finished_run(job.experiment, config) == finished_runs(job.experiment, [config])[config] == outcome.run_id
     assert not list(job.checkpoints.glob("*-seed*"))
+
+
+def test_a_run_whose_end_was_stored_though_the_answer_was_lost_is_no_second_one(
+    job: Job, tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end, lost = MlflowClient.set_terminated, []
+
+    def end_and_lose(self: MlflowClient, *of_run: Any) -> None:
+        end(self, *of_run)
+        if not lost:
+            lost.append(of_run)
+            raise MlflowException("the connection was cut", TEMPORARILY_UNAVAILABLE)
+
+    monkeypatch.setattr(MlflowClient, "set_terminated", end_and_lose)
+    monkeypatch.setattr(outages, "SECONDS_BETWEEN_TRIES", 0.01)
+    outcome, told = train(tiny(epochs=1), job, patient=True)
+    assert lost
+    assert isinstance(outcome, Finished)
+    assert "another process" not in told
+    assert "same_as" not in job.experiment.client.get_run(outcome.run_id).data.tags
 
 
 def test_copies_of_a_folder_are_told_to_runs_of_their_own(

@@ -116,13 +116,13 @@ class RunLog:
         if any(sizes.get(path.name) != path.stat().st_size for path in artifacts.iterdir()):
             raise StoreAway("it doesn't keep the files that it's sent")
         client.set_tag(self.run_id, MODEL_DIGEST_TAG, digest_of(artifacts / MODEL_FILE))
-        first = finished_run(self.experiment, self.config, self.journal.generation)
-        if first:
+        first = finished_run(self.experiment, self.config, self.journal.generation) or self.run_id
+        if first != self.run_id:  # it is itself, where an answer to its own end was lost
             client.set_tag(self.run_id, SAME_AS_TAG, first)
         client.set_terminated(self.run_id)
         if client.get_run(self.run_id).info.status != "FINISHED":
             raise StoreAway("it doesn't note that the run has finished")
-        return first or self.run_id
+        return first
 
     def gives_way(self) -> bool:
         """Take the run back if another process trains it; returns whether that is so, as far as the store is there."""
