@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -466,8 +467,8 @@ def test_a_folder_that_another_machine_holds_is_left_as_it_is_and_gone_on_from(
 ) -> None:
     train(config, job, stop_after=2)
     folder = folder_of(config, job)
-    lock = job.checkpoints / "locks" / f"{folder.name}.lock"
-    lock.write_text("4711\nanother-machine\n")  # whatever that file system makes of locks
+    holder = job.checkpoints / "locks" / f"{folder.name}.holder"
+    holder.write_text("another-machine")  # whose lock doesn't reach this one
     left = {path: path.read_bytes() for path in folder.iterdir()}
     (before,) = job.experiment.client.search_runs(["1"], "tags.config_hash LIKE '%'")
     assert isinstance(train(config, job)[0], Elsewhere)
@@ -478,9 +479,26 @@ def test_a_folder_that_another_machine_holds_is_left_as_it_is_and_gone_on_from(
     assert list(job.checkpoints.glob("*-seed*")) == [folder]
     assert job.experiment.client.get_run(before.info.run_id).to_dictionary() == before.to_dictionary()
     job.experiment.client.delete_run(before.info.run_id)
-    lock.unlink()
+    holder.unlink()
     job.folder_of(config).clear(before.info.run_id, "")
     check(job, outcome, undisturbed)
+
+
+@pytest.mark.parametrize("holder", [None, "", socket.gethostname()])
+def test_what_a_kill_or_a_loss_of_power_leaves_of_a_lock_holds_up_nobody(
+    config: RunConfig, job: Job, holder: str | None
+) -> None:
+    name = folder_of(config, job).name
+    locks = job.checkpoints / "locks"
+    locks.mkdir(parents=True)
+    (locks / f"{name}.lock").touch()
+    if holder is not None:
+        (locks / f"{name}.holder").write_text(holder)
+    with job.folder_of(config).held() as held:
+        assert held
+        with job.folder_of(config).held() as again:
+            assert not again
+    assert not (locks / f"{name}.holder").exists()
 
 
 @pytest.mark.usefixtures("quick")

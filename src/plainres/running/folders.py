@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
-from filelock import SoftFileLock, Timeout
+from filelock import FileLock, Timeout
 
 from plainres.errors import BadInput, without_credentials
 from plainres.settings import RunConfig
@@ -110,18 +111,26 @@ class RunFolder:
     def held(self) -> Iterator[bool]:
         """Hold the folder; yields whether it is held, or another process holds it.
 
-        Nobody holds a folder any more who has died on this machine; of other machines' processes nobody can tell. The
-        lock is a file with the process's name, which works wherever several machines share a folder.
+        The system frees the lock of a process that has died. On some file systems it reaches this machine's processes
+        alone: so the holder's machine is named beside it, and of another machine's processes nobody can tell.
         """
-        locks = self.path.parent / "locks"
+        locks, here = self.path.parent / "locks", socket.gethostname()
         locks.mkdir(parents=True, exist_ok=True)
+        holder = locks / f"{self.path.name}.holder"
         with ExitStack() as stack:
             try:
-                stack.enter_context(SoftFileLock(locks / f"{self.path.name}.lock", timeout=0))
+                stack.enter_context(FileLock(locks / f"{self.path.name}.lock", timeout=0))
+                with holder.open("x") as file:
+                    file.write(here)
             except Timeout:
                 yield False
-            else:
-                yield True
+                return
+            except FileExistsError:
+                if holder.read_text() not in ("", here):  # empty after a loss of power
+                    yield False
+                    return
+            stack.callback(holder.unlink, missing_ok=True)
+            yield True
 
     def copy(self) -> "RunFolder":
         """Copy the one that is furthest for a process of its own, though others may be at work there."""
