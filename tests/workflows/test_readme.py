@@ -27,5 +27,5 @@ def test_they_run(tmp_path: Path) -> None:
         [sys.executable, script], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "from depth 8 to 14" in done.stdout
+    assert "Undertrained: at depth 8" in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "mlflow.db", "mlruns", "script.py"]
