@@ -10,7 +10,13 @@ from plainres.errors import BadInput
 from plainres.running.folders import writable_above
 from plainres.settings.declaration import redeclared, setting
 from plainres.sweeps.tuned import from_params
-from plainres.tracking.store import is_read_only, tracking_uri
+from plainres.tracking.store import (
+    check_experiment_name,
+    check_store,
+    experiment_exists,
+    is_read_only,
+    tracking_uri,
+)
 from plainres.workflows import compare
 from plainres.workflows.compare import Studies
 from plainres.workflows.requests import CompareRequest, Networks, StudyRequest
@@ -92,8 +98,6 @@ def main(flags: Flags) -> int:
 
 def prune(flags: Flags) -> int:
     """Delete networks that no sweep needs any more, and say how much space they took."""
-    from plainres.tracking.store import check_experiment_name, check_store, experiment_exists
-
     uri = tracking_uri()
     check_experiment_name(flags.experiment_name)
     check_store(uri)

@@ -115,8 +115,9 @@ def classify(config: RunConfig, flags: Flags, place: Place) -> int:
     screen.print(summary_of(config).table(layers=flags.layers))
     sizes = ", ".join(f"{size} {split}" for split, size in dataset.sizes.items())
     screen.print(f"\n{config.name} on {config.dataset}: {sizes} images")
-    kept = place.checkpoints, flags.checkpoint_every
-    job = Job(experiment, None, "", current_source(), *kept, any_code=flags.any_code)
+    job = Job(
+        experiment, None, "", current_source(), place.checkpoints, flags.checkpoint_every, any_code=flags.any_code
+    )
     outcome = train(config, job, screen)
     if isinstance(outcome, Failed):
         print(f"failed: {outcome.reason}; to go on: the same command", file=sys.stderr)

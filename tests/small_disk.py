@@ -10,10 +10,13 @@ import pytest
 
 
 @contextmanager
-def mounted(disk: Path, size: str) -> Iterator[Path]:
-    """A new folder, while a file system of this size, as `512k`, is mounted there."""
+def mounted(disk: Path, size: str, *options: str) -> Iterator[Path]:
+    """A new folder, while a file system of this size, as `512k`, and with these options is mounted there."""
     disk.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk]).returncode:
+    asked = ",".join([f"size={size}", *options])
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", asked, "tmpfs", disk]).returncode:
         pytest.skip("mounting a file system takes root")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)

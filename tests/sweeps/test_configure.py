@@ -153,7 +153,7 @@ def test_a_compiler_that_the_environment_turns_off_or_stops_is_said(
     configure("plain", 8, compile=True, elsewhere=True)
     monkeypatch.delenv("TORCHDYNAMO_DISABLE")
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)  # torch's own, where it has compiled before
-    with mounted(tmp_path / "disk", "1m,noexec") as disk:
+    with mounted(tmp_path / "disk", "1m", "noexec") as disk:
         monkeypatch.setattr(tempfile, "tempdir", str(disk))
         with pytest.raises(BadInput, match=r"disk, where none may be run .noexec."):
             configure("plain", 8, compile=True)

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike
 
 from plainres.analysis.results import SweepResults
 from plainres.analysis.statistics import most_failures
-from plainres.analysis.verdict import Verdict
+from plainres.analysis.verdict import Verdict, failures
 from plainres.screen.table import TextTable
-from plainres.settings.thresholds import is_learnt
 
 COLUMNS = (
     "arm", "depth", "failed", "training error", "test error", "epochs to 10 %", "grad. growth", "time (s)",
@@ -48,7 +47,7 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
         (
             arm,
             str(depth),
-            f"{_failed(group)} of {len(group)}{'*' if group['diverged'].any() else ''}",
+            f"{failures(group['train_error'])} of {len(group)}{'*' if group['diverged'].any() else ''}",
             percent(group["train_error"]),
             percent(group["test_error"]),
             _epochs(group["epochs_to_10"]),
@@ -59,11 +58,9 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
         for arm, depth, group in _networks(results)
     )
     diverged = int(results.runs["diverged"].sum())
-    counts = sorted({(_failed(group), len(group)) for _, _, group in _networks(results)})
+    counts = sorted({(failures(group["train_error"]), len(group)) for _, _, group in _networks(results)})
     bounds = ", ".join(f"{100 * most_failures(*count):.0f} % where {count[0]} of {count[1]} did" for count in counts)
-    failed = (
-        f" Failed: seeds that end above 10 % training error; of all seeds at most {bounds} (95 %)." if counts else ""
-    )
+    failed = f" Failed: seeds that end above 10 % training error; of all seeds at most {bounds} (95 %)."
     stars = f" *: {diverged} of these runs diverged and count with the error they ended at." if diverged else ""
     return TextTable(COLUMNS, rows, explanation(verdict) + (failed if counts else "") + stars)
 
@@ -83,8 +80,8 @@ def network_table(results: SweepResults, verdict: Verdict) -> pd.DataFrame:
             "depth": depth,
             "seeds": len(group),
             "diverged": int(group["diverged"].sum()),
-            "failed": _failed(group),
-            "failed_at_most": most_failures(_failed(group), len(group)),
+            "failed": failures(group["train_error"]),
+            "failed_at_most": most_failures(failures(group["train_error"]), len(group)),
             "train_error": group["train_error"].mean(),
             "train_error_sd": group["train_error"].std(),
             "test_error": group["test_error"].mean(),
@@ -128,11 +125,6 @@ def _networks(results: SweepResults) -> Iterator[tuple[str, int, pd.DataFrame]]:
     groups = dict(list(results.runs.groupby(["arm", "depth"])))
     return ((arm, depth, groups[arm, depth]) for arm, depth in product(results.arms, results.depths)
             if (arm, depth) in groups)  # fmt: skip
-
-
-def _failed(runs: pd.DataFrame) -> int:
-    """Count the runs that don't end at a training error of 10 % or less."""
-    return sum(not is_learnt(error) for error in runs["train_error"])
 
 
 def _epochs(reached: pd.Series) -> str:

@@ -133,6 +133,11 @@ def paired_gaps(runs: pd.DataFrame, shallowest: int) -> pd.DataFrame:
     return errors.drop(columns=shallowest).sub(errors[shallowest], axis=0)
 
 
+def failures(errors: Iterable[float]) -> int:
+    """Count the runs that don't end at a training error of 10 % or less."""
+    return sum(not is_learnt(error) for error in errors)
+
+
 def claim_of(gaps: Sequence[float], margin: float) -> tuple[Status, float]:
     """Give the claim that gaps, one a seed, speak for, and the p of the sign-flip test of it against the margin."""
     above, below = (sign_flip_p([sign * (gap - margin) for gap in gaps]) for sign in (1, -1))
@@ -157,7 +162,7 @@ def _judged(
         for arm, (claim, alone) in claims.items():
             p = corrected.get(arm, alone)
             errors = runs.loc[(runs["arm"] == arm) & (runs["depth"] == depth), "train_error"]
-            failed = sum(not is_learnt(error) for error in errors)
+            failed = failures(errors)
             later = level / 2 if len(values[arm]) >= fewest_seeds(level) else level  # if this look could decide
             needed = seeds_to_decide(values[arm], margin, later)
             status = status_of(claim, p, failed, level)

@@ -16,7 +16,8 @@ class _LastingFile(FileIO):
         if self.error is None:
             try:
                 written = super().write(content)
-                return memoryview(content).nbytes if written is None else written  # None of a full pipe that can't wait
+                if written is not None:  # as it is of a full pipe that can't wait
+                    return written
             except BrokenPipeError:
                 raise
             except OSError as error:

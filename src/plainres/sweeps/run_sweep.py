@@ -61,8 +61,8 @@ def run_sweep(
     left = {config: folders[config] for config, _ in unnoted if folders[config].path.exists()}
     with reaching_store():
         _end_left(experiment, left, "KILLED")  # of processes that died, and whose runs others have finished
-    for config, run_id in unnoted:
-        folders[config].clear(run_id, parent.generation)  # by a process that died when it had just finished the run
+    for config, folder in left.items():
+        folder.clear(finished[config], parent.generation)  # by a process that died when it had just finished the run
 
     def note_members() -> None:
         if unnoted:

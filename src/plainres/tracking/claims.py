@@ -2,8 +2,8 @@
 
 An MLflow run that is RUNNING and has the tag of progress is the claim of one process to train a configuration, and no
 other process writes to it. Its count of steps grows while the process gets on. Who sees a claim leaves the run for
-later; who sees that it doesn't grow trains the run too. Two that train the same get the same values, so that this costs
-time and nothing else. No two machines' clocks are compared.
+later; who sees that it doesn't grow trains the run too. Two that train the same get the same values but for
+rounding, so that this costs time and nothing else. No two machines' clocks are compared.
 """
 
 import time

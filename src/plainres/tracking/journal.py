@@ -6,7 +6,6 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,7 +54,7 @@ class Journal:
         if path.exists():
             content = path.read_bytes()
             self._size = content.rfind(b"\n") + 1  # the last line may be torn
-            for record in _records(content):
+            for record in map(json.loads, whole_lines(content)):
                 self._take(record)
             there = {entry.step for entry in self.entries}
             # A damaged line may have been a step's. What follows that counts if the store has the step.
@@ -137,16 +136,12 @@ def origin_of(path: Path) -> tuple[str, str, str]:
     Attempt and run are another journal's where this is its copy.
     """
     known: dict[str, Any] = {}
+    inode = None
     with suppress(FileNotFoundError), path.open("rb") as file:
-        for record in _records(file.read()):
+        inode = os.fstat(file.fileno()).st_ino
+        for record in map(json.loads, whole_lines(file.read())):
             known = record if "attempt" in record else known | record
-        known["is copy"] = known.get("file") not in (None, os.fstat(file.fileno()).st_ino)
     generation = known.get("generation", "")
-    if known.get("is copy"):
+    if known.get("file") not in (None, inode):
         return "", generation, ""
     return known.get("attempt", ""), generation, known.get("run_id", "")
-
-
-def _records(content: bytes) -> Iterator[dict[str, Any]]:
-    """What the lines say that are neither torn nor damaged."""
-    return map(json.loads, whole_lines(content))

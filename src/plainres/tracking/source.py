@@ -18,10 +18,8 @@ ROOT = Path(__file__).resolve().parents[3]  # of the project, where this is its 
 
 def _digest(package: Path) -> str:
     """Stand for the content of a package's source files, by twelve hex digits."""
-    files = sorted(package.rglob("*.py"))
-    return hashlib.sha256(b"".join(b"%s %s " % (path.name.encode(), path.read_bytes()) for path in files)).hexdigest()[
-        :12
-    ]
+    files = [(str(path.relative_to(package)).encode(), path.read_bytes()) for path in sorted(package.rglob("*.py"))]
+    return hashlib.sha256(b"".join(b"%s %s " % file for file in files)).hexdigest()[:12]
 
 
 CODE = _digest(Path(__file__).resolve().parents[1])

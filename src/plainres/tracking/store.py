@@ -65,10 +65,11 @@ def check_store(uri: str, *, writes: bool = True) -> None:
 
 def is_read_only(uri: str) -> bool:
     """Tell whether a store that can be read can't be written, as far as files tell."""
-    try:
-        check_store(uri)
-    except BadInput:
-        return is_sqlite(uri)
+    if is_sqlite(uri):
+        try:
+            check_store(uri)
+        except BadInput:
+            return True
     return False
 
 

@@ -121,8 +121,9 @@ def _tune(plans: tuple[StudyPlan, ...], request: StudyRequest, place: Place, con
 
         launcher = make_launcher(request.launch, request.jobs, first, place.checkpoints, console)
     experiment = open_experiment(place.uri, request.experiment_name)
-    kept = place.checkpoints, request.checkpoint_every
-    job = Job(experiment, None, "", current_source(), *kept, any_code=request.any_code)
+    job = Job(
+        experiment, None, "", current_source(), place.checkpoints, request.checkpoint_every, any_code=request.any_code
+    )
     try:
         states = run_studies(
             plans, request.trials, request.storage, job, launcher, console, to_confirm=request.confirm or 0
