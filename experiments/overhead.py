@@ -71,7 +71,7 @@ def measure(config: RunConfig, count: int) -> tuple[float, list[tuple[float, flo
     with (
         TemporaryDirectory() as folder,
         (Path(folder) / "screen").open("w") as file,
-        closing(Journal(Path(folder) / "journal")) as journal,
+        closing(Journal(Path(folder) / "journal").open()) as journal,
     ):
         experiment = open_experiment(f"sqlite:///{Path(folder) / 'mlflow.db'}", "overhead")
         (Path(folder) / "artifacts").mkdir()

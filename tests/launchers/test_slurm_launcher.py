@@ -18,12 +18,12 @@ from plainres.settings import RunConfig
 ARRAY = "12"
 
 
-def submission(folder: Path, keys: list[str]) -> Path:
+def submission(folder: Path, keys: list[str], array: str = ARRAY) -> Path:
     """As a command leaves it that was ended when it had submitted these tasks."""
-    place = folder / "plainres-1"
+    place = folder / f"plainres-{array}"
     place.mkdir(parents=True)
     (place / slurm_launcher.KEYS).write_text(json.dumps(keys))
-    (place / slurm_launcher.ID).write_text(ARRAY)
+    (place / slurm_launcher.ID).write_text(array)
     return place
 
 
@@ -64,13 +64,8 @@ def test_what_a_limit_refuses_is_submitted_in_smaller_parts_and_the_rest_when_ot
         there = sum(1 for _ in launcher.folder.glob("*/*_result.pkl"))
         if len(new) + sum(map(len, submitted)) - there > at_most:
             raise RuntimeError("sbatch: error: AssocMaxSubmitJobLimit")
-        keys = [task.key for task in new]
-        place = launcher.folder / f"plainres-{len(submitted)}"
-        place.mkdir()
-        (place / slurm_launcher.KEYS).write_text(json.dumps(keys))
-        (place / slurm_launcher.ID).write_text(f"{len(submitted)}")
-        submitted.append(keys)
-        return list(slurm_launcher._jobs_in(place))
+        submitted.append([task.key for task in new])
+        return list(slurm_launcher._jobs_in(submission(launcher.folder, submitted[-1], f"{len(submitted) - 1}")))
 
     monkeypatch.setattr(SlurmLauncher, "_submit", submit)
     monkeypatch.setattr(slurm_commands, "largest_array", lambda: 1000)
@@ -126,6 +121,24 @@ def test_a_job_that_ended_without_a_result_while_no_command_waited_is_submitted_
     with pytest.raises(ValueError, match="zip"):  # for the stand-in gives no job
         list(launcher.run(tasks(["a", "b"])))
     assert submitted == ["a", "b"]
+
+
+def test_a_queue_that_gives_no_answer_is_said_once(
+    launcher: SlurmLauncher, tiny: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    launcher.say = said.append
+    place = submission(launcher.folder, ["a"])
+    monkeypatch.setattr(slurm_commands, "states", lambda: None)
+    monkeypatch.setattr(slurm_launcher, "SECONDS_BETWEEN_LOOKS", 0.0)
+    running = launcher.run(tasks(["a"]))
+    for _ in range(3 * slurm_launcher.LOOKS_UNTIL_SAID):
+        assert next(running) is None
+    assert [text for text in said if "squeue" in text] == [
+        "squeue does not answer: whether the jobs are still there can't be told"
+    ]
+    (place / f"{ARRAY}_0_result.pkl").write_bytes(pickle.dumps(("success", (Returned, Finished(tiny(), "id", {})))))
+    assert isinstance(next(running), Returned)
 
 
 def tasks(keys: list[str]) -> deque[Task]:

@@ -12,7 +12,7 @@ import pytest
 from optuna.storages import RDBStorage
 
 from plainres.errors import BadInput
-from plainres.tracking import database
+from plainres.system import locks
 from plainres.tracking.database import (
     check_database,
     in_memory,
@@ -169,14 +169,15 @@ def test_a_store_that_a_stopped_command_keeps_is_waited_for_with_a_word_and_not_
     holding = subprocess.Popen([sys.executable, "-c", HOLDING, uri], stdout=subprocess.PIPE, text=True)
     assert holding.stdout
     assert holding.stdout.readline() == "held\n"
-    monkeypatch.setattr(database, "SECONDS_TO_OPEN", 0.6)
+    monkeypatch.setattr(locks, "SECONDS_UNTIL_SAID", 0.1)
+    monkeypatch.setattr(locks, "SECONDS_TO_WAIT", 0.6)
     try:
-        with pytest.raises(BadInput, match=r"another command keeps the store from being opened: end it \("):
+        with pytest.raises(BadInput, match=r"another command is opening the store and doesn't get on: end it \("):
             opening_store(uri).__enter__()
     finally:
         holding.kill()
         holding.wait()
-    assert "another command is just opening the store: it is waited for" in capsys.readouterr().err
+    assert "another command is opening the store: it is waited for" in capsys.readouterr().err
     with opening_store(uri):
         pass
 

@@ -8,7 +8,7 @@ from plainres.tracking.journal import Journal
 
 
 def reopened(path: Path, generation: str = "") -> Journal:
-    journal = Journal(path, generation)
+    journal = Journal(path, generation).open()
     journal.close()
     return journal
 
@@ -29,7 +29,7 @@ def test_a_journal_of_before_fresh_sweeps_had_identities_is_read(tmp_path: Path)
 
 def written(path: Path, *, sent: int) -> Journal:
     """A journal of steps 0 to 5, of which the store has so many."""
-    journal = Journal(path)
+    journal = Journal(path).open()
     journal.note_run("0123")
     for step in range(6):
         journal.add(step, {"loss/train": 1 / (step + 1)}, diverged=False, last=step == 5)
@@ -63,7 +63,7 @@ def test_a_damaged_line_of_what_the_store_lacks_ends_what_is_known(tmp_path: Pat
     path = tmp_path / "journal"
     written(path, sent=2)
     with_bit_flipped(path, 2 + 2 * 2 + 1)  # attempt, run, steps 0 and 1 with what was sent of them, step 2; step 3
-    journal = Journal(path)
+    journal = Journal(path).open()
     assert [entry.step for entry in journal.entries] == [0, 1, 2]
     assert [entry.step for entry in journal.unsent] == [2]
     journal.add(3, {"loss/train": 0.5}, diverged=False, last=False)  # trained again

@@ -8,29 +8,28 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from plainres.errors import BadInput, first_line
+from plainres.errors import first_line
 from plainres.launchers import slurm_commands
 from plainres.launchers.launcher import Died, Happening, Launcher, Returned, Task, Told, room
 from plainres.launchers.slurm_job import SlurmJob
 from plainres.running.events import Failed
 from plainres.system.files import whole_lines
+from plainres.system.locks import locked
 
 SECONDS_TO_WAIT = 1.0  # for something to happen
 SECONDS_BETWEEN_LOOKS = 5.0  # at Slurm's queue
-SECONDS_TO_LOCK = 60.0
+LOOKS_UNTIL_SAID = 12  # that the queue gives no answer
 SECONDS_TO_BE_SEEN = 20.0  # until a file that another machine wrote is seen here
 TIMEOUTS = 1000  # after which a job isn't queued again
 NOTICE_SECONDS = 120  # before a job's time is up
 KEYS, ID = "keys.json", "id"  # files of a submission
-LOCK = "lock"  # beside the submissions
+LOCK, SUBMITS = "lock", "is looking after Slurm's jobs"  # beside the submissions, and what its holder does
 WELL = "well"  # how a job ended
 
 
@@ -71,7 +70,7 @@ class SlurmLauncher(Launcher):
             raise
 
     def _happenings(self, waiting: deque[Task], in_flight: "dict[_Job, Task]") -> Iterator[Happening | None]:
-        looked, states = -SECONDS_BETWEEN_LOOKS, None
+        looked, states, unanswered = -SECONDS_BETWEEN_LOOKS, None, 0
         taken = -1  # jobs that Slurm had when it took no more
         while waiting or in_flight:
             happened = False
@@ -80,6 +79,9 @@ class SlurmLauncher(Launcher):
                 taken = len(in_flight) if waiting and in_flight else -1
             if time.monotonic() - looked > SECONDS_BETWEEN_LOOKS:
                 looked, states = time.monotonic(), slurm_commands.states()
+                unanswered = unanswered + 1 if states is None else 0
+                if unanswered == LOOKS_UNTIL_SAID:
+                    self.say("squeue does not answer: whether the jobs are still there can't be told")
             for job, task in list(in_flight.items()):
                 if not job.folder.exists():  # another command has seen its end: the run, or the study, is in its store
                     happened = True
@@ -104,7 +106,7 @@ class SlurmLauncher(Launcher):
         tasks = {task.key: task for task in waiting}
         waiting.clear()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # a storage's URL may hold a password
-        with _locked(self.folder):
+        with locked(self.folder / LOCK, SUBMITS):
             known = {job: tasks.pop(job.key) for job in _submitted(self.folder) if job.key in tasks}
             if known:
                 self.say(f"Slurm has {len(known)} of {len(known) + len(tasks)} jobs already")
@@ -204,7 +206,7 @@ class _Job:
 
     def _note(self, end: Returned | Died) -> None:
         """Note how it ended; the folder goes once all its jobs have ended well, and is kept with the logs of others."""
-        with _locked(self.folder.parent):
+        with locked(self.folder.parent / LOCK, SUBMITS):
             if not self.folder.exists():  # another command was as fast
                 return
             well = isinstance(end, Returned) and not isinstance(end.value, Failed)
@@ -234,20 +236,6 @@ class _Job:
         state = slurm_commands.last_state(self.id)
         reason = f"Slurm's job {self.id} ended without a result, {state}: {self.folder}"
         return Died(task, reason, on_purpose=state == "CANCELLED")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other commands from the submissions in a folder; raises BadInput where one keeps this from them."""
-    lock = FileLock(folder / LOCK, timeout=SECONDS_TO_LOCK)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise BadInput(f"another command keeps Slurm's jobs to itself: end it, or delete {lock.lock_file}") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _submitted(folder: Path) -> Iterator[_Job]:

@@ -19,7 +19,7 @@ from plainres.errors import BadInput, without_credentials
 from plainres.settings import RunConfig
 from plainres.system.files import cache_folder
 from plainres.tracking.database import is_sqlite, sqlite_path
-from plainres.tracking.journal import origin_of
+from plainres.tracking.journal import Journal
 
 if TYPE_CHECKING:  # they import MLflow, which a check does without
     from plainres.tracking.runs import Experiment
@@ -138,25 +138,19 @@ class RunFolder:
             self.all, key=lambda each: max((path.name for path in each.path.glob("epoch-*")), default=""), default=self
         )
         copy = self.path.with_name(f"{self.path.name}-{uuid.uuid4().hex[:6]}")
-        copy.mkdir(parents=True)
-        checkpoints = [path.name for path in furthest.path.glob("epoch-*.pt")]
-        for name in (*checkpoints, "journal"):  # which knows the epochs that were there before
-            with suppress(FileNotFoundError):
-                shutil.copyfile(furthest.path / name, copy / name)
+        with suppress(FileNotFoundError, shutil.Error):  # of what has gone meanwhile; all else is copied
+            shutil.copytree(furthest.path, copy)
         return RunFolder(copy)
 
     @property
     def progress(self) -> str:
         """Read how far a process is that trains here, by the size of its journal."""
-        try:
-            return str((self.path / "journal").stat().st_size)
-        except FileNotFoundError:
-            return ""
+        return str(Journal(self.path / "journal").size)
 
     @property
     def attempt(self) -> str:
         """Read the attempt that its journal was begun for, empty where there is none."""
-        return origin_of(self.path / "journal")[0]
+        return Journal(self.path / "journal").attempt
 
     def clear(self, run_id: str, generation: str) -> None:
         """Delete what this finished run has left, or what is needless now that there is one, where nobody holds it.
@@ -164,9 +158,9 @@ class RunFolder:
         Needless is what was begun for a sweep of this generation, and finished elsewhere.
         """
         for folder in self.all:
-            _, begun_for, told = origin_of(folder.path / "journal")
+            journal = Journal(folder.path / "journal")
             with folder.held() as held:
-                if held and (folder.path / "journal").exists() and (told == run_id or begun_for == generation):
+                if held and journal.size and (journal.run_id == run_id or journal.generation == generation):
                     shutil.rmtree(folder.path, ignore_errors=True)
 
 

@@ -154,10 +154,8 @@ class _Run:
                         return
                     time.sleep(SECONDS_BETWEEN_LOOKS)
             if not held:
-                free = next((folder for folder in place.all if stack.enter_context(folder.held())), None)
-                place = free or place.copy()  # one that such a process has left, or a new one
-                if not free:
-                    stack.enter_context(place.held())
+                place = place.copy()
+                stack.enter_context(place.held())
             self.folder, self.ignored = place.path, others.keys()
             if others:
                 start = "its checkpoint" if any(place.path.glob("epoch-*.pt")) else "the beginning"
@@ -233,12 +231,11 @@ class _Run:
         if is_other:
             does = "it goes on all the same" if self.job.any_code else "it begins anew (--any-code goes on)"
             self._notice(f"other code of plainres has begun it: {does}")
-        if generation in ("", journal.generation) and (self.job.any_code or not is_other):
-            return journal
-        journal.close()
-        shutil.rmtree(self.folder)
-        self.folder.mkdir()
-        return Journal(path, generation, CODE)
+        if generation not in ("", journal.generation) or (is_other and not self.job.any_code):
+            shutil.rmtree(self.folder)
+            self.folder.mkdir()
+            journal = Journal(path, generation, CODE)
+        return journal.open()
 
     def _resume(self, journal: Journal) -> Trainer:
         """Make the trainer, from the newest checkpoint on if there is one, in all processes that train the run."""

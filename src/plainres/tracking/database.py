@@ -5,24 +5,21 @@ import math
 import os
 import re
 import sqlite3
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from filelock import FileLock, Timeout
-
 from plainres.errors import BadInput, without_credentials
 from plainres.system.files import temporary_folder
+from plainres.system.locks import locked
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 SECONDS_TO_ANSWER = 1.5
-SECONDS_TO_OPEN = 60.0  # a store: another command makes its tables meanwhile, which takes seconds
 SECONDS_TO_LOCK = 60.0  # others may write a file of SQLite's without a pause, and none of them queues
 MLFLOWS_TABLE = "experiments"
 OPTUNAS_TABLE = "studies"
@@ -165,22 +162,15 @@ def opening_store(uri: str) -> Iterator[None]:
         BadInput: another command keeps it for a minute, as one that is stopped does, or its folder can't be written.
     """
     folder = temporary_folder()
-    lock = FileLock(folder / f"{hashlib.sha256(resolved(uri).encode()).hexdigest()[:16]}.lock")
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+    name = f"{hashlib.sha256(resolved(uri).encode()).hexdigest()[:16]}.lock"
+    with ExitStack() as stack:
         try:
-            lock.acquire(timeout=SECONDS_TO_OPEN / 6)
-        except Timeout:
-            print(f"another command is just opening the store: it is waited for ({lock.lock_file})", file=sys.stderr)
-            lock.acquire(timeout=SECONDS_TO_OPEN)
-    except Timeout as error:
-        raise BadInput(f"another command keeps the store from being opened: end it ({lock.lock_file})") from error
-    except OSError as error:
-        raise BadInput(f"folder {folder} can't be written ({error.strerror}): name another one in TMPDIR") from error
-    try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            stack.enter_context(locked(folder / name, "is opening the store"))
+        except OSError as error:
+            reason = f"folder {folder} can't be written ({error.strerror}): name another one in TMPDIR"
+            raise BadInput(reason) from error
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager

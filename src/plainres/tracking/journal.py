@@ -9,7 +9,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from plainres.system.files import checked_line, whole_lines
 
@@ -30,16 +30,17 @@ class Entry:
 
 
 class Journal:
-    """Keeps a run's journal: begun anew, or read back from the lines of its file that are whole.
+    """Keeps a run's journal: read back from the lines of its file that are whole, and added to once it is open.
 
     Attributes:
-        attempt: tells this training of the configuration from every other one, and is known before MLflow's run id; the
-            copy of a journal is another attempt.
+        attempt: tells this training of the configuration from every other one, and is known before MLflow's run id;
+            empty in a journal that isn't open yet, and in the copy of one, which is to be another attempt.
         generation: the fresh sweep's that it was begun for, empty for others.
         code: a digest of the code that it was begun by, empty if that was none that noted one.
         run_id: MLflow's, once it is known.
         entries: one for each step, in order.
         sent: the store is known to have the steps below.
+        size: bytes of the whole lines.
     """
 
     def __init__(self, path: Path, generation: str = "", code: str = "") -> None:
@@ -49,23 +50,29 @@ class Journal:
         self.run_id: str | None = None
         self.entries: list[Entry] = []
         self.sent = 0
-        self._size = 0
+        self._path = path
+        self.size = 0
         self._begun_in: int | None = None
-        if path.exists():
-            content = path.read_bytes()
-            self._size = content.rfind(b"\n") + 1  # the last line may be torn
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            content = file.read()
+            self.size = content.rfind(b"\n") + 1  # the last line may be torn
             for record in map(json.loads, whole_lines(content)):
                 self._take(record)
             there = {entry.step for entry in self.entries}
             # A damaged line may have been a step's. What follows that counts if the store has the step.
             gap = next((step for step in range(self.sent, self.last_step) if step not in there), math.inf)
             self.entries = [entry for entry in self.entries if entry.step < gap]
-        self._file = path.open("ab", buffering=0)
-        self._file.truncate(self._size)
-        file = os.fstat(self._file.fileno()).st_ino
-        if not self.attempt or self._begun_in not in (None, file):
-            known = {"generation": self.generation, "code": self.code, "file": file}
+            if self._begun_in not in (None, os.fstat(file.fileno()).st_ino):
+                self.attempt, self.run_id, self.sent = "", None, 0
+
+    def open(self) -> Self:
+        """Open the file to be added to, begun if it is a new one or a copy; returns this."""
+        self._file = self._path.open("ab", buffering=0)
+        self._file.truncate(self.size)
+        if not self.attempt:
+            known = {"generation": self.generation, "code": self.code, "file": os.fstat(self._file.fileno()).st_ino}
             self._write({"attempt": uuid.uuid4().hex, **known})
+        return self
 
     @property
     def last_step(self) -> int:
@@ -108,9 +115,9 @@ class Journal:
             if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
-            self._file.truncate(self._size)  # so that a whole line can follow
+            self._file.truncate(self.size)  # so that a whole line can follow
             raise
-        self._size += len(line)
+        self.size += len(line)
         self._take(record)
 
     def _take(self, record: dict[str, Any]) -> None:
@@ -128,20 +135,3 @@ class Journal:
                 while self.entries and self.last_step >= entry["step"]:  # trained again, since a line was damaged
                     self.entries.pop()
                 self.entries.append(Entry(**entry))
-
-
-def origin_of(path: Path) -> tuple[str, str, str]:
-    """Read a journal's attempt, the generation that it was begun for and MLflow's last run id; each may be empty.
-
-    Attempt and run are another journal's where this is its copy.
-    """
-    known: dict[str, Any] = {}
-    inode = None
-    with suppress(FileNotFoundError), path.open("rb") as file:
-        inode = os.fstat(file.fileno()).st_ino
-        for record in map(json.loads, whole_lines(file.read())):
-            known = record if "attempt" in record else known | record
-    generation = known.get("generation", "")
-    if known.get("file") not in (None, inode):
-        return "", generation, ""
-    return known.get("attempt", ""), generation, known.get("run_id", "")
