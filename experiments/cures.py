@@ -1,10 +1,7 @@
 """What cures deep plain networks, at which dose, and how deep does it reach? `python -m experiments.cures --help`."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED, exit_code, run_command
@@ -12,7 +9,7 @@ from plainres.errors import BadInput
 from plainres.screen.console import console
 from plainres.settings.declaration import redeclared, setting
 from plainres.sweeps.arms import dose_arms
-from plainres.workflows.compare import carry_out, planned
+from plainres.workflows.compare import carry_out, planned, store_beside
 from plainres.workflows.requests import CompareRequest, SweepRequest
 
 if TYPE_CHECKING:
@@ -129,17 +126,6 @@ def find_frontier(request: CompareRequest) -> int:
         file=FRONTIER_FIGURE,
     )
     return RUN_FAILED if missing else FINISHED
-
-
-def store_beside(sweep: "JudgedSweep", write: Callable[[Path], None]) -> None:
-    """Store the files that `write` makes in a folder beside the sweep's report."""
-    from plainres.tracking.artifacts import log_artifact
-    from plainres.tracking.outages import reaching_store
-
-    with TemporaryDirectory() as folder:
-        write(Path(folder))
-        with reaching_store():
-            log_artifact(sweep.tracking_uri, sweep.parent_run_id, Path(folder))
 
 
 if __name__ == "__main__":

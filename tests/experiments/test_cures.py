@@ -105,7 +105,7 @@ def test_runs_that_fail_are_missing_from_the_frontier(here: Here) -> None:
 
 BAD_INPUT = {
     "--dose shortcut_scale 0 1": "--dose is of one arm; name it, as --arms residual",
-    "--arms residual --dose shortcut_scale": "needs at least two values of shortcut_scale",
+    "--arms residual --dose shortcut_scale": "at least two values of shortcut_scale are needed",
     "--arms residual --dose block post pre": "'block' is no numeric setting",
     "--arms plain --dose shortcut_scale 0 1": "a plain network has no shortcut",
     "--arms residual --dose shortcut_scale 0 1 --frontier": "ask two questions",

@@ -25,7 +25,7 @@ def test_the_dose_of_an_arm_is_read_back() -> None:
         ("residual", "block", ("post", "pre"), "'block' is no numeric setting of an arm; choose from width"),
         ("residual", "zero_gamma", ("0", "1"), "'zero_gamma' is no numeric setting"),
         ("residual", "train_images", ("100", "200"), "'train_images' is no numeric setting"),
-        ("residual", "shortcut_scale", ("1",), "needs at least two values of shortcut_scale"),
+        ("residual", "shortcut_scale", ("1",), "at least two values of shortcut_scale are needed"),
         ("residual", "shortcut_scale", ("0", "much"), "shortcut scale 'much' is no number"),
         ("residual", "shortcut_scale", ("0", "-1"), "shortcut scale -1.0 is not a finite number of at least 0"),
         ("plain:lr=0.1", "lr", ("0.1", "1"), "lr is given twice"),

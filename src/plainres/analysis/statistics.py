@@ -39,6 +39,12 @@ def t_interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def bounds(values: Sequence[float]) -> tuple[float, float]:
+    """Give the ends of the 95 % t interval, for seaborn's error bars; the value twice where there is only one."""
+    interval = t_interval(list(values))
+    return interval.low, interval.high
+
+
 def paired_interval(differences: pd.Series) -> Interval | None:
     """Compute mean and 95 % t interval of differences, one a seed, NaN left out; None for fewer than two."""
     values = differences.dropna().tolist()

@@ -31,7 +31,7 @@ from plainres.screen.drawn_seeds import draw_means, draw_points
 from plainres.screen.figure_style import PAGE, by_arm, draw_legend, panels_in_rows, plain_style
 from plainres.screen.table import TextTable
 from plainres.settings import RunConfig
-from plainres.sweeps.arms import Arm, parse_arm
+from plainres.sweeps.arms import Arm, parse_arm, without
 from plainres.tracking.outages import reaching_store
 from plainres.training.trainer import PROBE_IMAGES
 
@@ -236,6 +236,5 @@ def _is_control(arm: str, arms: Sequence[str]) -> bool:
     return any(_but_rate(other) == _but_rate(arm) for other in arms[: arms.index(arm)])
 
 
-def _but_rate(arm: str) -> Arm:
-    parsed = parse_arm(arm)
-    return Arm(parsed.variant, {name: value for name, value in parsed.settings.items() if name != "lr"})
+def _but_rate(arm: str) -> str:
+    return without(arm, "lr")

@@ -79,7 +79,7 @@ def dose_arms(arm: str, setting: str, doses: Sequence[str]) -> tuple[str, ...]:
     if setting not in NUMERIC:
         raise BadInput(f"{setting!r} is no numeric setting of an arm; choose from {', '.join(NUMERIC)}")
     if len(doses) < 2:
-        raise BadInput(f"a dose-response curve needs at least two values of {setting}")
+        raise BadInput(f"at least two values of {setting} are needed")
     mark = "," if parse_arm(arm).settings else ":"
     return tuple(parse_arm(f"{arm}{mark}{setting}={dose}").name for dose in doses)
 
@@ -87,6 +87,12 @@ def dose_arms(arm: str, setting: str, doses: Sequence[str]) -> tuple[str, ...]:
 def dose_of(arm: str, setting: str) -> float:
     """Return the value that an arm of `dose_arms` has of the setting."""
     return float(parse_arm(arm).settings[setting.replace("-", "_")])
+
+
+def without(arm: str, setting: str) -> str:
+    """Return the arm that `dose_arms` made this one of."""
+    parsed = parse_arm(arm)
+    return Arm(parsed.variant, {name: value for name, value in parsed.settings.items() if name != setting}).name
 
 
 def _check_own(name: str) -> None:

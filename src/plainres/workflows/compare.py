@@ -1,9 +1,11 @@
 """Carry out one comparison: check what is asked for, train what the store lacks, and judge what it then holds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from plainres.errors import BadInput
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from plainres.analysis.judged_sweep import JudgedSweep
+    from plainres.analysis.results import SweepResults
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,17 @@ def read_back(
     if not run_exists(uri, parent_run_id):
         raise BadInput(f"the tracking store has no run {parent_run_id!r}")
     return _judged(parent_run_id, uri, margin, rebuild=rebuild)
+
+
+def store_beside(sweep: "SweepResults", write: Callable[[Path], None]) -> None:
+    """Store the files that `write` makes in a folder beside the sweep's report."""
+    from plainres.tracking.artifacts import log_artifact
+    from plainres.tracking.outages import reaching_store
+
+    with TemporaryDirectory() as folder:
+        write(Path(folder))
+        with reaching_store():
+            log_artifact(sweep.tracking_uri, sweep.parent_run_id, Path(folder))
 
 
 def _tuned(sweep: Sweep, studies: Studies) -> Sweep:

@@ -1,0 +1,182 @@
+"""Maps where arms train: the final training error by depth and by the value of a setting, and its edge at 10 %."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from plainres.analysis.results_table import NOTHING
+from plainres.screen.figure_style import PAGE, plain_style, save_figure
+from plainres.screen.table import TextTable, text_table
+from plainres.settings import ABOUT
+from plainres.settings.thresholds import TARGET_ERROR, is_learnt
+from plainres.sweeps.arms import dose_of, without
+from plainres.sweeps.grid import between, edges
+
+FIGURE = "trainability.png"
+COLUMNS = ("arm", "depth", "value")  # of a cell
+EDGE: dict[str, Any] = {"color": "white", "linewidth": 2.2}
+MOST_WRITTEN = 12  # values of an arm, beyond which no error is written into a cell
+DARK = 0.45  # share of the highest error, above which a cell is dark
+
+
+def cells_of(runs: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """Average runs over seeds: a row for each arm, depth and value of the setting.
+
+    Args:
+        runs: of arms that `plainres.sweeps.arms.dose_arms` has made, as of a `SweepResults`.
+        setting: whose values they have.
+
+    Returns:
+        Columns: arm (without the setting), depth, value, error (the mean, in [0, 1]), seeds, failed (those above 10 %),
+        diverged (how many did).
+    """
+    own = runs.assign(
+        value=[dose_of(arm, setting) for arm in runs["arm"]],
+        arm=[without(arm, setting) for arm in runs["arm"]],
+        failed=~runs["train_error"].map(is_learnt),
+    )
+    grouped = own.groupby(list(COLUMNS), sort=False)
+    cells = grouped.agg(
+        error=("train_error", "mean"), seeds=("seed", "count"), failed=("failed", "sum"), diverged=("diverged", "sum")
+    )
+    return cells.reset_index().sort_values(["depth", "value"], kind="stable")
+
+
+def closer(cells: pd.DataFrame, setting: str, depth: int) -> dict[str, list[str]]:
+    """Find for each arm the values between two neighbours of which one trains at this depth and the other doesn't."""
+    found = {}
+    for arm, row in cells[cells["depth"] == depth].groupby("arm", sort=False):
+        learnt = [(value, is_learnt(error)) for value, error in zip(row["value"], row["error"], strict=True)]
+        new = [between(setting, low, high) for (low, one), (high, other) in pairwise(learnt) if one != other]
+        if values := [value for value in new if value]:
+            found[str(arm)] = values
+    return found
+
+
+def table(cells: pd.DataFrame, setting: str, arms: Sequence[str]) -> TextTable:
+    """Lay out a row for each arm and depth: which values train."""
+    rows = []
+    for arm in arms:
+        for depth, row in cells[cells["arm"] == arm].groupby("depth"):
+            trains = row[row["error"].map(is_learnt)]
+            lowest, best = min(zip(row["error"], row["value"], strict=True))
+            window = [f"{value:g}" for value in (trains["value"].min(), trains["value"].max())] if len(trains) else []
+            rows.append(
+                (arm, str(depth), f"{len(trains)} of {len(row)}", *(window or [NOTHING, NOTHING]),
+                 f"{100 * lowest:.2f}", f"{best:g}")
+            )  # fmt: skip
+    caption = (
+        f"Trained: values of {setting} at which the training error ends at {TARGET_ERROR * 100:g} % or less, the mean "
+        "over seeds; the smallest and the largest of them; the lowest error, in %, and its value."
+    )
+    return text_table(("arm", "depth", "trained", "from", "to", "lowest", "at"), rows, caption)
+
+
+def sentences(cells: pd.DataFrame, setting: str, arms: Sequence[str], values: Sequence[float]) -> list[str]:
+    """Say how each arm's window changes with depth, counted in these values; it tells what was seen, and tests nothing.
+
+    Values that only some depths have, since they were looked at closer, don't count.
+    """
+    said = []
+    for arm in arms:
+        of_arm = cells[(cells["arm"] == arm) & cells["value"].isin(values)]
+        counts = of_arm["error"].map(is_learnt).groupby(of_arm["depth"]).sum()
+        listed = ", ".join(f"{count} at depth {depth:g}" for depth, count in zip(counts.index, counts, strict=True))
+        window = window_of(list(counts))
+        said.append(f"{arm}: of {len(values)} values of {setting} it trains with {listed}: {window}.")
+    return said
+
+
+def window_of(counts: Sequence[int]) -> str:
+    """Say what becomes of the number of values that train, at the shallowest depth first."""
+    if not counts or not counts[0]:
+        return "it has no window at the shallowest depth"
+    if not counts[-1]:
+        return "its window closes"
+    return "its window narrows" if counts[-1] < counts[0] else "its window stays"
+
+
+def draw(cells: pd.DataFrame, setting: str, arms: Sequence[str]) -> Figure:
+    """Draw a map an arm, side by side: values across, depths up, the error as colour, a white line at its edge of 10 %.
+
+    A cross marks a cell in which a seed diverged.
+    """
+    highest = 100 * float(cells["error"].max(skipna=True))
+    depths = sorted(cells["depth"].unique())
+    ends = edges(sorted(cells["value"].unique()))
+    with plain_style():
+        figure = Figure(figsize=(PAGE, 1.1 + 0.42 * len(depths)), layout="constrained")
+        panels = figure.subplots(1, len(arms), sharex=True, sharey=True, squeeze=False)[0]
+        for arm, axes in zip(arms, panels, strict=True):
+            axes.grid(visible=False)
+            axes.set_facecolor(".9")  # where runs are missing
+            if cells["value"].min() > 0:
+                axes.set_xscale("log")
+            rows = [_row(cells[(cells["arm"] == arm) & (cells["depth"] == depth)], ends) for depth in depths]
+            for place, (sides, row) in enumerate(rows):  # seaborn's heat map has no rows with cells of their own widths
+                if len(row):
+                    mesh = axes.pcolormesh(
+                        sides, [place, place + 1], 100 * row[["error"]].T.to_numpy(),
+                        cmap="viridis_r", vmin=0, vmax=max(1.0, highest),
+                    )  # fmt: skip
+                    _write_errors(axes, row, place, highest)
+            _draw_edge(axes, [(sides, [is_learnt(error) for error in row["error"]]) for sides, row in rows])
+            axes.set_title(arm.replace(":", ":\n"), parse_math=False)
+            axes.xaxis.set_minor_locator(NullLocator())
+        panels[0].yaxis.set_major_locator(FixedLocator([place + 0.5 for place in range(len(depths))]))
+        panels[0].set_yticklabels([str(depth) for depth in depths])
+        figure.supylabel("depth")
+        figure.supxlabel(f"{ABOUT[setting].words} (white line: final training error of {TARGET_ERROR * 100:g} %)")
+        figure.colorbar(mesh, ax=list(panels), label="final training error (%)", pad=0.01)
+    return figure
+
+
+def write(runs: pd.DataFrame, cells: pd.DataFrame, setting: str, arms: Sequence[str], folder: Path) -> None:
+    """Write `trainability.png` and `.pdf`, and `trainability.csv` with a row for each run."""
+    own = runs.assign(
+        value=[dose_of(arm, setting) for arm in runs["arm"]], arm=[without(arm, setting) for arm in runs["arm"]]
+    )
+    own[[*COLUMNS, "seed", "train_error", "test_error", "diverged"]].to_csv(folder / "trainability.csv", index=False)
+    figure = draw(cells, setting, arms)
+    for suffix in (".png", ".pdf"):
+        save_figure(figure, (folder / FIGURE).with_suffix(suffix))
+
+
+def _write_errors(axes: Axes, row: pd.DataFrame, place: int, highest: float) -> None:
+    """Write each cell's error into it, and a cross where a seed diverged."""
+    for value, error, diverged in zip(row["value"], 100 * row["error"], row["diverged"], strict=True):
+        text = (f"{error:.0f}" if len(row) <= MOST_WRITTEN else "") + ("×" if diverged else "")
+        colour = "white" if error > DARK * highest else "black"
+        axes.text(value, place + 0.5, text, ha="center", va="center", fontsize=6.5, color=colour)
+
+
+def _row(row: pd.DataFrame, ends: Sequence[float]) -> tuple[list[float], pd.DataFrame]:
+    """Give a row of cells with their edges, the outermost at the map's own `ends`."""
+    sides = edges(list(row["value"])) if len(row) else []
+    return [ends[0], *sides[1:-1], ends[-1]] if sides else [], row
+
+
+def _draw_edge(axes: Axes, rows: Sequence[tuple[Sequence[float], Sequence[bool]]]) -> None:
+    """Draw a line between cells that touch where one trains and the other doesn't; rows have edges, and which train."""
+    for place, (sides, learnt) in enumerate(rows):
+        for side, (one, other) in zip(sides[1:-1], pairwise(learnt), strict=True):
+            if one != other:
+                axes.plot([side, side], [place, place + 1], **EDGE)
+    for place, (lower, upper) in enumerate(pairwise(rows), start=1):
+        for low, high in pairwise(sorted({*lower[0], *upper[0]})):
+            here, there = (_at((low * high) ** 0.5 if low > 0 else (low + high) / 2, *row) for row in (lower, upper))
+            if here is not None and there is not None and here != there:
+                axes.plot([low, high], [place, place], **EDGE)
+
+
+def _at(value: float, sides: Sequence[float], learnt: Sequence[bool]) -> bool | None:
+    """Whether the cell around a value trains; None where the row has none there."""
+    place = int(np.searchsorted(sides, value)) - 1
+    return learnt[place] if 0 <= place < len(learnt) else None
