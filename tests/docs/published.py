@@ -1,68 +1,139 @@
 """Makes the tables and figures of the pages from docs/data: `python -m tests.docs.published`.
 
 A page has them between `<!-- from data/NAME.csv -->` and `<!-- end -->`, or errors alone after `NAME.csv, short`. A
-file has a row a run, out of a store: `python -m tests.docs.published NAME PARENT_RUN_ID "THE COMMAND"`.
+file has a row a run, out of a store: `python -m tests.docs.published NAME PARENT_RUN_ID "THE COMMAND"`. What its name
+begins with says what is asked of the runs: `why-gradients` and the like what that experiment measured, `dose-SETTING`
+the doses of a setting, `cures` what becomes of each arm, and any other the verdict.
 """
 
 import re
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from plainres.analysis.figures import draw_degradation
+from plainres.analysis.figures import draw_degradation, draw_dose_response
 from plainres.analysis.results import GRADIENTS, SweepResults, first_of_each_variant, read_sweep, variant_of
-from plainres.analysis.results_table import COLUMNS, sweep_table
-from plainres.analysis.verdict import judge
+from plainres.analysis.results_table import COLUMNS, NOTHING, percent, sweep_table
+from plainres.analysis.verdict import Verdict, judge
+from plainres.explain import why_construction, why_gradients, why_landscape, why_lesion
+from plainres.explain.cures import dose_sentence, dose_table, doses_of, fate_of, fates_sentence
 from plainres.screen.figure_style import save_figure
+from plainres.screen.table import TextTable, text_table
 from tests.environment import ROOT
 
 DATA = ROOT / "docs" / "data"
 BLOCK = re.compile(r"<!-- from (?:docs/)?data/([\w-]+)\.csv(, short)? -->\n(.*?)<!-- end -->", re.DOTALL)
-KEPT = (
-    "arm", "depth", "seed", "train_error", "test_error", "gradient_growth", "epochs_to_10", "diverged", "seconds",
-    "processor", "commit",
-)  # fmt: skip
+RESULTS = ("train_error", "test_error", "gradient_growth", "epochs_to_10", "diverged", "seconds")
+MADE_BY = ("processor", "commit", "command")
+KEPT = ("arm", "depth", "seed", *RESULTS, *MADE_BY[:2])
 SHOWN = tuple(name for name in COLUMNS if name != "time (s)")
 SHORT = ("arm", "depth", "failed", "training error", "test error")
 DIGITS = 6
+IMAGES = 256  # that the why experiments measure on by default
+DEPTHS = why_construction.Depths(18, 34)
+
+WHY, DOSE, CURES = "why-", "dose-", "cures"
+MEASURED: dict[str, Callable[[pd.DataFrame], tuple[TextTable, Sequence[str]]]] = {
+    "construction": lambda data: (why_construction.table(data, DEPTHS), why_construction.sentences(data, DEPTHS)),
+    "gradients": lambda data: (why_gradients.table(data), why_gradients.sentences(data)),
+    "landscape": lambda data: (why_landscape.table(data), why_landscape.sentences(data)),
+    "lesion": lambda data: (why_lesion.table(data, IMAGES), why_lesion.sentences(data)),
+}
+DRAWN: dict[str, Callable[[pd.DataFrame], Figure]] = {  # the other figures hold more than the files
+    "gradients": why_gradients.draw_size_and_coherence,
+    "lesion": why_lesion.draw_lesions,
+}
 
 
 def publish(name: str, parent_run_id: str, command: str) -> None:
-    """Write the runs of a sweep in the store to a file of docs/data."""
-    runs = read_sweep(parent_run_id).runs[list(KEPT)]
-    runs = runs.assign(commit=runs["commit"].str[:12], command=command).round(DIGITS)
-    runs.to_csv(DATA / f"{name}.csv", index=False)
+    """Write the runs of a sweep in the store to a file of docs/data, with what was measured of them."""
+    results = read_sweep(parent_run_id)
+    runs = results.runs.assign(commit=results.runs["commit"].str[:12])
+    if name.startswith(WHY):
+        measured = pd.read_csv(Path(results.folder) / f"{name.removeprefix(WHY)}.csv")
+        key = "deep_run" if "deep_run" in measured else "run_id"
+        made_by = runs.set_index("run_id")[list(MADE_BY[:2])]
+        runs = measured.join(made_by, on=key).drop(columns=[column for column in measured if "run" in column])
+    else:
+        runs = runs[list(KEPT)]
+    runs.assign(command=command).round(DIGITS).to_csv(DATA / f"{name}.csv", index=False)
 
 
 @cache
 def published(name: str) -> SweepResults:
     """Read a file of docs/data as what a sweep has come to."""
-    runs = pd.read_csv(DATA / f"{name}.csv").fillna({"processor": "", "commit": ""})
+    runs = rows_of(name)
     runs["variant"] = runs["arm"].map(variant_of)
     params = {plural: " ".join(map(str, runs[one].unique())) for plural, one in (("arms", "arm"), ("depths", "depth"))}
     params["seeds"] = " ".join(map(str, sorted(runs["seed"].unique())))
     return SweepResults("", "", "", params, runs, pd.DataFrame(columns=list(GRADIENTS)), ())
 
 
+def rows_of(name: str) -> pd.DataFrame:
+    """Read a file of docs/data."""
+    return pd.read_csv(DATA / f"{name}.csv").fillna(dict.fromkeys(MADE_BY, ""))
+
+
 def block(name: str, *, short: bool = False) -> str:
-    """Write a file's table in Markdown, and the verdict on it unless it's to be `short`."""
+    """Write a file's table in Markdown, and what the experiment says of it unless it's to be `short`."""
+    if name.startswith(WHY):
+        return _written(*MEASURED[name.removeprefix(WHY)](rows_of(name)))
     results = published(name)
     verdict = judge(results)
+    if name.startswith(DOSE):
+        setting = name.removeprefix(DOSE)
+        return _written(dose_table(setting, results, verdict), [dose_sentence(setting, results, verdict)])
+    if name.startswith(CURES):
+        return _written(_arms_table(results, verdict), [fates_sentence(results, verdict)])
     table = sweep_table(results, verdict)
     places = [COLUMNS.index(column) for column in (SHORT if short else SHOWN)]
     columns, *rows = ([cells[place] for place in places] for cells in (table.columns, *table.rows))
-    lines = [f"| {' | '.join(columns)} |", f"| --- |{' ---: |' * (len(columns) - 2)} --- |"]
-    lines += [f"| {' | '.join(cells)} |" for cells in rows]
-    if short:
-        return "\n".join([*lines, ""])
     said = [verdict.sentence, *verdict.others] if all(first_of_each_variant(results.arms)) else verdict.others
-    return "\n".join([*lines, "", *(f"> {sentence}\n" for sentence in said)])
+    return _written(text_table(tuple(columns), rows, ""), [] if short else said)
 
 
 def rewritten(text: str) -> str:
     """Put what today's files and code give into a page."""
     return BLOCK.sub(lambda found: _with(found, block(found[1], short=bool(found[2]))), text)
+
+
+def figure_of(name: str) -> Figure | None:
+    """Draw a file's figure; None where it takes more than the file."""
+    if name.startswith(WHY):
+        draw = DRAWN.get(name.removeprefix(WHY))
+        return draw(rows_of(name)) if draw else None
+    results = published(name)
+    if name.startswith(DOSE):
+        setting = name.removeprefix(DOSE)
+        return draw_dose_response(
+            results.runs.assign(dose=results.runs["arm"].map(doses_of(setting, results))), setting
+        )
+    return draw_degradation(results.runs, results.arms)
+
+
+def _arms_table(results: SweepResults, verdict: Verdict) -> TextTable:
+    """Lay out a row an arm: errors at each depth, how many seeds fail at the deepest, and what becomes of it."""
+    deepest = results.depths[-1]
+    columns = ("arm", *(f"{depth} layers" for depth in results.depths), f"failed, {deepest}", "change", "with depth")
+    rows = []
+    for arm in results.arms:
+        of_arm = results.runs[results.runs["arm"] == arm]
+        errors = [of_arm[of_arm["depth"] == depth]["train_error"] for depth in results.depths]
+        gap = verdict.gap(arm, deepest)
+        shown = (f"{gap.failed} of {gap.seeds}", str(gap.interval)) if gap else (NOTHING, NOTHING)
+        rows.append((arm, *map(percent, errors), *shown, fate_of(arm, results, verdict)))
+    return text_table(columns, rows, "")
+
+
+def _written(table: TextTable, sentences: Iterable[str]) -> str:
+    """The table in Markdown, its last column as text, and each sentence as a quotation."""
+    lines = [f"| {' | '.join(table.columns)} |", f"| --- |{' ---: |' * (len(table.columns) - 2)} --- |"]
+    lines += [f"| {' | '.join(cells)} |" for cells in table.rows]
+    return "\n".join([*lines, "", *(f"> {sentence}\n" for sentence in sentences)])
 
 
 def _with(found: re.Match[str], content: str) -> str:
@@ -76,8 +147,8 @@ def main() -> None:
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
     for path in sorted(DATA.glob("*.csv")):
-        results = published(path.stem)
-        save_figure(draw_degradation(results.runs, results.arms), ROOT / "docs" / "figures" / f"{path.stem}.png")
+        if figure := figure_of(path.stem):
+            save_figure(figure, ROOT / "docs" / "figures" / f"{path.stem}.png")
 
 
 if __name__ == "__main__":
