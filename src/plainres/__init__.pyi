@@ -61,9 +61,13 @@ def compare(
     batch_size: int | None = None,
     keep_last_batch: bool = False,
     norm_shares: int = 1,
+    optimizer: str = "sgd",
     lr: float | None = None,
     momentum: float | None = None,
     weight_decay: float | None = None,
+    param_groups: str = "alike",
+    clip: float = 0.0,
+    equal_updates: int = 0,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
     save_model: str = "weights",
@@ -154,9 +158,17 @@ def compare(
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
         norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
             starts processes, which then needn't tell each other theirs. By default the whole batch.
-        lr: Peak learning rate of SGD.
-        momentum: Momentum of SGD.
-        weight_decay: Weight decay of SGD.
+        optimizer: sgd, adamw, lars (rates by layer, You et al. 2017) or muon (orthogonalised momentum for convolutions,
+            Jordan et al. 2024, AdamW for the rest); each needs a learning rate of its own.
+        lr: Peak learning rate.
+        momentum: Momentum of SGD, LARS and Muon, and AdamW's first beta.
+        weight_decay: Weight decay, decoupled with adamw and muon.
+        param_groups: alike, or paper: as the authors' code of a method trains them. Fixup's biases and scales have a
+            tenth of the rate; beside weights dirac what has one dimension has no weight decay.
+        clip: Norm that the gradient of all parameters together is scaled down to where it is larger. By default no
+            clipping.
+        equal_updates: Epochs, the first ones, in which each layer's gradient has the same ratio to its weights, the
+            mean of all. By default none.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
         warmup_epochs: Epochs in which the learning rate first rises linearly.
         save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
@@ -231,9 +243,13 @@ def tune(
     batch_size: int | None = None,
     keep_last_batch: bool = False,
     norm_shares: int = 1,
+    optimizer: str = "sgd",
     lr: float | None = None,
     momentum: float | None = None,
     weight_decay: float | None = None,
+    param_groups: str = "alike",
+    clip: float = 0.0,
+    equal_updates: int = 0,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
     save_model: str = "weights",
@@ -336,9 +352,17 @@ def tune(
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
         norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
             starts processes, which then needn't tell each other theirs. By default the whole batch.
-        lr: Peak learning rate of SGD.
-        momentum: Momentum of SGD.
-        weight_decay: Weight decay of SGD.
+        optimizer: sgd, adamw, lars (rates by layer, You et al. 2017) or muon (orthogonalised momentum for convolutions,
+            Jordan et al. 2024, AdamW for the rest); each needs a learning rate of its own.
+        lr: Peak learning rate.
+        momentum: Momentum of SGD, LARS and Muon, and AdamW's first beta.
+        weight_decay: Weight decay, decoupled with adamw and muon.
+        param_groups: alike, or paper: as the authors' code of a method trains them. Fixup's biases and scales have a
+            tenth of the rate; beside weights dirac what has one dimension has no weight decay.
+        clip: Norm that the gradient of all parameters together is scaled down to where it is larger. By default no
+            clipping.
+        equal_updates: Epochs, the first ones, in which each layer's gradient has the same ratio to its weights, the
+            mean of all. By default none.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
         warmup_epochs: Epochs in which the learning rate first rises linearly.
         save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's

@@ -144,9 +144,29 @@ class TrainingSettings:
         "processes, which then needn't tell each other theirs.",
         least=1, most=1024, shown="the whole batch",
     )  # fmt: skip
-    lr: float = setting(RECIPE, "Peak learning rate of SGD.", words="learning rate", above=0)
-    momentum: float = setting(RECIPE, "Momentum of SGD.", least=0, below=1)
-    weight_decay: float = setting(RECIPE, "Weight decay of SGD.", least=0)
+    optimizer: str = setting(
+        "sgd",
+        "sgd, adamw, lars (rates by layer, You et al. 2017) or muon (orthogonalised momentum for convolutions, Jordan "
+        "et al. 2024, AdamW for the rest); each needs a learning rate of its own.",
+        choices=("sgd", "adamw", "lars", "muon"),
+    )
+    lr: float = setting(RECIPE, "Peak learning rate.", words="learning rate", above=0)
+    momentum: float = setting(RECIPE, "Momentum of SGD, LARS and Muon, and AdamW's first beta.", least=0, below=1)
+    weight_decay: float = setting(RECIPE, "Weight decay, decoupled with adamw and muon.", least=0)
+    param_groups: str = setting(
+        "alike",
+        "alike, or paper: as the authors' code of a method trains them. Fixup's biases and scales have a tenth of the "
+        "rate; beside weights dirac what has one dimension has no weight decay.",
+        words="parameter groups", choices=("alike", "paper"),
+    )  # fmt: skip
+    clip: float = setting(
+        0.0, "Norm that the gradient of all parameters together is scaled down to where it is larger.",
+        words="clipping norm", least=0, shown="no clipping",
+    )  # fmt: skip
+    equal_updates: int = setting(
+        0, "Epochs, the first ones, in which each layer's gradient has the same ratio to its weights, the mean of all.",
+        words="epochs of equal updates", least=0, shown="none",
+    )  # fmt: skip
     schedule: str = setting(
         RECIPE, "Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.",
         choices=("cosine", "step", "constant"),
@@ -256,6 +276,11 @@ class RunConfig(Settings):
         check_values(self)
         if self.warmup_epochs >= self.epochs:
             raise BadInput(f"warm-up of {self.warmup_epochs} epochs is outside 0 to {self.epochs - 1}")
+        fixup = self.variant == "residual" and self.norm == "none" and not self.residual_gate
+        if self.param_groups == "paper" and not fixup and self.weights != "dirac":
+            raise BadInput(
+                "param_groups paper: only Fixup (norm none without residual_gate) and weights dirac have any"
+            )
         if self.stream == "always" and self.dataset != "imagefolder":
             raise BadInput(f"only a folder of images can be streamed: {self.dataset} is kept in memory")
 

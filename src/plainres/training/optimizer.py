@@ -1,24 +1,52 @@
 """Makes a run's optimizer, and says its learning rate at each step."""
 
 import math
-from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import SGD, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 
+from plainres.networks.network import Network
 from plainres.settings import RunConfig
+from plainres.training.lars import Lars
+from plainres.training.muon import BETA2, Muon
 
 
-def optimizer_for(config: RunConfig, parameters: Iterable[Tensor]) -> Optimizer:
-    """Make a run's SGD over parameters on its device, at its peak learning rate."""
-    return SGD(
-        parameters,
-        lr=in_place(config.lr, config.device),
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        fused=config.device != "mps",
-    )
+def optimizer_for(config: RunConfig, network: Network) -> Optimizer:
+    """Make a run's optimizer of a network's parameters on its device, at its peak learning rate."""
+    groups, fused = groups_of(config, network), config.device != "mps"
+    common: dict[str, Any] = {"lr": in_place(config.lr, config.device), "weight_decay": config.weight_decay}
+    match config.optimizer:
+        case "adamw":
+            return AdamW(groups, **common, betas=(config.momentum, BETA2), fused=fused)
+        case "lars":
+            return Lars(groups, **common, momentum=config.momentum)
+        case "muon":
+            return Muon(groups, **common, momentum=config.momentum)
+        case _:
+            return SGD(groups, **common, momentum=config.momentum, fused=fused)
+
+
+def groups_of(config: RunConfig, network: Network) -> list[dict[str, Any]]:
+    """Divide a network's parameters into those that are trained alike.
+
+    With `param_groups` paper, Fixup's biases and scales have a tenth of the rate (its authors' cifar_train.py), and
+    what has one dimension no weight decay beside weights dirac (DiracNets' authors' train.py). Muon leaves the
+    classifier to AdamW.
+    """
+    named = dict(network.named_parameters())
+    own: dict[str, Any] = {}
+    apart: set[str] = set()
+    if config.param_groups == "paper" and config.weights == "dirac":
+        own, apart = {"weight_decay": 0.0}, {name for name, each in named.items() if each.dim() == 1}
+    elif config.param_groups == "paper":
+        own = {"lr": in_place(config.lr / 10, config.device)}
+        apart = {name for name in named if "bias" in name or "scale" in name}
+    elif config.optimizer == "muon":
+        own, apart = {"matrices": False}, {name for name in named if name.startswith("fc.")}
+    rest = [each for name, each in named.items() if name not in apart]
+    return [{"params": rest}, *([{"params": [named[name] for name in named if name in apart], **own}] if apart else [])]
 
 
 def in_place(learning_rate: float, device: str) -> float | Tensor:

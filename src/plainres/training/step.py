@@ -10,12 +10,13 @@ from torch.optim import Optimizer
 
 from plainres.probes.probe import StepProbe
 from plainres.settings import RunConfig
+from plainres.training.evened import Adjustment
 
 WARM_UP = 3  # steps before a graph is captured: libraries set themselves up and choose their algorithms
 
 
 class TrainingStep:
-    """Takes a step of SGD, called with a batch of images and labels on the device.
+    """Takes a step of the optimizer, called with a batch of images and labels on the device.
 
     What an epoch's metrics need is summed on the device: `loss_sum` and `correct`, in images, and `probe_sum`, what
     the probe measures. `first_probed` is that of the first step of all. `weight` is the batch's among those of several
@@ -36,6 +37,7 @@ class TrainingStep:
         self.optimizer = optimizer
         self.config = config
         self.probe = probe
+        self.adjust = Adjustment(network, config)
         device = next(network.parameters()).device
         self.loss_sum = torch.zeros((), device=device)
         self.correct = torch.zeros((), device=device)
@@ -50,6 +52,7 @@ class TrainingStep:
         self.optimizer.zero_grad()
         (loss if self.weight == 1 else self.weight * loss).backward()  # type: ignore[no-untyped-call]
         probed = self.probe.measure()
+        self.adjust()
         self.optimizer.step()
         if self.first_probed is None:
             self.first_probed = probed
@@ -57,8 +60,9 @@ class TrainingStep:
         self.loss_sum += loss.detach() * len(labels)
         self.correct += (logits.argmax(1) == labels).sum()
 
-    def reset(self) -> None:
-        """Begin the sums anew."""
+    def begin(self, epoch: int) -> None:
+        """Begin the sums of an epoch, counted from 1."""
+        self.adjust.begin(epoch)
         for total in (self.loss_sum, self.correct, self.probe_sum):
             total.zero_()
 

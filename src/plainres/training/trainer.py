@@ -122,7 +122,7 @@ class Trainer:
                 if isinstance(module, nn.ReLU):
                     # Here nobody keeps what a layer was given; a network that is loaded overwrites nothing.
                     module.inplace = True
-        self.optimizer = optimizer_for(config, self.network.parameters())
+        self.optimizer = optimizer_for(config, self.network)
         self.scheduler = LambdaLR(self.optimizer, self._learning_rate_factor)
 
     def _set_up_step(self) -> None:
@@ -165,7 +165,7 @@ class Trainer:
     def train_steps(self) -> Iterator[int]:
         """Train for an epoch, a step at a time; yield the images of each as soon as it's queued on the device."""
         self.network.train()
-        self.training_step.reset()
+        self.training_step.begin(self.epoch + 1)
         batches = shuffled_batches(
             self.train_split,
             self.config.batch_size,
