@@ -79,7 +79,7 @@ def test_every_setting_is_a_flag_whose_help_shows_what_would_run(
         assert "Peak learning rate. (default: 0.1)" in text
         assert "Images a step. (default: 128)" in text
         assert "Passes over the training images. (default: 182)" in text
-    assert "Peak learning rate of SGD. (default: 0.02)" in helps["--help"]
+    assert "Peak learning rate. (default: 0.02)" in helps["--help"]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
