@@ -56,6 +56,10 @@ def compare(
     zero_gamma: bool = False,
     residual_gate: bool = False,
     norm: str = "batch",
+    branch_scale: float = 1.0,
+    branch_power: float = 0.0,
+    activation: str = "relu",
+    leak: float = 0.01,
     augment: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -67,6 +71,8 @@ def compare(
     weight_decay: float | None = None,
     param_groups: str = "alike",
     clip: float = 0.0,
+    shortcut_until: float = 0.0,
+    shortcut_from: float = 0.0,
     equal_updates: int = 0,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
@@ -151,7 +157,14 @@ def compare(
         block: post, or pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e).
         zero_gamma: Start the last batch norm of each residual block at zero (Goyal et al. 2017, section 5.1).
         residual_gate: Multiply F(x) by a learnt scalar that starts at zero (De & Smith 2020; Bachlechner et al. 2020).
-        norm: batch, or none: residual blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).
+        norm: batch, group (Wu & He 2018: 32 groups, of two channels at least), layer (one group), or none: residual
+            blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).
+        branch_scale: By what F(x) is multiplied.
+        branch_power: F(x) is multiplied by the number of blocks to the power of minus this: 0.5 (Hayou et al. 2021) or
+            1.
+        activation: relu, leaky (of slope --leak), tanh, or tat: a leaky ReLU whose slope is tailored to a plain
+            network's depth (Zhang et al. 2022). Draws have the gain that keeps a signal's size.
+        leak: Slope below zero with --activation leaky.
         augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
         epochs: Passes over the training images.
         batch_size: Images a step.
@@ -167,6 +180,10 @@ def compare(
             tenth of the rate; beside weights dirac what has one dimension has no weight decay.
         clip: Norm that the gradient of all parameters together is scaled down to where it is larger. By default no
             clipping.
+        shortcut_until: Share of the training after which the shortcuts' scale has gone from 1 to 0, linearly: what is
+            evaluated then is a plain network. By default never.
+        shortcut_from: Share of the training before which the shortcuts' scale is 0: the network is plain until then. By
+            default from the start.
         equal_updates: Epochs, the first ones, in which each layer's gradient has the same ratio to its weights, the
             mean of all. By default none.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
@@ -238,6 +255,10 @@ def tune(
     zero_gamma: bool = False,
     residual_gate: bool = False,
     norm: str = "batch",
+    branch_scale: float = 1.0,
+    branch_power: float = 0.0,
+    activation: str = "relu",
+    leak: float = 0.01,
     augment: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -249,6 +270,8 @@ def tune(
     weight_decay: float | None = None,
     param_groups: str = "alike",
     clip: float = 0.0,
+    shortcut_until: float = 0.0,
+    shortcut_from: float = 0.0,
     equal_updates: int = 0,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
@@ -345,7 +368,14 @@ def tune(
         block: post, or pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e).
         zero_gamma: Start the last batch norm of each residual block at zero (Goyal et al. 2017, section 5.1).
         residual_gate: Multiply F(x) by a learnt scalar that starts at zero (De & Smith 2020; Bachlechner et al. 2020).
-        norm: batch, or none: residual blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).
+        norm: batch, group (Wu & He 2018: 32 groups, of two channels at least), layer (one group), or none: residual
+            blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).
+        branch_scale: By what F(x) is multiplied.
+        branch_power: F(x) is multiplied by the number of blocks to the power of minus this: 0.5 (Hayou et al. 2021) or
+            1.
+        activation: relu, leaky (of slope --leak), tanh, or tat: a leaky ReLU whose slope is tailored to a plain
+            network's depth (Zhang et al. 2022). Draws have the gain that keeps a signal's size.
+        leak: Slope below zero with --activation leaky.
         augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
         epochs: Passes over the training images.
         batch_size: Images a step.
@@ -361,6 +391,10 @@ def tune(
             tenth of the rate; beside weights dirac what has one dimension has no weight decay.
         clip: Norm that the gradient of all parameters together is scaled down to where it is larger. By default no
             clipping.
+        shortcut_until: Share of the training after which the shortcuts' scale has gone from 1 to 0, linearly: what is
+            evaluated then is a plain network. By default never.
+        shortcut_from: Share of the training before which the shortcuts' scale is 0: the network is plain until then. By
+            default from the start.
         equal_updates: Epochs, the first ones, in which each layer's gradient has the same ratio to its weights, the
             mean of all. By default none.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.

@@ -27,7 +27,15 @@ from plainres.networks.architecture import resolve_architecture
         ("plain", {"init": "xavier"}, "he, dirac, orthogonal, delta-orthogonal"),
         ("plain", {"weights": "scaled"}, "plain, dirac"),
         ("residual", {"block": "mid"}, "post, pre"),
-        ("residual", {"norm": "layer"}, "batch, none"),
+        ("residual", {"norm": "instance"}, "batch, group, layer, none"),
+        ("plain", {"branch_scale": 0.5}, "branch_scale, branch_power: a plain network has no branch"),
+        ("residual", {"branch_power": 0.5, "norm": "none"}, "F\\(x\\) has a learnt factor"),
+        ("residual", {"branch_scale": 0.5, "residual_gate": True}, "F\\(x\\) has a learnt factor"),
+        ("residual", {"branch_scale": 0.0}, "branch scale 0.0 is not a finite number above 0"),
+        ("residual", {"activation": "tat"}, "its slope is known for plain networks"),
+        ("plain", {"activation": "gelu"}, "relu, leaky, tanh, tat"),
+        ("plain", {"leak": 0.3}, "leak: only activation leaky has one"),
+        ("plain", {"activation": "leaky", "leak": 1.5}, "leak 1.5 is outside 0 to 1"),
     ],
 )
 def test_combinations_without_meaning_are_refused_with_the_reason(

@@ -4,6 +4,7 @@ from torch import nn
 
 from plainres.networks.architecture import resolve_architecture
 from plainres.networks.blocks import BasicBlock, Block, Bottleneck, PreActivationBasicBlock, PreActivationBottleneck
+from plainres.networks.factory import build_network
 from plainres.networks.fixup import FixupBasicBlock
 from plainres.networks.layers import DiracConv2d, Layers
 
@@ -66,6 +67,24 @@ def test_shortcuts_of_scale_1_and_0_are_a_residual_and_a_plain_block(kind: type[
         assert torch.equal(one(x), residual(x))
         assert torch.equal(zero(x), plain(x))
         assert torch.equal(half(x), torch.relu(half.body(x) + 0.5 * residual.shortcut(x)))
+
+
+def test_a_branch_is_multiplied_by_a_number_and_a_power_of_the_number_of_blocks() -> None:
+    # Of a network of 20 layers, which has nine.
+    block = block_of(BasicBlock, "residual", 8, 1, branch_scale=0.5, branch_power=1.0)
+    bare = block_of(BasicBlock, "residual", 8, 1)
+    bare.load_state_dict(block.state_dict())  # it has no parameter of its own
+    x, seen = torch.randn(2, 8, 5, 5), []
+    block.residual.register_forward_hook(lambda _, __, output: seen.append(output))
+    torch.testing.assert_close(block(x), torch.relu(x + 0.5 / 9 * bare.body(x)))
+    torch.testing.assert_close(seen[0], 0.5 / 9 * bare.body(x))
+
+
+@pytest.mark.parametrize(("norm", "groups"), [("group", 4), ("layer", 1)])
+def test_group_norm_has_32_groups_of_two_channels_at_least(norm: str, groups: int) -> None:
+    block = block_of(BasicBlock, "residual", 8, 1, norm=norm)
+    assert (block.bn1.num_groups, block.bn1.num_channels) == (groups, 8)
+    assert build_network("residual", 18, num_classes=2, norm="group").layer4[0].bn1.num_groups == 32
 
 
 def test_a_gate_multiplies_the_residual_function() -> None:

@@ -126,6 +126,11 @@ ARMS = [
     {"residual_gate": True},
     {"norm": "none"},
     {"norm": "none", "residual_gate": True},
+    {"norm": "group"},
+    {"norm": "layer", "block": "pre"},
+    {"branch_scale": 0.5, "branch_power": 0.5},
+    {"activation": "leaky"},
+    {"activation": "tanh", "norm": "none", "residual_gate": True},
 ]
 
 

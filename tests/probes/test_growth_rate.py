@@ -22,6 +22,22 @@ def test_a_wide_plain_network_grows_as_mean_field_theory_says() -> None:
     assert measure(network, batch)["growth_rate/gradient_norm"] == pytest.approx(MEAN_FIELD, rel=0.02)
 
 
+@pytest.mark.parametrize("leak", [0.3, 0.7])
+def test_the_slope_of_a_leaky_relu_is_a_dial_of_growth(leak: float) -> None:
+    # The same theory: q the mean square after the activation of a normal x, less the square of its mean.
+    q = (1 + leak**2) / 2
+    expected = math.sqrt(q / (q - (1 - leak) ** 2 / (2 * math.pi)))
+    torch.manual_seed(0)
+    layers = [
+        layer
+        for _ in range(12)
+        for layer in (nn.Conv2d(256, 256, 1, bias=False), nn.BatchNorm2d(256), nn.LeakyReLU(leak))
+    ]
+    network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 10))
+    batch = torch.randn(512, 256, 1, 1), torch.randint(10, (512,))
+    assert measure(network, batch)["growth_rate/gradient_norm"] == pytest.approx(expected, rel=0.03)
+
+
 def test_norms_that_grow_by_a_factor_have_it_whatever_the_shapes(network: Network) -> None:
     names = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
     names = [name for name in names if "downsample" not in name]

@@ -82,7 +82,7 @@ def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
         )
     in_channels, num_classes = weights["conv1.weight"].shape[1], len(weights["fc.weight"])
     with as_torch_begins(), torch.random.fork_rng(devices=[]):  # whoever loads a run keeps their random numbers
-        network = network_for(config, in_channels=in_channels, num_classes=num_classes)
+        network = network_for(config, in_channels=in_channels, num_classes=num_classes, progress=1.0)
         network.load_state_dict(weights)
     return TrainedRun(network.eval(), config)
 

@@ -60,7 +60,15 @@ class Architecture(NetworkSettings):
         yield plain and self.zero_gamma, "zero_gamma: a plain network passes nothing beside a batch norm at zero"
         yield plain and self.shortcut_scale != 1, "shortcut_scale: a plain network has no shortcut"
         yield plain and self.block == "pre", "block pre: a plain network's layers have the same order as with post"
-        yield self.zero_gamma and self.norm == "none", "zero_gamma: with norm none there is no batch norm"
+        yield self.zero_gamma and self.norm == "none", "zero_gamma: with norm none there is no norm"
+        scaled = self.branch_factor != 1
+        yield plain and scaled, "branch_scale, branch_power: a plain network has no branch beside a shortcut"
+        yield scaled and (self.residual_gate or self.fixup), "branch_scale, branch_power: F(x) has a learnt factor"
+        yield (
+            self.leak != DECLARED["leak"].default and self.activation != "leaky",
+            "leak: only activation leaky has one",
+        )
+        yield self.activation == "tat" and not plain, "activation tat: its slope is known for plain networks"
         yield self.zero_gamma and self.block == "pre", "zero_gamma: with block pre no batch norm ends a block"
         yield self.zero_gamma and self.residual_gate, "zero_gamma: it doesn't learn behind a residual_gate at zero"
         at_zero = self.zero_gamma or self.residual_gate or self.fixup
@@ -72,6 +80,13 @@ class Architecture(NetworkSettings):
         yield self.weights == "dirac" and self.init == "dirac", "init dirac: weights dirac have the identity already"
         yield self.fixup and self.init != "he", "init: Fixup (norm none without residual_gate) scales He's draw"
         yield self.fixup and self.weights == "dirac", "weights dirac: they can't start at zero, as Fixup's do"
+
+    @property
+    def branch_factor(self) -> float:
+        """Gives the number that F(x) is multiplied by."""
+        return (
+            self.branch_scale if not self.branch_power else self.branch_scale * sum(self.blocks) ** -self.branch_power
+        )
 
     @property
     def blocks(self) -> tuple[int, ...]:

@@ -30,12 +30,13 @@ class Block(nn.Module):
         projects = kind == "C" or (kind == "B" and changes_shape)
         self.has_shortcut = kind != "none"
         self.shortcut_scale = layers.architecture.shortcut_scale
+        self.share: Tensor | float | None = None  # of the shortcut, where it changes in training
         self.stride = stride
         self.added_channels = out_channels - in_channels
         self.first = first
         self.downsample = layers.projection(in_channels, out_channels, stride) if projects else None
         self.add_body(layers, in_channels, width, stride)
-        self.relu: Layer = nn.ReLU() if layers.architecture.block == "post" else unchanged
+        self.relu: Layer = layers.activation() if layers.architecture.block == "post" else unchanged
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.body(x)
@@ -57,7 +58,8 @@ class Block(nn.Module):
             x = self.downsample(x)
         elif self.added_channels > 0:
             x = pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.added_channels))
-        return x if self.shortcut_scale == 1 else self.shortcut_scale * x
+        x = x if self.shortcut_scale == 1 else self.shortcut_scale * x
+        return x if self.share is None else self.share * x
 
     def without_body(self, x: Tensor) -> Tensor:
         """Compute what is handed on without F: the shortcut; a plain block, which has none, takes option A here."""
@@ -73,7 +75,11 @@ class BasicBlock(Block):
     """Has two 3x3 convolutions (figure 5, left)."""
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
-        self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 3, stride), layers.norm(width), nn.ReLU()
+        self.conv1, self.bn1, self.relu1 = (
+            layers.conv(in_channels, width, 3, stride),
+            layers.norm(width),
+            layers.activation(),
+        )
         self.conv2, self.bn2, self.gate = layers.conv(width, width, 3), layers.norm(width), layers.factor()
 
     def body(self, x: Tensor) -> Tensor:
@@ -87,8 +93,8 @@ class Bottleneck(Block):
     expansion = 4
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
-        self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 1), layers.norm(width), nn.ReLU()
-        self.conv2, self.bn2, self.relu2 = layers.conv(width, width, 3, stride), layers.norm(width), nn.ReLU()
+        self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 1), layers.norm(width), layers.activation()
+        self.conv2, self.bn2, self.relu2 = layers.conv(width, width, 3, stride), layers.norm(width), layers.activation()
         self.conv3, self.bn3, self.gate = layers.conv(width, 4 * width, 1), layers.norm(4 * width), layers.factor()
 
     def body(self, x: Tensor) -> Tensor:
@@ -106,7 +112,7 @@ class PreActivationBlock(Block):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.bn1: Layer = unchanged if self.first else layers.norm(in_channels)
-        self.relu1: Layer = unchanged if self.first else nn.ReLU()
+        self.relu1: Layer = unchanged if self.first else layers.activation()
 
     def forward(self, x: Tensor) -> Tensor:
         active = self.activated(x)
@@ -132,7 +138,11 @@ class PreActivationBasicBlock(PreActivationBlock):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         super().add_body(layers, in_channels, width, stride)
-        self.conv1, self.bn2, self.relu2 = layers.conv(in_channels, width, 3, stride), layers.norm(width), nn.ReLU()
+        self.conv1, self.bn2, self.relu2 = (
+            layers.conv(in_channels, width, 3, stride),
+            layers.norm(width),
+            layers.activation(),
+        )
         self.conv2, self.gate = layers.conv(width, width, 3), layers.factor()
 
     def convolved(self, active: Tensor) -> Tensor:
@@ -147,8 +157,8 @@ class PreActivationBottleneck(PreActivationBlock):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         super().add_body(layers, in_channels, width, stride)
-        self.conv1, self.bn2, self.relu2 = layers.conv(in_channels, width, 1), layers.norm(width), nn.ReLU()
-        self.conv2, self.bn3, self.relu3 = layers.conv(width, width, 3, stride), layers.norm(width), nn.ReLU()
+        self.conv1, self.bn2, self.relu2 = layers.conv(in_channels, width, 1), layers.norm(width), layers.activation()
+        self.conv2, self.bn3, self.relu3 = layers.conv(width, width, 3, stride), layers.norm(width), layers.activation()
         self.conv3, self.gate = layers.conv(width, 4 * width, 1), layers.factor()
 
     def convolved(self, active: Tensor) -> Tensor:

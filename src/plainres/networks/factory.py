@@ -56,11 +56,29 @@ def build_network(
 
 
 def network_for(
-    config: RunConfig, *, in_channels: int, num_classes: int, convolution: type[nn.Conv2d] = nn.Conv2d
+    config: RunConfig,
+    *,
+    in_channels: int,
+    num_classes: int,
+    convolution: type[nn.Conv2d] = nn.Conv2d,
+    progress: float = 0.0,
 ) -> Network:
-    """Build a run's network with freshly drawn weights, for images of so many channels and classes."""
+    """Build a run's network with freshly drawn weights, for images of so many channels and classes.
+
+    Its shortcuts are as they are when the run has come so far in its training, from 0 to 1.
+    """
     settings = {name: getattr(config, name) for name in ("variant", "depth", *names_of(NetworkSettings))}
-    return drawn(Architecture(**settings), in_channels, num_classes, convolution)
+    network = drawn(Architecture(**settings), in_channels, num_classes, convolution)
+    if config.shortcut_until or config.shortcut_from:
+        network.schedule_shortcuts(shortcut_share(config, progress))
+    return network
+
+
+def shortcut_share(config: RunConfig, progress: float) -> float:
+    """Return the share of its shortcuts that a run has, when it has come so far in its training, from 0 to 1."""
+    if config.shortcut_until:
+        return max(0.0, 1 - progress / config.shortcut_until)
+    return float(progress >= config.shortcut_from)
 
 
 def drawn(

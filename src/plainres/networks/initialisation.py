@@ -3,9 +3,13 @@
 import torch
 from torch import Tensor, nn
 
+from plainres.networks.activations import gain_of
 from plainres.networks.architecture import Architecture
 from plainres.networks.layers import DiracConv2d
 from plainres.networks.network import Network
+
+HE_GAIN = nn.init.calculate_gain("relu")
+NORMS = nn.BatchNorm2d, nn.GroupNorm
 
 
 def initialise(network: Network, architecture: Architecture) -> None:
@@ -18,7 +22,8 @@ def initialise(network: Network, architecture: Architecture) -> None:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if "downsample" not in name:
-                module.weight.data = started(module.weight.data, architecture.init, architecture.init_share)
+                gain = gain_of(architecture)
+                module.weight.data = started(module.weight.data, architecture.init, architecture.init_share, gain)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
             if isinstance(module, DiracConv2d):
@@ -28,18 +33,18 @@ def initialise(network: Network, architecture: Architecture) -> None:
             module.reset_parameters()
     if architecture.zero_gamma:
         for _, block in network.blocks():
-            nn.init.zeros_(block.residual.weight)  # type: ignore[arg-type]
+            nn.init.zeros_([layer for layer in block.children() if isinstance(layer, NORMS)][-1].weight)
     if architecture.fixup:
         apply_fixup(network)
 
 
-def started(drawn: Tensor, init: str, share: float) -> Tensor:
+def started(drawn: Tensor, init: str, share: float, gain: float = HE_GAIN) -> Tensor:
     """Return a convolution's weights that start as `init` says, made of He's draw.
 
-    Orthogonal ones have He's gain: the squares of what they give add up to twice those of their input, half of which
-    a ReLU leaves.
+    Orthogonal ones have the activation's gain: with a ReLU's the squares of what they give add up to twice those of
+    their input, half of which a ReLU leaves.
     """
-    gain = nn.init.calculate_gain("relu")
+    drawn = drawn if gain == HE_GAIN else gain / HE_GAIN * drawn
     if init == "dirac":
         return share * drawn + nn.init.dirac_(torch.empty_like(drawn))
     if init == "orthogonal":

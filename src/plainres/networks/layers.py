@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from plainres.networks.activations import activation
 from plainres.networks.architecture import Architecture
 
 # Below so many input channels, oneDNN's weight gradient of a strided 1x1 convolution in channels_last writes past its
 # buffer (torch 2.15 on AVX2, 2 to 6 channels); its forward pass and the gradient of its input are right.
 STRIDED_FROM = 8
+GROUPS = 32  # of group norm, by default in Wu & He 2018, whose narrowest layer has 64 channels
 
 Layer = Callable[[Tensor], Tensor]
 
@@ -42,18 +44,33 @@ class Layers:
         return self.convolution(in_channels, out_channels, kernel, stride, in_body=True)
 
     def norm(self, channels: int) -> Layer:
-        """Make what normalises each channel over a batch."""
-        return nn.BatchNorm2d(channels) if self.architecture.norm == "batch" else unchanged
+        """Make what normalises each channel over a batch, or an image's channels in groups."""
+        match self.architecture.norm:
+            case "batch":
+                return nn.BatchNorm2d(channels)
+            case "group":
+                return nn.GroupNorm(max(1, min(GROUPS, channels // 2)), channels)
+            case "layer":
+                return nn.GroupNorm(1, channels)
+            case _:
+                return unchanged
+
+    def activation(self) -> nn.Module:
+        """Make the non-linearity."""
+        return activation(self.architecture)
 
     def bias(self) -> Layer:
         """Make what Fixup puts before convolutions in blocks, ReLUs and the classifier (rule 3)."""
         return Bias() if self.architecture.fixup else unchanged
 
     def factor(self) -> Layer:
-        """Make the learnt scalar that F(x) is multiplied by: Fixup's from 1, or a gate from 0 (SkipInit, ReZero)."""
+        """Make what multiplies F(x): Fixup's learnt scalar from 1, a gate from 0 (SkipInit, ReZero), or a number."""
         if self.architecture.fixup:
             return Scale(1.0)
-        return Scale(0.0) if self.architecture.residual_gate else unchanged
+        if self.architecture.residual_gate:
+            return Scale(0.0)
+        factor = self.architecture.branch_factor
+        return unchanged if factor == 1 else Times(factor)
 
     def projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
         """Make the 1x1 convolution of shortcuts B and C."""
@@ -83,6 +100,17 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.factor
+
+
+class Times(nn.Module):
+    """Multiplies x by a number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x
 
 
 class Bias(nn.Module):

@@ -36,7 +36,7 @@ class Network(nn.Module):
         architecture = layers.architecture
         width = architecture.width
         self.conv1 = layers.convolution(in_channels, width, *STEM_CONVOLUTION[architecture.stem])
-        self.bn1, self.bias1, self.relu = layers.norm(width), layers.bias(), nn.ReLU()
+        self.bn1, self.bias1, self.relu = layers.norm(width), layers.bias(), layers.activation()
         self.maxpool: Layer = nn.MaxPool2d(3, stride=2, padding=1) if architecture.stem == "imagenet" else unchanged
         kind = BLOCKS[architecture.block, architecture.fixup][architecture.bottleneck]
         self.layer1, self.layer2, self.layer3, *fourth = _stages(layers, kind)
@@ -45,7 +45,7 @@ class Network(nn.Module):
         pre = architecture.block == "pre"
         self.last_bn = layers.norm(channels) if pre else unchanged
         self.last_bias = layers.bias() if pre else unchanged
-        self.last_relu: Layer = nn.ReLU() if pre else unchanged
+        self.last_relu: Layer = layers.activation() if pre else unchanged
         self.avgpool, self.bias2, self.fc = nn.AdaptiveAvgPool2d(1), layers.bias(), nn.Linear(channels, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,6 +55,11 @@ class Network(nn.Module):
         x = self.bias2(self.avgpool(x))
         out: Tensor = self.fc(x.flatten(1))
         return out
+
+    def schedule_shortcuts(self, share: Tensor | float) -> None:
+        """Multiply all shortcuts by a share from now on; a tensor may change its value while the network trains."""
+        for _, block in self.blocks():
+            block.share = share
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
         """Yield each block with its name, first to last; `Block` says where its F(x) and its shortcut are."""

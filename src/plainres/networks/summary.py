@@ -12,6 +12,8 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from plainres.networks.activations import ACTIVATIONS
+
 
 @dataclass(frozen=True)
 class Row:
@@ -101,7 +103,7 @@ def summarize(network: nn.Module, input_size: Sequence[int]) -> NetworkSummary:
     layers = [
         _layer_row(name, modules[name], output)
         for name, output in shapes.items()
-        if not isinstance(modules[name], nn.ReLU) and not list(modules[name].children())
+        if not isinstance(modules[name], ACTIVATIONS) and not list(modules[name].children())
     ]
     stages = [
         _sum(
@@ -111,7 +113,7 @@ def summarize(network: nn.Module, input_size: Sequence[int]) -> NetworkSummary:
             [layer for layer in layers if layer.name == name or layer.name.startswith(f"{name}.")],
         )
         for name, module in model.named_children()
-        if not isinstance(module, nn.ReLU)
+        if not isinstance(module, ACTIVATIONS)
     ]
     return NetworkSummary(shape, tuple(stages), tuple(layers), _sum("total", "", shapes[""], layers))
 

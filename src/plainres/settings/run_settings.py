@@ -122,9 +122,22 @@ class NetworkSettings:
     )
     norm: str = setting(
         "batch",
-        "batch, or none: residual blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).",
-        choices=("batch", "none"),
+        "batch, group (Wu & He 2018: 32 groups, of two channels at least), layer (one group), or none: residual blocks "
+        "without a gate then follow Fixup (Zhang et al. 2019, section 3).",
+        choices=("batch", "group", "layer", "none"),
     )
+    branch_scale: float = setting(1.0, "By what F(x) is multiplied.", above=0)
+    branch_power: float = setting(
+        0.0, "F(x) is multiplied by the number of blocks to the power of minus this: 0.5 (Hayou et al. 2021) or 1.",
+        least=0,
+    )  # fmt: skip
+    activation: str = setting(
+        "relu",
+        "relu, leaky (of slope --leak), tanh, or tat: a leaky ReLU whose slope is tailored to a plain network's depth "
+        "(Zhang et al. 2022). Draws have the gain that keeps a signal's size.",
+        choices=("relu", "leaky", "tanh", "tat"),
+    )
+    leak: float = setting(0.01, "Slope below zero with --activation leaky.", least=0, most=1)
 
 
 @dataclass(frozen=True)
@@ -162,6 +175,15 @@ class TrainingSettings:
     clip: float = setting(
         0.0, "Norm that the gradient of all parameters together is scaled down to where it is larger.",
         words="clipping norm", least=0, shown="no clipping",
+    )  # fmt: skip
+    shortcut_until: float = setting(
+        0.0, "Share of the training after which the shortcuts' scale has gone from 1 to 0, linearly: what is evaluated "
+        "then is a plain network.",
+        least=0, most=1, shown="never",
+    )  # fmt: skip
+    shortcut_from: float = setting(
+        0.0, "Share of the training before which the shortcuts' scale is 0: the network is plain until then.",
+        least=0, below=1, shown="from the start",
     )  # fmt: skip
     equal_updates: int = setting(
         0, "Epochs, the first ones, in which each layer's gradient has the same ratio to its weights, the mean of all.",
@@ -281,6 +303,13 @@ class RunConfig(Settings):
             raise BadInput(
                 "param_groups paper: only Fixup (norm none without residual_gate) and weights dirac have any"
             )
+        scheduled = [name for name in ("shortcut_until", "shortcut_from") if getattr(self, name)]
+        if scheduled and self.variant == "plain":
+            raise BadInput(f"{scheduled[0]}: a plain network has no shortcut")
+        if len(scheduled) > 1:
+            raise BadInput("shortcut_until and shortcut_from: a shortcut either goes or comes")
+        if self.shortcut_from and (self.zero_gamma or self.residual_gate or fixup):
+            raise BadInput("shortcut_from: nothing passes a block that has neither a shortcut nor yet an F(x)")
         if self.stream == "always" and self.dataset != "imagefolder":
             raise BadInput(f"only a folder of images can be streamed: {self.dataset} is kept in memory")
 

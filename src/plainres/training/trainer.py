@@ -31,7 +31,7 @@ from plainres.names import (
     VALIDATION_ACCURACY,
     VALIDATION_LOSS,
 )
-from plainres.networks.factory import network_for
+from plainres.networks.factory import network_for, shortcut_share
 from plainres.probes.gradients import GradientNorms
 from plainres.probes.probe import Batch, probe_called
 from plainres.settings import RunConfig
@@ -117,17 +117,28 @@ class Trainer:
                 config, in_channels=channels, num_classes=self.dataset.num_classes, convolution=self.convolution
             )
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if config.block == "post" or config.norm == "batch":  # else F may begin with a ReLU, of what the shortcut adds
+        self.shortcut_share: Tensor | None = None
+        if config.shortcut_until or config.shortcut_from:
+            self.shortcut_share = torch.ones((), device=self.device)  # which a captured step reads
+            self.network.schedule_shortcuts(self.shortcut_share)
+        if config.block == "post" or config.norm != "none":  # else F may begin with a ReLU, of what the shortcut adds
             for module in self.network.modules():
                 if isinstance(module, nn.ReLU):
                     # Here nobody keeps what a layer was given; a network that is loaded overwrites nothing.
                     module.inplace = True
         self.optimizer = optimizer_for(config, self.network)
         self.scheduler = LambdaLR(self.optimizer, self._learning_rate_factor)
+        self._schedule_shortcuts()
 
     def _set_up_step(self) -> None:
         self.training_step = TrainingStep(self.network, self.optimizer, GradientNorms(self.network), self.config)
         self.step = replayed(self.training_step, self.config) if self.share == WHOLE else self.training_step
+
+    def _schedule_shortcuts(self) -> None:
+        """Give shortcuts the share that they have after so many steps."""
+        if self.shortcut_share is not None:
+            progress = self.scheduler.last_epoch / (self.config.epochs * self.steps)
+            self.shortcut_share.fill_(shortcut_share(self.config, progress))
 
     def _learning_rate_factor(self, step: int) -> float:
         total_steps, warmup_steps = self.config.epochs * self.steps, self.config.warmup_epochs * self.steps
@@ -187,6 +198,7 @@ class Trainer:
                 self.training_step.weight = len(batch[1]) * self.share.processes / images
                 self.step(*batch)
                 self.scheduler.step()
+                self._schedule_shortcuts()
             yield images
 
     def _metrics(self) -> tuple[dict[str, float], dict[str, float]]:
@@ -305,6 +317,7 @@ class Trainer:
             part.load_state_dict(state[name])
         for group in self.optimizer.param_groups:
             group["lr"] = in_place(float(group["lr"]), self.config.device)
+        self._schedule_shortcuts()
         self._set_up_step()  # a captured one would go on with the memory of the state before
         self.order.set_state(state["order"])
         self.epoch, self.seconds = state["epoch"], state["seconds"]

@@ -1,0 +1,78 @@
+"""Makes activations, and says the gain of draws with which each keeps the size of a signal."""
+
+import math
+
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from plainres.networks.architecture import Architecture
+
+ETA = 0.9  # cosine that two unrelated images are brought to (Zhang et al. 2022, section 3.2 and appendix)
+PRECISION = 1e-12
+
+
+class TailoredReLU(nn.Module):
+    """Computes a leaky ReLU times the number that keeps the mean square of a normal x: TAT's activation.
+
+    Zhang et al. 2022, "Deep Learning without Shortcuts: Shaping the Kernel with Tailored Rectifiers", section 4.
+    """
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+        self.factor = math.sqrt(2 / (1 + slope**2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * leaky_relu(x, self.slope)
+
+
+ACTIVATIONS = nn.ReLU, nn.LeakyReLU, nn.Tanh, TailoredReLU
+
+
+def activation(architecture: Architecture) -> nn.Module:
+    """Make the non-linearity of an architecture."""
+    match architecture.activation:
+        case "leaky":
+            return nn.LeakyReLU(architecture.leak)
+        case "tanh":
+            return nn.Tanh()
+        case "tat":
+            return TailoredReLU(tailored_slope(architecture.depth - 1))
+        case _:
+            return nn.ReLU()
+
+
+def gain_of(architecture: Architecture) -> float:
+    """Give the gain of a draw: the root of 2 for a ReLU (He et al. 2015b), less for a leaky one, 1 for the others.
+
+    tanh has the slope 1 at zero, where Xiao et al. 2018 start it; TAT's keeps the size by itself.
+    """
+    match architecture.activation:
+        case "relu":
+            return math.sqrt(2)
+        case "leaky":
+            return math.sqrt(2 / (1 + architecture.leak**2))
+        case _:
+            return 1.0
+
+
+def tailored_slope(activations: int, eta: float = ETA) -> float:
+    """Find the slope of TAT's leaky ReLU for a chain of so many of them.
+
+    It is the one at which the chain takes images of cosine 0 to images of cosine `eta` (equation 7 of the paper).
+    """
+    low, high = 0.0, 1.0  # a slope of 1 is the identity, which leaves the cosine at 0; one of 0 brings it close to 1
+    if cosine_after(activations, low) <= eta:
+        return 0.0
+    while high - low > PRECISION:
+        middle = (low + high) / 2
+        low, high = (middle, high) if cosine_after(activations, middle) > eta else (low, middle)
+    return (low + high) / 2
+
+
+def cosine_after(activations: int, slope: float, cosine: float = 0.0) -> float:
+    """Compute the cosine that a chain of leaky ReLUs brings two signals to, in the limit of width (proposition 2)."""
+    for _ in range(activations):
+        rest = math.sqrt(max(0.0, 1 - cosine**2)) - cosine * math.acos(min(1.0, cosine))
+        cosine = min(1.0, cosine + (1 - slope) ** 2 / (math.pi * (1 + slope**2)) * rest)
+    return cosine
