@@ -34,12 +34,28 @@ RECIPES = {
     "imagefolder": {**CIFAR, "epochs": 90, "batch_size": 256, "stem": "imagenet", "augment": "none"},
 }
 
+# For two cores: some thousands of small images, trained on until the residual net of 56 layers fits them. Chosen on its
+# seeds 0 to 2 alone, whose training error was to end at 5 % at most: the first setting that was tried did.
+SMALL = {
+    **CIFAR,
+    "epochs": 40,
+    "batch_size": 64,
+    "lr": 0.05,
+    "schedule": "cosine",
+    "warmup_epochs": 2,
+    "augment": "none",
+    "image_size": 16,
+    "train_images": 2500,
+}
+FURTHER = {"cifar10-cpu": SMALL}
 
-def recipe_of(dataset: str) -> Mapping[str, Any]:
-    """Return the recipe of a data set: settings by name.
+
+def recipe_of(name: str) -> Mapping[str, Any]:
+    """Return a data set's recipe, or a further one: settings by name.
 
     Raises:
-        BadInput: no data set has this name.
+        BadInput: no recipe has this name.
     """
-    check_choice("recipe", dataset, tuple(RECIPES))
-    return MappingProxyType(RECIPES[dataset])
+    recipes = {**RECIPES, **FURTHER}
+    check_choice("recipe", name, tuple(recipes))
+    return MappingProxyType(recipes[name])
