@@ -21,8 +21,11 @@ if TYPE_CHECKING:  # it would import MLflow, which some tests do without
     from plainres.running.folders import Job
 
 
-# What a test starts takes Ctrl-C, even where the tests' own shell ignores it, as `nohup uv run pytest &` does.
+# What a test starts takes Ctrl-C and the end of a terminal, even where the tests' own shell ignores them, as `nohup uv
+# run pytest &` does: it inherits what is ignored, and no handler.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
