@@ -53,6 +53,11 @@ class Architecture(NetworkSettings):
         """Says whether residual blocks follow Fixup's rules."""
         return self.shortcut != "none" and self.norm == "none" and not self.residual_gate
 
+    @property
+    def begins_at_zero(self) -> bool:
+        """Says whether F(x) is zero at the start."""
+        return self.zero_gamma or self.residual_gate or self.fixup
+
     def _contradictions(self) -> Iterator[tuple[bool, str]]:
         """Combinations without meaning, each with the reason."""
         plain = self.shortcut == "none"
@@ -71,8 +76,10 @@ class Architecture(NetworkSettings):
         yield self.activation == "tat" and not plain, "activation tat: its slope is known for plain networks"
         yield self.zero_gamma and self.block == "pre", "zero_gamma: with block pre no batch norm ends a block"
         yield self.zero_gamma and self.residual_gate, "zero_gamma: it doesn't learn behind a residual_gate at zero"
-        at_zero = self.zero_gamma or self.residual_gate or self.fixup
-        yield at_zero and self.shortcut_scale == 0, "shortcut_scale 0: nothing passes a block whose F(x) is zero"
+        yield (
+            self.begins_at_zero and self.shortcut_scale == 0,
+            "shortcut_scale 0: nothing passes a block whose F(x) is zero",
+        )
         yield (
             self.init != "dirac" and self.init_share != DECLARED["init_share"].default,
             "init_share: only init dirac has a share",

@@ -299,18 +299,6 @@ class RunConfig(Settings):
         check_values(self)
         if self.warmup_epochs >= self.epochs:
             raise BadInput(f"warm-up of {self.warmup_epochs} epochs is outside 0 to {self.epochs - 1}")
-        fixup = self.variant == "residual" and self.norm == "none" and not self.residual_gate
-        if self.param_groups == "paper" and not fixup and self.weights != "dirac":
-            raise BadInput(
-                "param_groups paper: only Fixup (norm none without residual_gate) and weights dirac have any"
-            )
-        scheduled = [name for name in ("shortcut_until", "shortcut_from") if getattr(self, name)]
-        if scheduled and self.variant == "plain":
-            raise BadInput(f"{scheduled[0]}: a plain network has no shortcut")
-        if len(scheduled) > 1:
-            raise BadInput("shortcut_until and shortcut_from: a shortcut either goes or comes")
-        if self.shortcut_from and (self.zero_gamma or self.residual_gate or fixup):
-            raise BadInput("shortcut_from: nothing passes a block that has neither a shortcut nor yet an F(x)")
         if self.stream == "always" and self.dataset != "imagefolder":
             raise BadInput(f"only a folder of images can be streamed: {self.dataset} is kept in memory")
 

@@ -8,7 +8,7 @@ from typing import Any
 from plainres.data.catalogue import content_of, facts_of, resolved_data_dir
 from plainres.data.shares import check_batch_size, check_part, check_shares, draw_size, validation_size
 from plainres.errors import BadInput
-from plainres.networks.architecture import resolve_architecture
+from plainres.networks.architecture import Architecture, resolve_architecture
 from plainres.probes import PROBES
 from plainres.settings import DECLARED, NetworkSettings, RunConfig, Settings, check_name, names_of
 from plainres.settings.declaration import check_choice
@@ -47,6 +47,7 @@ def resolved(
         check_choice("probe", probe, PROBES)
     network = names_of(NetworkSettings)
     architecture = resolve_architecture(values["variant"], values["depth"], **{name: values[name] for name in network})
+    _check_training(architecture, settings)
     values |= {name: getattr(architecture, name) for name in network}
     if settings.system_metrics and find_spec("psutil") is None:
         raise BadInput("--system-metrics needs psutil: `uv sync --extra system-metrics` installs it")
@@ -55,6 +56,19 @@ def resolved(
     values["device"], values["precision"] = resolve_device(settings.device, settings.precision, elsewhere=elsewhere)
     values["data_dir"] = resolved_data_dir(settings.data_dir)
     return _checked(RunConfig(**values, arm=arm))
+
+
+def _check_training(architecture: Architecture, settings: Settings) -> None:
+    """Raise BadInput for training that has no meaning for a network."""
+    scheduled = [name for name in ("shortcut_until", "shortcut_from") if getattr(settings, name)]
+    if scheduled and architecture.shortcut == "none":
+        raise BadInput(f"{scheduled[0]}: a plain network has no shortcut")
+    if len(scheduled) > 1:
+        raise BadInput("shortcut_until and shortcut_from: a shortcut either goes or comes")
+    if settings.shortcut_from and architecture.begins_at_zero:
+        raise BadInput("shortcut_from: nothing passes a block that has neither a shortcut nor yet an F(x)")
+    if settings.param_groups == "paper" and not architecture.fixup and architecture.weights != "dirac":
+        raise BadInput("param_groups paper: only Fixup (norm none without residual_gate) and weights dirac have any")
 
 
 def filled(given: Mapping[str, Any]) -> Settings:
