@@ -35,7 +35,7 @@ def main(flags: Flags) -> int:
     budgets = flags.budgets or [times * flags.run.epochs for times in TIMES]
     check_distinct("number of epochs", budgets)
     arms = [dosed for arm in flags.arms for dosed in dose_arms(arm, "epochs", list(map(str, sorted(budgets))))]
-    sweep = carry_out(replace(flags, arms=tuple(arms)), console())
+    sweep = carry_out(replace(flags, arms=tuple(arms)), console(), report=False)
 
     from plainres.analysis.report import print_report
     from plainres.explain import budget

@@ -7,9 +7,12 @@ import sys
 from dataclasses import dataclass, replace
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED, run_command
+from plainres.errors import BadInput
 from plainres.screen.console import console
 from plainres.settings.declaration import redeclared, setting
+from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.choices import BASE, Choice, chosen
+from plainres.sweeps.configure import resolved
 from plainres.workflows.compare import carry_out, planned, store_beside
 from plainres.workflows.requests import CompareRequest
 
@@ -26,17 +29,31 @@ class Flags(CompareRequest):
 
     depths: tuple[int, ...] = redeclared(CompareRequest, "depths", (20, 56))
     choices: tuple[str, ...] = setting(
-        (), "Which changes are tried, as lr-third double-width no-momentum.", words="choice", shown="some sixteen"
-    )
+        (),
+        "Which changes are tried: lr-third, lr-triple, half-batch, double-batch, half-width, double-width, "
+        "no-weight-decay, warmup-2, steps, constant-lr, no-momentum, double-epochs, double-pixels, shortcut-A to -C, "
+        "four-stage (18 and 34 layers) or three-stage; what the recipe has already is none.",
+        words="choice", shown="all that can be trained",
+    )  # fmt: skip
 
 
 def main(flags: Flags) -> int:
     """Check what can be checked in an instant, then train and report."""
-    configs = planned(flags).configs
-    base = next((config for config in configs if config.variant == "residual"), configs[0])
-    requests = {choice.name: request_of(flags, choice) for choice in chosen(base, flags.choices)}
-    for request in requests.values():
-        planned(request)
+    arms = [parse_arm(arm) for arm in planned(flags).arms]
+    if sorted(arm.variant for arm in arms) != ["plain", "residual"]:
+        raise BadInput("robustness compares one plain and one residual arm")
+    base = resolved("residual", flags.depths[0], flags.seeds[0], flags.run, elsewhere=flags.launch.elsewhere)
+    own = {name for arm in arms for name in arm.settings}
+    requests: dict[str, CompareRequest] = {}
+    for choice in chosen(base, flags.choices, own):
+        try:
+            planned(request_of(flags, choice))
+        except BadInput as error:
+            if flags.choices:
+                raise BadInput(f"choice {choice.name}: {error}") from None
+            console().print(f"left out: {choice.name} ({error})", highlight=False, markup=False, soft_wrap=True)
+        else:
+            requests[choice.name] = request_of(flags, choice)
 
     sweeps = {}
     for name, request in requests.items():

@@ -38,9 +38,14 @@ class Flags(CompareRequest):
         (), "Its smallest and its largest value.",
         option="range", words="range", metavar="LOW HIGH", shown="0.001 1 for lr",
     )  # fmt: skip
-    values: int = setting(8, "How many values are tried, spaced by a factor, or evenly from 0.", least=2, most=1000)
+    values: int = setting(
+        8,
+        "How many values are tried, by equal factors, or evenly spaced where the range begins at 0.",
+        least=2,
+        most=1000,
+    )
     refine: int = setting(
-        0, "How often to look closer: at the value between two neighbours of which one trains and the other does not.",
+        0, "How often to look closer: a value is added between two neighbours of which only one trains.",
         least=0, most=10,
     )  # fmt: skip
     most: int = setting(200, "Cells of all maps together, at most, not counting those of --refine.", least=1)
@@ -65,7 +70,7 @@ def main(flags: Flags) -> int:
     from plainres.sweeps.arms import without
 
     arms = list(dict.fromkeys(without(arm, name) for arm in whole.arms))
-    sweeps = [carry_out(request, console())]
+    sweeps = [carry_out(request, console(), report=False)]
     for _ in range(flags.refine):
         known = trainability.cells_of(pd.concat([sweep.runs for sweep in sweeps], ignore_index=True), name)
         for depth in whole.depths:
@@ -75,14 +80,16 @@ def main(flags: Flags) -> int:
                 for value in between
             ]
             if new:
-                sweeps.append(carry_out(replace(request, depths=(depth,), arms=tuple(new)), console()))
+                sweeps.append(carry_out(replace(request, depths=(depth,), arms=tuple(new)), console(), report=False))
     runs = pd.concat([sweep.runs for sweep in sweeps], ignore_index=True)
     missing = [run for sweep in sweeps for run in sweep.missing]
     if runs.empty:
-        raise BadInput("no run has finished, so there is no map")
-    found = trainability.cells_of(runs, name)
+        console().print("No run has finished, so there is no map.")
+        return RUN_FAILED
+    grid = list(map(float, values))
+    found = trainability.with_missing(trainability.cells_of(runs, name), arms, whole.depths, grid)
     store_beside(sweeps[0], lambda folder: trainability.write(runs, found, name, arms, folder))
-    sentences = trainability.sentences(found, name, arms, list(map(float, values)))
+    sentences = trainability.sentences(found, name, arms, grid)
     if missing:
         sentences.append(f"Missing: {', '.join(missing)}.")
     print_report(sweeps[0], [trainability.table(found, name, arms)], sentences, file=trainability.FIGURE)

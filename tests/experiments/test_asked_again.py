@@ -52,7 +52,7 @@ def test_a_budget_is_a_sweep_of_its_own_to_the_bit(asked: Asked, store: str) -> 
     rows = stored(output)
     assert count_runs(store) == len(rows) == 2 * 2 * 2 * 2
     assert re.search(
-        r"^plain, from depth 8 to 14: undecided\. With 2 epochs the training error changes by", output, re.M
+        r"^plain, from depth 8 to 14: undecided; with 1 epochs the training error changes by", output, re.M
     )
     sweep = plainres.compare(depths=[8, 14], seeds=[0, 1], epochs=2, **TINY)
     assert count_runs(store) == len(rows)  # it has them
@@ -111,8 +111,10 @@ BAD_INPUT = {
         "--values 1": "values 1 is outside 2 to 1000",
     },
     "robustness": {
-        "--choices lr-fifth": "no choice is called 'lr-fifth'; choose from lr-third",
-        "--batch-size 3": "batch size 1 is below 2",
+        "--choices lr-fifth": "no choice is called 'lr-fifth', or it changes nothing; choose from lr-third",
+        "--choices half-batch --batch-size 3": "choice half-batch: batch size 1 is below 2",
+        "--choices lr-third --arms plain residual:lr=0.1": "no choice is called 'lr-third', or it changes nothing",
+        "--arms plain": "robustness compares one plain and one residual arm",
     },
 }
 

@@ -1,11 +1,24 @@
 """Whether depth slows or stops an arm, of errors that were never trained."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from plainres.explain.budget import HARMLESS, OPEN, SLOWS, STOPS, answer_of, by_budget, gaps_of, sentences, table, write
+from plainres.explain.budget import (
+    HARMLESS,
+    HARMLESS_AT_LAST,
+    OPEN,
+    SLOWS,
+    STOPS,
+    answer_of,
+    by_budget,
+    gaps_of,
+    sentences,
+    table,
+    write,
+)
 from tests.analysis.synthetic import sweep_of
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -32,10 +45,12 @@ def sweep(plain: dict[int, list[float]]):  # type: ignore[no-untyped-def]
         (["degrades", "degrades"], STOPS),
         (["degrades", "does not degrade"], SLOWS),
         (["degrades", "undecided"], OPEN),
-        (["undecided", "degrades"], OPEN),
-        (["does not degrade", "degrades"], OPEN),
+        (["undecided", "degrades"], STOPS),
+        (["does not degrade", "degrades"], STOPS),
         (["does not degrade", "does not degrade"], HARMLESS),
-        (["undecided", "does not degrade"], SLOWS),
+        (["undecided", "does not degrade"], HARMLESS_AT_LAST),
+        (["runs are missing", "does not degrade"], HARMLESS_AT_LAST),
+        (["degrades", "runs are missing"], OPEN),
     ],
 )
 def test_the_largest_budget_decides(fates: list[str], answer: str) -> None:
@@ -48,8 +63,9 @@ def test_an_arm_is_judged_at_each_budget_by_itself(most: list[float], answer: st
     assert list(judged) == [12, 24]
     assert judged[12][1].outcome == "reproduced"  # no correction for the arms of the other budget
     plain, residual = sentences(judged)
-    assert plain.startswith(f"plain, from depth 20 to 56: {answer}. With 24 epochs the training error changes by ")
-    assert residual.startswith(f"residual, from depth 20 to 56: {HARMLESS}.")
+    assert plain.startswith(f"plain, from depth 20 to 56: {answer}; with 12 epochs the training error changes by ")
+    assert ", with 24 epochs the training error changes by " in plain
+    assert residual.startswith(f"residual, from depth 20 to 56: {HARMLESS}; ")
 
 
 def test_a_network_that_fails_at_its_shallowest_depth_is_undertrained() -> None:
@@ -57,6 +73,14 @@ def test_a_network_that_fails_at_its_shallowest_depth_is_undertrained() -> None:
     judged = by_budget(sweep_of(errors), 0.01)
     assert [row[-1] for row in table(judged).rows] == ["undertrained", "undertrained"]
     assert "above 10 % at the shallowest depth already" in sentences(judged)[0]
+
+
+def test_where_runs_are_missing_nothing_is_decided_and_they_are_named() -> None:
+    results = replace(sweep({12: FAR, 24: NEAR}), missing=("plain:epochs=24-56-seed6",))
+    plain, residual, missing = sentences(by_budget(results, 0.01))
+    assert plain.startswith(f"plain, from depth 20 to 56: {OPEN}; ")
+    assert residual.startswith(f"residual, from depth 20 to 56: {HARMLESS}; ")
+    assert missing == "Missing: plain-56-seed6."
 
 
 def test_table_and_gaps_have_what_the_runs_have() -> None:

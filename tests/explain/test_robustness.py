@@ -44,7 +44,7 @@ def test_the_sentence_counts_where_plain_degrades_and_residual_does_not() -> Non
 
 def test_where_all_choices_agree_none_turns_the_verdict() -> None:
     assert sentences({"recipe": judged(FAR, SIX), "steps": judged(FAR, SIX)}) == [
-        "In 2 of 2 choices plain degrades and residual does not. No choice turns the verdict round."
+        "In 2 of 2 choices plain degrades and residual does not. No choice comes to the opposite."
     ]
 
 

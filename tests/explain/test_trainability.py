@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from plainres.explain.trainability import cells_of, closer, draw, sentences, table, window_of, write
+from plainres.explain.trainability import cells_of, closer, draw, sentences, table, window_of, with_missing, write
 from tests.analysis.synthetic import sweep_of
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -45,12 +45,20 @@ def test_the_window_is_where_the_mean_ends_at_10_percent_or_less() -> None:
     assert sentences(CELLS, "lr", ARMS, [float(rate) for rate in RATES]) == [
         "plain: of 3 values of lr it trains with 1 at depth 20, 0 at depth 56: its window closes.",
         "plain:init=dirac: of 3 values of lr it trains with 3 at depth 20, 2 at depth 56: its window narrows.",
+        "Counted by the mean over 2 seeds; nothing is tested by it.",
     ]
 
 
 @pytest.mark.parametrize(
     ("counts", "words"),
-    [([3, 0, 0], "closes"), ([3, 0, 1], "narrows"), ([3, 5, 3], "stays"), ([0, 1], "no window at the shallowest")],
+    [
+        ([3, 0, 0], "closes"),
+        ([3, 0, 1], "narrows"),
+        ([3, 5, 3], "stays as wide"),
+        ([0, 1], "no window at the shallowest"),
+        ([2, 3], "widens"),
+        ([3], "one depth"),
+    ],
 )
 def test_a_window_is_compared_from_the_shallowest_depth_to_the_deepest(counts: list[int], words: str) -> None:
     assert words in window_of(counts)
@@ -71,6 +79,18 @@ def test_the_map_has_each_cells_error_and_a_line_where_it_crosses_10_percent() -
         (1, 2), (1, 2), (2, 1),
     ]  # fmt: skip
     assert len(dirac.lines) == 2
+
+
+def test_a_missing_cell_is_said_and_has_no_colour_nor_edge() -> None:
+    some = CELLS[~((CELLS["arm"] == "plain") & (CELLS["depth"] == 56) & (CELLS["value"] == 1.0))]
+    cells = with_missing(some, ARMS, [20, 56], [0.01, 0.1, 1.0])
+    assert len(cells) == 12
+    first = sentences(cells, "lr", ARMS, [0.01, 0.1, 1.0])[0]
+    assert first == "plain: of 3 values of lr it trains with 1 at depth 20, 0 at depth 56: 1 cells are missing."
+    assert table(cells, "lr", ARMS).rows[1][2] == "0 of 2"
+    plain = draw(cells, "lr", ARMS).axes[0]
+    assert [text.get_text() for text in plain.texts] == ["20", "1", "18", "90", "60", ""]
+    assert plain.collections[-1].get_array().mask.sum() == 1
 
 
 def test_the_files_hold_a_row_for_each_run(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ def test_what_the_recipe_has_is_no_choice() -> None:
     assert not {"warmup-2", "steps", "shortcut-B", "four-stage"} & set(other)
 
 
+def test_a_setting_that_an_arm_has_of_its_own_is_no_choice() -> None:
+    names = {choice.name for choice in choices(DIGITS, {"lr", "shortcut"})}
+    assert not names & {"lr-third", "lr-triple", "shortcut-B", "shortcut-C"}
+    assert "steps" in names
+
+
 def test_values_are_those_of_the_recipe_changed() -> None:
     of = {choice.name: choice.settings for choice in choices(DIGITS)}
     assert of["lr-third"] == {"lr": 0.0067}
@@ -38,5 +44,5 @@ def test_values_are_those_of_the_recipe_changed() -> None:
 
 def test_choices_are_picked_by_name_after_the_recipe_itself() -> None:
     assert [choice.name for choice in chosen(DIGITS, ["steps", "lr-third"])] == [BASE, "steps", "lr-third"]
-    with pytest.raises(BadInput, match="no choice is called 'cosine'; choose from lr-third"):
+    with pytest.raises(BadInput, match="no choice is called 'cosine', or it changes nothing; choose from lr-third"):
         chosen(DIGITS, ["cosine"])

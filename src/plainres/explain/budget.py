@@ -20,6 +20,7 @@ from plainres.sweeps.arms import dose_of, without
 
 FIGURE = "budget.png"
 HARMLESS = "depth does it no harm with any number of epochs that was tried"
+HARMLESS_AT_LAST = "depth does it no harm with the largest number of epochs that was tried"
 SLOWS = "depth slows it"
 STOPS = "depth stops it, as far as was tried"
 OPEN = "undecided"
@@ -42,7 +43,13 @@ def by_budget(results: SweepResults, margin: float) -> dict[int, Judged]:
             results,
             params={**results.params, "arms": " ".join(names.values())},
             runs=runs.assign(arm=runs["arm"].map(names)),
-            missing=tuple(name for name in results.missing if name.startswith(tuple(f"{arm}-" for arm in names))),
+            missing=tuple(
+                name.replace(arm, names[arm], 1)
+                for name in results.missing
+                for arm in names
+                if name.startswith(f"{arm}-")
+            ),
+            looks=(),  # those that are known are of other numbers of epochs
         )
         found[epochs] = of_budget, judge(of_budget, margin)
     return found
@@ -53,26 +60,37 @@ def answer_of(fates: Sequence[str]) -> str:
 
     One test, at the largest budget, so that none has to be corrected for the others.
     """
-    if set(fates) == {"does not degrade"}:
-        return HARMLESS
     if fates[-1] == "does not degrade":
-        return SLOWS
-    return STOPS if set(fates) == {"degrades"} else OPEN
+        if set(fates) == {"does not degrade"}:
+            return HARMLESS
+        return SLOWS if "degrades" in fates else HARMLESS_AT_LAST
+    return STOPS if fates[-1] == "degrades" else OPEN
+
+
+def fate_at(arm: str, judged: Judged) -> str:
+    """Name an arm's fate with one number of epochs; no verdict is given where runs are missing."""
+    results, verdict = judged
+    return INCOMPLETE if any(name.startswith(f"{arm}-") for name in results.missing) else fate_of(arm, results, verdict)
 
 
 def sentences(judged: Mapping[int, Judged]) -> list[str]:
-    """Say for each arm whether depth slows or stops it."""
-    (results, verdict), most = list(judged.values())[-1], list(judged)[-1]
-    shallow, deep = results.depths[0], results.depths[-1]
+    """Say for each arm whether depth slows or stops it, and which runs are missing."""
+    first, *_, last = judged.items()
+    shallow, deep = last[1][0].depths[0], last[1][0].depths[-1]
     said = []
-    for arm in results.arms:
-        fates = [fate_of(arm, *each) for each in judged.values()]
-        gap = verdict.gap(arm, deep)
-        changes = f"the training error changes by {gap}" if gap and fates[-1] not in (ALONE, INCOMPLETE) else fates[-1]
-        if gap and fates[-1] not in (gap.status, ALONE, INCOMPLETE):
-            changes += f", and is {fates[-1]}"
-        said.append(f"{arm}, from depth {shallow} to {deep}: {answer_of(fates)}. With {most} epochs {changes}.")
-    return said
+    for arm in last[1][0].arms:
+        fates = [fate_at(arm, each) for each in judged.values()]
+        changes = [f"with {epochs} epochs {_change(arm, deep, of)}" for epochs, of in (first, last)]
+        said.append(f"{arm}, from depth {shallow} to {deep}: {answer_of(fates)}; {', '.join(changes)}.")
+    missing = [name for results, _ in judged.values() for name in results.missing]
+    return said + ([f"Missing: {', '.join(missing)}."] if missing else [])
+
+
+def _change(arm: str, deepest: int, judged: Judged) -> str:
+    gap, fate = judged[1].gap(arm, deepest), fate_at(arm, judged)
+    if gap is None or fate in (ALONE, INCOMPLETE):
+        return fate
+    return f"the training error changes by {gap}" + (f", and is {fate}" if fate == FAILS else "")
 
 
 def table(judged: Mapping[int, Judged]) -> TextTable:
@@ -87,7 +105,7 @@ def table(judged: Mapping[int, Judged]) -> TextTable:
             gap = verdict.gap(arm, deep)
             failed = f"{failures(errors[1])} of {len(errors[1])}"
             change = str(gap.interval) if gap else NOTHING
-            fate = fate_of(arm, of_budget, verdict)
+            fate = fate_at(arm, (of_budget, verdict))
             shown = "undertrained" if fate == FAILS else fate
             rows.append((str(epochs), arm, *map(percent, errors), failed, change, shown))
     columns = ("epochs", "arm", f"depth {shallow}", f"depth {deep}", "failed", "change", "with depth")

@@ -32,8 +32,9 @@ def table(sweeps: Mapping[str, JudgedSweep]) -> TextTable:
         rows.append((name + own, *cells, sweep.verdict.outcome))
     caption = (
         f"Change of the final training error from depth {first.depths[0]} to {first.depths[-1]}, or as in brackets, in "
-        "percentage points, mean over seeds with the 95 % t interval. Each choice changes one thing of the recipe, and "
-        "is judged by itself."
+        "percentage points, mean over seeds with the 95 % t interval. Each choice changes one setting of the recipe or "
+        "takes the other family of networks at depths of its own, and is judged by itself. All share their seeds, and "
+        "those of another shortcut their plain runs."
     )
     plain, residual = first_of_each_variant(first.arms)
     return text_table(("choice", plain, "", residual, " ", "outcome"), rows, caption)
@@ -42,17 +43,17 @@ def table(sweeps: Mapping[str, JudgedSweep]) -> TextTable:
 def sentences(sweeps: Mapping[str, JudgedSweep]) -> list[str]:
     """Say in how many choices plain degrades and residual does not, and what the others come to."""
     outcomes = {name: sweep.verdict.outcome for name, sweep in sweeps.items()}
+    plain, residual = first_of_each_variant(sweeps[BASE].arms)
     agree = sum(outcome == "reproduced" for outcome in outcomes.values())
-    said = f"In {agree} of {len(sweeps)} choices plain degrades and residual does not."
-    others = [
-        f"{outcome.capitalize()}: {', '.join(names)}."
-        for outcome in OUTCOMES[1:]
-        if (names := [name for name, own in outcomes.items() if own == outcome])
-    ]
+    said = [f"In {agree} of {len(sweeps)} choices {plain} degrades and {residual} does not."]
+    for outcome in OUTCOMES[1:]:
+        if names := [name for name, own in outcomes.items() if own == outcome]:
+            said.append(f"{outcome.capitalize()}: {', '.join(names)}.")
     if outcomes[BASE] in OUTCOMES[:2]:
         turned = [name for name, outcome in outcomes.items() if {outcome, outcomes[BASE]} == set(OUTCOMES[:2])]
-        others.append(f"The verdict turns on: {', '.join(turned)}." if turned else "No choice turns the verdict round.")
-    return [" ".join([said, *others])]
+        said.append(f"The verdict turns on: {', '.join(turned)}." if turned else "No choice comes to the opposite.")
+    missing = [f"{name}: {run}" for name, sweep in sweeps.items() for run in sweep.missing]
+    return [" ".join(said), *([f"Missing: {', '.join(missing)}."] if missing else [])]
 
 
 def gaps_of(sweeps: Mapping[str, JudgedSweep]) -> pd.DataFrame:

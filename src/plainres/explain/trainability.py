@@ -1,5 +1,6 @@
 """Maps where arms train: the final training error by depth and by the value of a setting, and its edge at 10 %."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -49,11 +50,23 @@ def cells_of(runs: pd.DataFrame, setting: str) -> pd.DataFrame:
     return cells.reset_index().sort_values(["depth", "value"], kind="stable")
 
 
+def with_missing(
+    cells: pd.DataFrame, arms: Sequence[str], depths: Sequence[int], values: Sequence[float]
+) -> pd.DataFrame:
+    """Add a cell without an error for each arm, depth and value whose runs are missing."""
+    asked = pd.MultiIndex.from_product([arms, depths, values], names=list(COLUMNS))
+    known = cells.set_index(list(COLUMNS))
+    whole = known.reindex(known.index.union(asked, sort=False))
+    whole[["seeds", "failed", "diverged"]] = whole[["seeds", "failed", "diverged"]].fillna(0).astype(int)
+    return whole.reset_index().sort_values(["depth", "value"], kind="stable")
+
+
 def closer(cells: pd.DataFrame, setting: str, depth: int) -> dict[str, list[str]]:
     """Find for each arm the values between two neighbours of which one trains at this depth and the other doesn't."""
     found = {}
     for arm, row in cells[cells["depth"] == depth].groupby("arm", sort=False):
-        learnt = [(value, is_learnt(error)) for value, error in zip(row["value"], row["error"], strict=True)]
+        known = row.dropna(subset="error")
+        learnt = [(value, is_learnt(error)) for value, error in zip(known["value"], known["error"], strict=True)]
         new = [between(setting, low, high) for (low, one), (high, other) in pairwise(learnt) if one != other]
         if values := [value for value in new if value]:
             found[str(arm)] = values
@@ -65,8 +78,9 @@ def table(cells: pd.DataFrame, setting: str, arms: Sequence[str]) -> TextTable:
     rows = []
     for arm in arms:
         for depth, row in cells[cells["arm"] == arm].groupby("depth"):
+            row = row.dropna(subset="error")
             trains = row[row["error"].map(is_learnt)]
-            lowest, best = min(zip(row["error"], row["value"], strict=True))
+            lowest, best = min(zip(row["error"], row["value"], strict=True), default=(math.nan, math.nan))
             window = [f"{value:g}" for value in (trains["value"].min(), trains["value"].max())] if len(trains) else []
             rows.append(
                 (arm, str(depth), f"{len(trains)} of {len(row)}", *(window or [NOTHING, NOTHING]),
@@ -74,7 +88,8 @@ def table(cells: pd.DataFrame, setting: str, arms: Sequence[str]) -> TextTable:
             )  # fmt: skip
     caption = (
         f"Trained: values of {setting} at which the training error ends at {TARGET_ERROR * 100:g} % or less, the mean "
-        "over seeds; the smallest and the largest of them; the lowest error, in %, and its value."
+        "over seeds, those of --refine among them; the smallest and the largest of these; the lowest error, in %, and "
+        "its value. In the figure × marks a cell in which a seed diverged."
     )
     return text_table(("arm", "depth", "trained", "from", "to", "lowest", "at"), rows, caption)
 
@@ -89,18 +104,23 @@ def sentences(cells: pd.DataFrame, setting: str, arms: Sequence[str], values: Se
         of_arm = cells[(cells["arm"] == arm) & cells["value"].isin(values)]
         counts = of_arm["error"].map(is_learnt).groupby(of_arm["depth"]).sum()
         listed = ", ".join(f"{count} at depth {depth:g}" for depth, count in zip(counts.index, counts, strict=True))
-        window = window_of(list(counts))
+        lacking = int(of_arm["error"].isna().sum())
+        window = f"{lacking} cells are missing" if lacking else window_of(list(counts))
         said.append(f"{arm}: of {len(values)} values of {setting} it trains with {listed}: {window}.")
-    return said
+    seeds = int(cells["seeds"].max())
+    return [*said, f"Counted by the mean over {seeds} seed{'' if seeds == 1 else 's'}; nothing is tested by it."]
 
 
 def window_of(counts: Sequence[int]) -> str:
     """Say what becomes of the number of values that train, at the shallowest depth first."""
-    if not counts or not counts[0]:
+    first, last = counts[0], counts[-1]
+    if len(counts) < 2:
+        return "one depth tells of no change"
+    if not first:
         return "it has no window at the shallowest depth"
-    if not counts[-1]:
+    if not last:
         return "its window closes"
-    return "its window narrows" if counts[-1] < counts[0] else "its window stays"
+    return "its window narrows" if last < first else "its window widens" if last > first else "its window stays as wide"
 
 
 def draw(cells: pd.DataFrame, setting: str, arms: Sequence[str]) -> Figure:
@@ -127,7 +147,7 @@ def draw(cells: pd.DataFrame, setting: str, arms: Sequence[str]) -> Figure:
                         cmap="viridis_r", vmin=0, vmax=max(1.0, highest),
                     )  # fmt: skip
                     _write_errors(axes, row, place, highest)
-            _draw_edge(axes, [(sides, [is_learnt(error) for error in row["error"]]) for sides, row in rows])
+            _draw_edge(axes, [(sides, [_trains(error) for error in row["error"]]) for sides, row in rows])
             axes.set_title(arm.replace(":", ":\n"), parse_math=False)
             axes.xaxis.set_minor_locator(NullLocator())
         panels[0].yaxis.set_major_locator(FixedLocator([place + 0.5 for place in range(len(depths))]))
@@ -152,7 +172,7 @@ def write(runs: pd.DataFrame, cells: pd.DataFrame, setting: str, arms: Sequence[
 def _write_errors(axes: Axes, row: pd.DataFrame, place: int, highest: float) -> None:
     """Write each cell's error into it, and a cross where a seed diverged."""
     for value, error, diverged in zip(row["value"], 100 * row["error"], row["diverged"], strict=True):
-        text = (f"{error:.0f}" if len(row) <= MOST_WRITTEN else "") + ("×" if diverged else "")
+        text = (f"{error:.0f}" if len(row) <= MOST_WRITTEN and error >= 0 else "") + ("×" if diverged else "")
         colour = "white" if error > DARK * highest else "black"
         axes.text(value, place + 0.5, text, ha="center", va="center", fontsize=6.5, color=colour)
 
@@ -163,11 +183,16 @@ def _row(row: pd.DataFrame, ends: Sequence[float]) -> tuple[list[float], pd.Data
     return [ends[0], *sides[1:-1], ends[-1]] if sides else [], row
 
 
-def _draw_edge(axes: Axes, rows: Sequence[tuple[Sequence[float], Sequence[bool]]]) -> None:
+def _trains(error: float) -> bool | None:
+    """Whether a cell trains; None where it has no error."""
+    return None if math.isnan(error) else is_learnt(error)
+
+
+def _draw_edge(axes: Axes, rows: Sequence[tuple[Sequence[float], Sequence[bool | None]]]) -> None:
     """Draw a line between cells that touch where one trains and the other doesn't; rows have edges, and which train."""
     for place, (sides, learnt) in enumerate(rows):
         for side, (one, other) in zip(sides[1:-1], pairwise(learnt), strict=True):
-            if one != other:
+            if None not in (one, other) and one != other:
                 axes.plot([side, side], [place, place + 1], **EDGE)
     for place, (lower, upper) in enumerate(pairwise(rows), start=1):
         for low, high in pairwise(sorted({*lower[0], *upper[0]})):
@@ -176,7 +201,7 @@ def _draw_edge(axes: Axes, rows: Sequence[tuple[Sequence[float], Sequence[bool]]
                 axes.plot([low, high], [place, place], **EDGE)
 
 
-def _at(value: float, sides: Sequence[float], learnt: Sequence[bool]) -> bool | None:
+def _at(value: float, sides: Sequence[float], learnt: Sequence[bool | None]) -> bool | None:
     """Whether the cell around a value trains; None where the row has none there."""
     place = int(np.searchsorted(sides, value)) - 1
     return learnt[place] if 0 <= place < len(learnt) else None

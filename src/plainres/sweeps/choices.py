@@ -1,6 +1,6 @@
 """Lists single changes of a recipe that a sensible person might have made in its place."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,21 +27,26 @@ class Choice:
     depths: tuple[int, ...] = ()
 
 
-def choices(base: RunConfig) -> list[Choice]:
+def choices(base: RunConfig, own: Set[str] = frozenset()) -> list[Choice]:
     """List the changes that make another run of this one; the first one changes nothing.
 
     Args:
         base: a residual run by the recipe.
+        own: settings that an arm has of its own, which no change of what all share reaches.
     """
-    return [each for each in _all(base) if each.name == BASE or each.depths or _differs(base, each)]
+    return [
+        each for each in _all(base) if each.name == BASE or (_differs(base, each) and not own & each.settings.keys())
+    ]
 
 
-def chosen(base: RunConfig, names: Sequence[str]) -> list[Choice]:
+def chosen(base: RunConfig, names: Sequence[str], own: Set[str] = frozenset()) -> list[Choice]:
     """Pick changes by name, all if none is named, the recipe itself first; raises BadInput for one that there isn't."""
-    there = {each.name: each for each in choices(base)}
+    there = {each.name: each for each in choices(base, own)}
     for name in names:
         if name not in there:
-            raise BadInput(f"no choice is called {name!r}; choose from {', '.join(list(there)[1:])}")
+            raise BadInput(
+                f"no choice is called {name!r}, or it changes nothing; choose from {', '.join([*there][1:])}"
+            )
     return [there[name] for name in dict.fromkeys([BASE, *(names or there)])]
 
 
@@ -69,7 +74,7 @@ def _all(base: RunConfig) -> Iterator[Choice]:
     yield Choice("shortcut-C", {"shortcut": "C"})
     for family, depths in DEPTHS.items():
         if family != base.family:
-            yield Choice(family, {}, depths)
+            yield Choice(family, {"family": family}, depths)
 
 
 def _differs(base: RunConfig, choice: Choice) -> bool:

@@ -24,7 +24,7 @@ def values_between(setting: str, span: Sequence[float], count: int) -> tuple[str
         raise BadInput(f"range {low:g} to {high:g} is empty, or not from 0 upwards")
     steps = [step / (count - 1) for step in range(count)]
     exact = [low * (high / low) ** step if low else high * step for step in steps]
-    values = [_rounded(setting, value) for value in exact]
+    values = [_text(setting, low), *(_rounded(setting, value) for value in exact[1:-1]), _text(setting, high)]
     if len(set(values)) < count:
         raise BadInput(f"range {low:g} to {high:g} is too fine: {count} values of {setting} in it repeat each other")
     return tuple(values)
@@ -51,4 +51,8 @@ def edges(values: Sequence[float]) -> list[float]:
 
 
 def _rounded(setting: str, value: float, digits: int = DIGITS) -> str:
-    return str(round(value)) if DECLARED[setting].type is int else f"{float(f'{value:.{digits}g}'):g}"
+    return _text(setting, float(f"{value:.{digits}g}") if DECLARED[setting].type is float else value)
+
+
+def _text(setting: str, value: float) -> str:
+    return str(round(value)) if DECLARED[setting].type is int else f"{value:g}"

@@ -44,13 +44,16 @@ class Studies:
     prefix: str = DEFAULT_PREFIX
 
 
-def carry_out(request: CompareRequest, console: "Console", tuned: Studies | None = None) -> "JudgedSweep":
+def carry_out(
+    request: CompareRequest, console: "Console", tuned: Studies | None = None, *, report: bool = True
+) -> "JudgedSweep":
     """Train the runs that the store lacks, going on with those that were interrupted; the sweep as the store has it.
 
     Args:
         request: what is asked for.
         console: where progress is shown.
         tuned: the studies that the values of what was searched come from, if they do.
+        report: whether its report is stored; not where an experiment asks of the sweep what its verdict doesn't.
 
     Raises:
         BadInput: what is asked for can't be trained or stored; nothing has been written then.
@@ -63,7 +66,7 @@ def carry_out(request: CompareRequest, console: "Console", tuned: Studies | None
         sweep = _tuned(sweep, tuned)
     console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
     parent_run_id = train_sweep(sweep, request, place, console, fresh=request.fresh)
-    return _judged(parent_run_id, place.uri, request.margin)
+    return _judged(parent_run_id, place.uri, request.margin, rebuild=None if report else False)
 
 
 def planned(request: SweepRequest) -> Sweep:
