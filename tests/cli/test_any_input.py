@@ -91,7 +91,7 @@ def test_any_command_line_is_planned_or_refused_in_one_line(
     monkeypatch.setenv("PATH", "")  # on which there may be a Slurm
     monkeypatch.setattr("sys.argv", ["degradation", *arguments])
     monkeypatch.setattr(compare, "train_sweep", lambda sweep, *_, **__: planned.append(sweep))
-    monkeypatch.setattr(compare, "_judged", lambda *_: None)
+    monkeypatch.setattr(compare, "_judged", lambda *_, **__: None)
     monkeypatch.setattr(degradation, "report", lambda *_: 0)
     try:
         code = run_command(degradation.Flags, degradation.main, degradation.PROGRAM)
