@@ -46,14 +46,15 @@ def main(flags: Flags) -> int:
     own = {name for arm in arms for name in arm.settings}
     requests: dict[str, CompareRequest] = {}
     for choice in chosen(base, flags.choices, own):
+        request = request_of(flags, choice)
         try:
-            planned(request_of(flags, choice))
+            planned(request)
         except BadInput as error:
             if flags.choices:
                 raise BadInput(f"choice {choice.name}: {error}") from None
             console().print(f"left out: {choice.name} ({error})", highlight=False, markup=False, soft_wrap=True)
         else:
-            requests[choice.name] = request_of(flags, choice)
+            requests[choice.name] = request
 
     sweeps = {}
     for name, request in requests.items():

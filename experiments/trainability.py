@@ -11,7 +11,7 @@ from plainres.cli.command_line import FINISHED, RUN_FAILED, run_command
 from plainres.errors import BadInput
 from plainres.screen.console import console
 from plainres.settings.declaration import redeclared, setting
-from plainres.sweeps.arms import dose_arms
+from plainres.sweeps.arms import dose_arms, dosed, without
 from plainres.sweeps.grid import values_between
 from plainres.workflows.compare import carry_out, planned, store_beside
 from plainres.workflows.requests import CompareRequest
@@ -67,7 +67,6 @@ def main(flags: Flags) -> int:
 
     from plainres.analysis.report import print_report
     from plainres.explain import trainability
-    from plainres.sweeps.arms import without
 
     arms = list(dict.fromkeys(without(arm, name) for arm in whole.arms))
     sweeps = [carry_out(request, console(), report=False)]
@@ -75,7 +74,7 @@ def main(flags: Flags) -> int:
         known = trainability.cells_of(pd.concat([sweep.runs for sweep in sweeps], ignore_index=True), name)
         for depth in whole.depths:
             new = [
-                f"{arm}{',' if ':' in arm else ':'}{name}={value}"
+                dosed(arm, name, value)
                 for arm, between in trainability.closer(known, name, depth).items()
                 for value in between
             ]

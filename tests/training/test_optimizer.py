@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from statistics import geometric_mean
 
 import pytest
@@ -9,7 +10,7 @@ from plainres.errors import BadInput
 from plainres.networks.factory import build_network, network_for
 from plainres.sweeps.configure import configure
 from plainres.training import Trainer
-from plainres.training.evened import Adjustment, even_out
+from plainres.training.adjustment import Adjustment, even_out
 from plainres.training.lars import Lars
 from plainres.training.muon import Muon
 from plainres.training.optimizer import learning_rate_factor, optimizer_for
@@ -62,16 +63,23 @@ def with_gradients(network: torch.nn.Module) -> torch.nn.Module:
     return network
 
 
+def take(
+    optimizers: Sequence[torch.optim.Optimizer], weights: Sequence[torch.nn.Parameter], slopes: list[torch.Tensor]
+) -> None:
+    """Have each optimizer take the same steps with weights of its own."""
+    for slope in slopes:
+        for own, optimizer in zip(weights, optimizers, strict=True):
+            own.grad = slope.clone()
+            optimizer.step()
+
+
 @pytest.mark.parametrize(("shape", "wide"), [((6, 3), False), ((3, 6), True)])
 def test_muon_is_torchs_for_a_matrix(shape: tuple[int, int], wide: bool) -> None:
     start, slopes = torch.randn(shape), [torch.randn(shape) for _ in range(3)]
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
     settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}
     optimizers = Muon([ours], **settings), torch.optim.Muon([theirs], **settings, adjust_lr_fn="match_rms_adamw")
-    for slope in slopes:
-        for weights, optimizer in zip((ours, theirs), optimizers, strict=True):
-            weights.grad = slope.clone()
-            optimizer.step()
+    take(optimizers, (ours, theirs), slopes)
     assert torch.allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
@@ -90,10 +98,7 @@ def test_muon_trains_a_kernel_as_its_matrix_and_what_is_no_matrix_as_adamw_does(
         Muon([ours], lr=0.1, momentum=0.9, weight_decay=0.01),
         torch.optim.AdamW([theirs], lr=0.1, betas=(0.9, 0.999), weight_decay=0.01),
     )
-    for slope in slopes:
-        for weights, optimizer in zip((ours, theirs), optimizers, strict=True):
-            weights.grad = slope.clone()
-            optimizer.step()
+    take(optimizers, (ours, theirs), slopes)
     assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 

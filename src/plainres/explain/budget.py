@@ -14,7 +14,7 @@ from plainres.analysis.statistics import bounds
 from plainres.analysis.verdict import Verdict, failures, judge, paired_gaps
 from plainres.explain.cures import ALONE, FAILS, INCOMPLETE, fate_of
 from plainres.screen.drawn_seeds import draw_means, draw_points
-from plainres.screen.figure_style import COLUMN, by_arm, draw_legend, plain_style, save_figure
+from plainres.screen.figure_style import COLUMN, by_arm, draw_legend, plain_style, save_for_paper
 from plainres.screen.table import TextTable, text_table
 from plainres.sweeps.arms import dose_of, without
 
@@ -156,6 +156,4 @@ def write(judged: Mapping[int, Judged], margin: float, folder: Path) -> None:
     pd.concat(runs)[["arm", "epochs", "depth", "seed", "train_error", "test_error"]].to_csv(
         folder / "budget.csv", index=False
     )
-    figure = draw(judged, margin)
-    for suffix in (".png", ".pdf"):
-        save_figure(figure, (folder / FIGURE).with_suffix(suffix))
+    save_for_paper(draw(judged, margin), folder / FIGURE)

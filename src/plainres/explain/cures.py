@@ -6,13 +6,12 @@ from itertools import takewhile
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from plainres.analysis.figures import draw_dose_response, draw_frontier
 from plainres.analysis.results import SweepResults
 from plainres.analysis.results_table import NOTHING, percent
 from plainres.analysis.verdict import Verdict
-from plainres.screen.figure_style import save_figure
+from plainres.screen.figure_style import save_for_paper
 from plainres.screen.table import TextTable, text_table
 from plainres.settings.thresholds import TARGET_ERROR, is_learnt
 from plainres.sweeps.arms import dose_of
@@ -85,7 +84,7 @@ def write_dose_response(setting: str, results: SweepResults, folder: Path) -> No
     columns = ["arm", "dose", "depth", "seed", "train_error", "test_error"]
     runs[columns].to_csv(folder / "dose-response.csv", index=False)
     if not runs.empty:
-        _save(draw_dose_response(runs, setting), folder / DOSE_FIGURE)
+        save_for_paper(draw_dose_response(runs, setting), folder / DOSE_FIGURE)
 
 
 def doses_of(setting: str, results: SweepResults) -> dict[str, float]:
@@ -135,7 +134,7 @@ def frontier_sentence(runs: pd.DataFrame, arms: Sequence[str], missing: Sequence
 def write_frontier(runs: pd.DataFrame, arms: Sequence[str], folder: Path) -> None:
     """Write `frontier.png` and `.pdf`, and `frontier.csv` with a row for each run."""
     runs.to_csv(folder / "frontier.csv", index=False)
-    _save(draw_frontier(runs, arms), folder / FRONTIER_FIGURE)
+    save_for_paper(draw_frontier(runs, arms), folder / FRONTIER_FIGURE)
 
 
 def _reach(arm: str, deepest: int, failed: int, *, lacks_runs: bool) -> str:
@@ -151,9 +150,3 @@ def _edge(runs: pd.DataFrame, arm: str) -> tuple[int, int]:
     errors = runs[runs["arm"] == arm].groupby("depth")["train_error"].mean()
     depths, reached = [int(depth) for depth in errors.index], len(list(takewhile(is_learnt, errors)))
     return [0, *depths][reached], [*depths, 0][reached]
-
-
-def _save(figure: Figure, file: Path) -> None:
-    """Save a figure as PNG, and as PDF beside it."""
-    for suffix in (".png", ".pdf"):
-        save_figure(figure, file.with_suffix(suffix))

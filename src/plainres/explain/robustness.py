@@ -13,7 +13,7 @@ from plainres.analysis.results import first_of_each_variant
 from plainres.analysis.results_table import NOTHING
 from plainres.analysis.statistics import bounds
 from plainres.analysis.verdict import paired_gaps
-from plainres.screen.figure_style import PAGE, by_arm, draw_legend, plain_style, save_figure
+from plainres.screen.figure_style import PAGE, by_arm, draw_legend, plain_style, save_for_paper
 from plainres.screen.table import TextTable, text_table
 from plainres.sweeps.choices import BASE
 
@@ -94,6 +94,4 @@ def write(sweeps: Mapping[str, JudgedSweep], folder: Path) -> None:
     """Write `robustness.png` and `.pdf`, and `robustness.csv` with a row for each run."""
     runs = pd.concat([sweep.runs.assign(choice=name) for name, sweep in sweeps.items()])
     runs[["choice", "arm", "depth", "seed", "train_error", "test_error"]].to_csv(folder / "robustness.csv", index=False)
-    figure = draw(sweeps)
-    for suffix in (".png", ".pdf"):
-        save_figure(figure, (folder / FIGURE).with_suffix(suffix))
+    save_for_paper(draw(sweeps), folder / FIGURE)

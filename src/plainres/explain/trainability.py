@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from plainres.analysis.results_table import NOTHING
-from plainres.screen.figure_style import PAGE, plain_style, save_figure
+from plainres.screen.figure_style import PAGE, plain_style, save_for_paper
 from plainres.screen.table import TextTable, text_table
 from plainres.settings import ABOUT
 from plainres.settings.thresholds import TARGET_ERROR, is_learnt
@@ -38,16 +38,18 @@ def cells_of(runs: pd.DataFrame, setting: str) -> pd.DataFrame:
         Columns: arm (without the setting), depth, value, error (the mean, in [0, 1]), seeds, failed (those above 10 %),
         diverged (how many did).
     """
-    own = runs.assign(
-        value=[dose_of(arm, setting) for arm in runs["arm"]],
-        arm=[without(arm, setting) for arm in runs["arm"]],
-        failed=~runs["train_error"].map(is_learnt),
-    )
-    grouped = own.groupby(list(COLUMNS), sort=False)
+    failed = ~runs["train_error"].map(is_learnt)
+    grouped = by_value(runs.assign(failed=failed), setting).groupby(list(COLUMNS), sort=False)
     cells = grouped.agg(
         error=("train_error", "mean"), seeds=("seed", "count"), failed=("failed", "sum"), diverged=("diverged", "sum")
     )
     return cells.reset_index().sort_values(["depth", "value"], kind="stable")
+
+
+def by_value(runs: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """Give runs the column value, of the setting, and the arm without it."""
+    arms = runs["arm"]
+    return runs.assign(value=[dose_of(arm, setting) for arm in arms], arm=[without(arm, setting) for arm in arms])
 
 
 def with_missing(
@@ -139,15 +141,15 @@ def draw(cells: pd.DataFrame, setting: str, arms: Sequence[str]) -> Figure:
             axes.set_facecolor(".9")  # where runs are missing
             if cells["value"].min() > 0:
                 axes.set_xscale("log")
-            rows = [_row(cells[(cells["arm"] == arm) & (cells["depth"] == depth)], ends) for depth in depths]
-            for place, (sides, row) in enumerate(rows):  # seaborn's heat map has no rows with cells of their own widths
+            rows = [cells[(cells["arm"] == arm) & (cells["depth"] == depth)] for depth in depths]
+            for place, row in enumerate(rows):  # seaborn's heat map has no rows with cells of their own widths
                 if len(row):
                     mesh = axes.pcolormesh(
-                        sides, [place, place + 1], 100 * row[["error"]].T.to_numpy(),
+                        _sides(row, ends), [place, place + 1], 100 * row[["error"]].T.to_numpy(),
                         cmap="viridis_r", vmin=0, vmax=max(1.0, highest),
                     )  # fmt: skip
                     _write_errors(axes, row, place, highest)
-            _draw_edge(axes, [(sides, [_trains(error) for error in row["error"]]) for sides, row in rows])
+            _draw_edge(axes, [(_sides(row, ends), [_trains(error) for error in row["error"]]) for row in rows])
             axes.set_title(arm.replace(":", ":\n"), parse_math=False)
             axes.xaxis.set_minor_locator(NullLocator())
         panels[0].yaxis.set_major_locator(FixedLocator([place + 0.5 for place in range(len(depths))]))
@@ -160,13 +162,9 @@ def draw(cells: pd.DataFrame, setting: str, arms: Sequence[str]) -> Figure:
 
 def write(runs: pd.DataFrame, cells: pd.DataFrame, setting: str, arms: Sequence[str], folder: Path) -> None:
     """Write `trainability.png` and `.pdf`, and `trainability.csv` with a row for each run."""
-    own = runs.assign(
-        value=[dose_of(arm, setting) for arm in runs["arm"]], arm=[without(arm, setting) for arm in runs["arm"]]
-    )
-    own[[*COLUMNS, "seed", "train_error", "test_error", "diverged"]].to_csv(folder / "trainability.csv", index=False)
-    figure = draw(cells, setting, arms)
-    for suffix in (".png", ".pdf"):
-        save_figure(figure, (folder / FIGURE).with_suffix(suffix))
+    kept = [*COLUMNS, "seed", "train_error", "test_error", "diverged"]
+    by_value(runs, setting)[kept].to_csv(folder / "trainability.csv", index=False)
+    save_for_paper(draw(cells, setting, arms), folder / FIGURE)
 
 
 def _write_errors(axes: Axes, row: pd.DataFrame, place: int, highest: float) -> None:
@@ -177,10 +175,9 @@ def _write_errors(axes: Axes, row: pd.DataFrame, place: int, highest: float) -> 
         axes.text(value, place + 0.5, text, ha="center", va="center", fontsize=6.5, color=colour)
 
 
-def _row(row: pd.DataFrame, ends: Sequence[float]) -> tuple[list[float], pd.DataFrame]:
-    """Give a row of cells with their edges, the outermost at the map's own `ends`."""
-    sides = edges(list(row["value"])) if len(row) else []
-    return [ends[0], *sides[1:-1], ends[-1]] if sides else [], row
+def _sides(row: pd.DataFrame, ends: Sequence[float]) -> list[float]:
+    """The edges of a row of cells, the outermost at the map's own `ends`."""
+    return [ends[0], *edges(list(row["value"]))[1:-1], ends[-1]] if len(row) else []
 
 
 def _trains(error: float) -> bool | None:

@@ -226,15 +226,11 @@ def _mean_log(values: Mapping[str, Mapping[str, Mapping[int, float]]], run_ids: 
 
 def _rescaled(arms: Mapping[str, pd.DataFrame], arm: str, update: float) -> str | None:
     """Find the arm that differs from this one in the learning rate alone and has about this first update, if any."""
-    others = [other for other in arms if other != arm and _but_rate(other) == _but_rate(arm)]
+    others = [other for other in arms if other != arm and without(other, "lr") == without(arm, "lr")]
     apart = {other: abs(math.log(arms[other][UPDATE].median() / update)) for other in others}
     nearest = min(apart, key=lambda other: apart[other], default=None)
     return nearest if nearest and apart[nearest] < math.log(ALIKE) else None
 
 
 def _is_control(arm: str, arms: Sequence[str]) -> bool:
-    return any(_but_rate(other) == _but_rate(arm) for other in arms[: arms.index(arm)])
-
-
-def _but_rate(arm: str) -> str:
-    return without(arm, "lr")
+    return any(without(other, "lr") == without(arm, "lr") for other in arms[: arms.index(arm)])

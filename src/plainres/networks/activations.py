@@ -49,9 +49,9 @@ def gain_of(architecture: Architecture) -> float:
     """
     match architecture.activation:
         case "relu":
-            return math.sqrt(2)
+            return nn.init.calculate_gain("relu")
         case "leaky":
-            return math.sqrt(2 / (1 + architecture.leak**2))
+            return nn.init.calculate_gain("leaky_relu", architecture.leak)
         case _:
             return 1.0
 

@@ -91,9 +91,7 @@ class Architecture(NetworkSettings):
     @property
     def branch_factor(self) -> float:
         """Gives the number that F(x) is multiplied by."""
-        return (
-            self.branch_scale if not self.branch_power else self.branch_scale * sum(self.blocks) ** -self.branch_power
-        )
+        return float(self.branch_scale * sum(self.blocks) ** -self.branch_power)
 
     @property
     def blocks(self) -> tuple[int, ...]:

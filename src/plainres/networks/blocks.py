@@ -36,7 +36,7 @@ class Block(nn.Module):
         self.first = first
         self.downsample = layers.projection(in_channels, out_channels, stride) if projects else None
         self.add_body(layers, in_channels, width, stride)
-        self.relu: Layer = layers.activation() if layers.architecture.block == "post" else unchanged
+        self.relu: Layer = layers.act() if layers.architecture.block == "post" else unchanged
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.body(x)
@@ -75,11 +75,7 @@ class BasicBlock(Block):
     """Has two 3x3 convolutions (figure 5, left)."""
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
-        self.conv1, self.bn1, self.relu1 = (
-            layers.conv(in_channels, width, 3, stride),
-            layers.norm(width),
-            layers.activation(),
-        )
+        self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 3, stride), layers.norm(width), layers.act()
         self.conv2, self.bn2, self.gate = layers.conv(width, width, 3), layers.norm(width), layers.factor()
 
     def body(self, x: Tensor) -> Tensor:
@@ -93,8 +89,8 @@ class Bottleneck(Block):
     expansion = 4
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
-        self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 1), layers.norm(width), layers.activation()
-        self.conv2, self.bn2, self.relu2 = layers.conv(width, width, 3, stride), layers.norm(width), layers.activation()
+        self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 1), layers.norm(width), layers.act()
+        self.conv2, self.bn2, self.relu2 = layers.conv(width, width, 3, stride), layers.norm(width), layers.act()
         self.conv3, self.bn3, self.gate = layers.conv(width, 4 * width, 1), layers.norm(4 * width), layers.factor()
 
     def body(self, x: Tensor) -> Tensor:
@@ -112,7 +108,7 @@ class PreActivationBlock(Block):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.bn1: Layer = unchanged if self.first else layers.norm(in_channels)
-        self.relu1: Layer = unchanged if self.first else layers.activation()
+        self.relu1: Layer = unchanged if self.first else layers.act()
 
     def forward(self, x: Tensor) -> Tensor:
         active = self.activated(x)
@@ -138,11 +134,7 @@ class PreActivationBasicBlock(PreActivationBlock):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         super().add_body(layers, in_channels, width, stride)
-        self.conv1, self.bn2, self.relu2 = (
-            layers.conv(in_channels, width, 3, stride),
-            layers.norm(width),
-            layers.activation(),
-        )
+        self.conv1, self.bn2, self.relu2 = layers.conv(in_channels, width, 3, stride), layers.norm(width), layers.act()
         self.conv2, self.gate = layers.conv(width, width, 3), layers.factor()
 
     def convolved(self, active: Tensor) -> Tensor:
@@ -157,8 +149,8 @@ class PreActivationBottleneck(PreActivationBlock):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         super().add_body(layers, in_channels, width, stride)
-        self.conv1, self.bn2, self.relu2 = layers.conv(in_channels, width, 1), layers.norm(width), layers.activation()
-        self.conv2, self.bn3, self.relu3 = layers.conv(width, width, 3, stride), layers.norm(width), layers.activation()
+        self.conv1, self.bn2, self.relu2 = layers.conv(in_channels, width, 1), layers.norm(width), layers.act()
+        self.conv2, self.bn3, self.relu3 = layers.conv(width, width, 3, stride), layers.norm(width), layers.act()
         self.conv3, self.gate = layers.conv(width, 4 * width, 1), layers.factor()
 
     def convolved(self, active: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def network_for(
     """
     settings = {name: getattr(config, name) for name in ("variant", "depth", *names_of(NetworkSettings))}
     network = drawn(Architecture(**settings), in_channels, num_classes, convolution)
-    if config.shortcut_until or config.shortcut_from:
+    if config.changes_shortcuts:
         network.schedule_shortcuts(shortcut_share(config, progress))
     return network
 

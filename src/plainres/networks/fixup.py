@@ -14,7 +14,7 @@ class FixupBasicBlock(Block):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.bias1a, self.conv1 = layers.bias(), layers.conv(in_channels, width, 3, stride)
-        self.bias1b, self.relu1 = layers.bias(), layers.activation()
+        self.bias1b, self.relu1 = layers.bias(), layers.act()
         self.bias2a, self.conv2 = layers.bias(), layers.conv(width, width, 3)
         self.scale, self.bias2b = layers.factor(), layers.bias()
 
@@ -30,9 +30,9 @@ class FixupBottleneck(Block):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.bias1a, self.conv1 = layers.bias(), layers.conv(in_channels, width, 1)
-        self.bias1b, self.relu1 = layers.bias(), layers.activation()
+        self.bias1b, self.relu1 = layers.bias(), layers.act()
         self.bias2a, self.conv2 = layers.bias(), layers.conv(width, width, 3, stride)
-        self.bias2b, self.relu2 = layers.bias(), layers.activation()
+        self.bias2b, self.relu2 = layers.bias(), layers.act()
         self.bias3a, self.conv3 = layers.bias(), layers.conv(width, 4 * width, 1)
         self.scale, self.bias3b = layers.factor(), layers.bias()
 
@@ -47,7 +47,7 @@ class FixupPreActivationBlock(PreActivationBlock):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.bias1b: Layer = unchanged if self.first else layers.bias()
-        self.relu1: Layer = unchanged if self.first else layers.activation()
+        self.relu1: Layer = unchanged if self.first else layers.act()
 
     def activated(self, x: Tensor) -> Tensor:
         return self.relu1(self.bias1b(x))
@@ -59,7 +59,7 @@ class FixupPreActivationBasicBlock(FixupPreActivationBlock):
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         super().add_body(layers, in_channels, width, stride)
         self.bias1a, self.conv1 = layers.bias(), layers.conv(in_channels, width, 3, stride)
-        self.bias2b, self.relu2 = layers.bias(), layers.activation()
+        self.bias2b, self.relu2 = layers.bias(), layers.act()
         self.bias2a, self.conv2, self.scale = layers.bias(), layers.conv(width, width, 3), layers.factor()
 
     def convolved(self, active: Tensor) -> Tensor:
@@ -75,9 +75,9 @@ class FixupPreActivationBottleneck(FixupPreActivationBlock):
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         super().add_body(layers, in_channels, width, stride)
         self.bias1a, self.conv1 = layers.bias(), layers.conv(in_channels, width, 1)
-        self.bias2b, self.relu2 = layers.bias(), layers.activation()
+        self.bias2b, self.relu2 = layers.bias(), layers.act()
         self.bias2a, self.conv2 = layers.bias(), layers.conv(width, width, 3, stride)
-        self.bias3b, self.relu3 = layers.bias(), layers.activation()
+        self.bias3b, self.relu3 = layers.bias(), layers.act()
         self.bias3a, self.conv3, self.scale = layers.bias(), layers.conv(width, 4 * width, 1), layers.factor()
 
     def convolved(self, active: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class Layers:
             case _:
                 return unchanged
 
-    def activation(self) -> nn.Module:
+    def act(self) -> nn.Module:
         """Make the non-linearity."""
         return activation(self.architecture)
 

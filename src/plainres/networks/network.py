@@ -36,7 +36,7 @@ class Network(nn.Module):
         architecture = layers.architecture
         width = architecture.width
         self.conv1 = layers.convolution(in_channels, width, *STEM_CONVOLUTION[architecture.stem])
-        self.bn1, self.bias1, self.relu = layers.norm(width), layers.bias(), layers.activation()
+        self.bn1, self.bias1, self.relu = layers.norm(width), layers.bias(), layers.act()
         self.maxpool: Layer = nn.MaxPool2d(3, stride=2, padding=1) if architecture.stem == "imagenet" else unchanged
         kind = BLOCKS[architecture.block, architecture.fixup][architecture.bottleneck]
         self.layer1, self.layer2, self.layer3, *fourth = _stages(layers, kind)
@@ -45,7 +45,7 @@ class Network(nn.Module):
         pre = architecture.block == "pre"
         self.last_bn = layers.norm(channels) if pre else unchanged
         self.last_bias = layers.bias() if pre else unchanged
-        self.last_relu: Layer = layers.activation() if pre else unchanged
+        self.last_relu: Layer = layers.act() if pre else unchanged
         self.avgpool, self.bias2, self.fc = nn.AdaptiveAvgPool2d(1), layers.bias(), nn.Linear(channels, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -75,6 +75,12 @@ def save_figure(figure: Figure, file: Path | IO[str] | IO[bytes], form: str | No
         figure.savefig(file, format=form, dpi=DOTS_PER_INCH, metadata=UNDATED.get(form))
 
 
+def save_for_paper(figure: Figure, file: Path) -> None:
+    """Save a figure as PNG under this name, and as PDF beside it."""
+    for suffix in (".png", ".pdf"):
+        save_figure(figure, file.with_suffix(suffix))
+
+
 def depth_colours(depths: Iterable[int]) -> dict[Any, Any]:
     """Give each depth a colour, from dark to light as they grow, told apart by the colour-blind and in grey."""
     found = sorted(set(depths))

@@ -303,6 +303,11 @@ class RunConfig(Settings):
             raise BadInput(f"only a folder of images can be streamed: {self.dataset} is kept in memory")
 
     @property
+    def changes_shortcuts(self) -> bool:
+        """Tells whether shortcuts go or come while the run trains."""
+        return bool(self.shortcut_until or self.shortcut_from)
+
+    @property
     def network(self) -> str:
         """Names the arm at its depth, as `plain-34`."""
         return f"{self.arm}-{self.depth}"

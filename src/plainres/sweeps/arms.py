@@ -76,12 +76,22 @@ def dose_arms(arm: str, setting: str, doses: Sequence[str]) -> tuple[str, ...]:
         BadInput: the setting has no doses, fewer than two are given, or an arm can't have one.
     """
     setting = setting.replace("-", "_")
-    if setting not in NUMERIC:
-        raise BadInput(f"{setting!r} is no numeric setting of an arm; choose from {', '.join(NUMERIC)}")
+    check_numeric(setting)
     if len(doses) < 2:
         raise BadInput(f"at least two values of {setting} are needed")
+    return tuple(dosed(arm, setting, dose) for dose in doses)
+
+
+def dosed(arm: str, setting: str, dose: str) -> str:
+    """Return the arm with one more setting; raises BadInput as `parse_arm` does."""
     mark = "," if parse_arm(arm).settings else ":"
-    return tuple(parse_arm(f"{arm}{mark}{setting}={dose}").name for dose in doses)
+    return parse_arm(f"{arm}{mark}{setting}={dose}").name
+
+
+def check_numeric(setting: str) -> None:
+    """Raise BadInput for what is no numeric setting that an arm can have of its own."""
+    if setting not in NUMERIC:
+        raise BadInput(f"{setting!r} is no numeric setting of an arm; choose from {', '.join(NUMERIC)}")
 
 
 def dose_of(arm: str, setting: str) -> float:

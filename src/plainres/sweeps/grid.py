@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from plainres.errors import BadInput
 from plainres.settings import DECLARED
-from plainres.sweeps.arms import NUMERIC
+from plainres.sweeps.arms import check_numeric
 
 DIGITS = 2  # of a value, so that a person can read it and type it
 
@@ -17,8 +17,7 @@ def values_between(setting: str, span: Sequence[float], count: int) -> tuple[str
     Raises:
         BadInput: the setting isn't numeric, the range is empty, or so many values in it would repeat each other.
     """
-    if setting not in NUMERIC:
-        raise BadInput(f"{setting!r} is no numeric setting of an arm; choose from {', '.join(NUMERIC)}")
+    check_numeric(setting)
     low, high = span
     if not (0 <= low < high and math.isfinite(high)):
         raise BadInput(f"range {low:g} to {high:g} is empty, or not from 0 upwards")

@@ -39,6 +39,8 @@ class Lars(Optimizer):
                     size, slope = weights.norm(), weights.grad.norm()
                     local = TRUST * size / (slope + decay * size)
                     update *= torch.where((size > 0) & (slope > 0), local, 1.0)
-                velocity = self.state[weights].setdefault("velocity", torch.zeros_like(weights))
-                velocity.mul_(group["momentum"]).add_(update * group["lr"])
+                state = self.state[weights]
+                if not state:
+                    state["velocity"] = torch.zeros_like(weights)
+                velocity = state["velocity"].mul_(group["momentum"]).add_(update * group["lr"])
                 weights.sub_(velocity)

@@ -45,8 +45,10 @@ class Muon(Optimizer):
 
     def _muon(self, weights: Tensor, momentum: float) -> Tensor:
         assert weights.grad is not None
-        average = self.state[weights].setdefault("average", torch.zeros_like(weights))
-        average.lerp_(weights.grad, 1 - momentum)
+        state = self.state[weights]
+        if not state:
+            state["average"] = torch.zeros_like(weights)
+        average = state["average"].lerp_(weights.grad, 1 - momentum)
         ahead = weights.grad.lerp(average, momentum)
         matrix = orthogonalised(ahead.flatten(1))
         scale: float = RMS * max(matrix.shape) ** 0.5

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from plainres.probes.probe import StepProbe
 from plainres.settings import RunConfig
-from plainres.training.evened import Adjustment
+from plainres.training.adjustment import Adjustment
 
 WARM_UP = 3  # steps before a graph is captured: libraries set themselves up and choose their algorithms
 

@@ -118,7 +118,7 @@ class Trainer:
             )
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.shortcut_share: Tensor | None = None
-        if config.shortcut_until or config.shortcut_from:
+        if config.changes_shortcuts:
             self.shortcut_share = torch.ones((), device=self.device)  # which a captured step reads
             self.network.schedule_shortcuts(self.shortcut_share)
         if config.block == "post" or config.norm != "none":  # else F may begin with a ReLU, of what the shortcut adds
