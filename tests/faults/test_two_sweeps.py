@@ -54,6 +54,7 @@ def test_a_sweep_leaves_the_unfinished_runs_of_another_alone(commands: Commands,
     eventually(lambda: workers_of(folder))
     os.kill(fresh, signal.SIGKILL)
     commands.wait(fresh)
+    eventually(lambda: not workers_of(folder))  # which notice that it is gone
     left = {path: path.read_bytes() for path in folder.glob("mlruns/checkpoints/*/journal")}
     assert left
     assert commands.run(folder, "--arms", "plain", *sweep) == 0  # another sweep, which has what it needs

@@ -484,6 +484,19 @@ def test_a_folder_that_another_machine_holds_is_left_as_it_is_and_gone_on_from(
     check(job, outcome, undisturbed)
 
 
+@pytest.mark.parametrize("content", [None, b"", b'00000000 {"attem'], ids=["no journal", "an empty one", "a torn one"])
+def test_the_folder_of_a_process_that_was_killed_before_its_first_line_goes_with_the_run(
+    config: RunConfig, job: Job, content: bytes | None
+) -> None:
+    copy = folder_of(config, job).with_name(f"{folder_of(config, job).name}-0123ab")
+    copy.mkdir(parents=True)
+    if content is not None:
+        (copy / "journal").write_bytes(content)
+    outcome, _ = train(config, job)
+    assert isinstance(outcome, Finished)
+    assert not copy.exists()
+
+
 @pytest.mark.parametrize("holder", [None, "", socket.gethostname()])
 def test_what_a_kill_or_a_loss_of_power_leaves_of_a_lock_holds_up_nobody(
     config: RunConfig, job: Job, holder: str | None

@@ -160,7 +160,7 @@ class RunFolder:
         for folder in self.all:
             journal = Journal(folder.path / "journal")
             with folder.held() as held:
-                if held and journal.size and (journal.run_id == run_id or journal.generation == generation):
+                if held and (journal.run_id == run_id or journal.generation == generation):
                     shutil.rmtree(folder.path, ignore_errors=True)
 
 
