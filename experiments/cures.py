@@ -1,7 +1,7 @@
 """What cures deep plain networks, at which dose, and how deep does it reach? `python -m experiments.cures --help`."""
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED, exit_code, run_command
@@ -9,13 +9,16 @@ from plainres.errors import BadInput
 from plainres.screen.console import console
 from plainres.settings.declaration import redeclared, setting
 from plainres.sweeps.arms import dose_arms
-from plainres.workflows.compare import carry_out, planned, store_beside
-from plainres.workflows.requests import CompareRequest, SweepRequest
+from plainres.workflows.compare import Studies, carry_out, check_left_out, planned, store_beside
+from plainres.workflows.requests import CompareRequest, Studied, StudyRequest, SweepRequest
+from plainres.workflows.tune import carry_out_studies
 
 if TYPE_CHECKING:
     from plainres.analysis.judged_sweep import JudgedSweep
 
 PROGRAM = "uv run python -m experiments.cures"
+STUDIES, SEARCHED = "cures", ("lr",)
+TUNING_SEED = 999_999  # of every trial, and of no run that is judged
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Flags(CompareRequest):
     """
 
     depths: tuple[int, ...] = redeclared(
-        CompareRequest, "depths", (18, 34, 50),
+        CompareRequest, "depths", (20, 56),
         help="Weighted layers, of one family: 18 34 50 101 152 (four-stage), or 6n+2 as 20 56 110 1202 (three-stage).",
     )  # fmt: skip
     arms: tuple[str, ...] = redeclared(
@@ -38,17 +41,24 @@ class Flags(CompareRequest):
             "plain",
             "plain:init=dirac",
             "plain:weights=dirac",
+            "plain:activation=leaky,leak=0.5",
+            "plain:activation=tat,norm=none",
+            "plain:optimizer=muon",
             "residual",
-            "residual:shortcut_scale=0.5",
             "residual:block=pre",
+            "residual:branch_power=0.5",
             "residual:norm=none",
+            "residual:norm=none,residual_gate=True",
+            "residual:shortcut_scale=0.5",
+            "residual:shortcut_until=0.5",
+            "residual:zero_gamma=True",
         ),
         help="What is compared: plain or residual, each with settings of its own.",
     )
     seeds: tuple[int, ...] = redeclared(
-        SweepRequest, "seeds", tuple(range(8)),
-        help="Of initial weights and order of the images; a run each, and eight are the fewest that can decide about "
-        "five arms beside the plain and the residual one.",
+        SweepRequest, "seeds", tuple(range(9)),
+        help="Of initial weights and order of the images; a run each, and nine are the fewest that can decide about "
+        "twelve arms beside the plain and the residual one.",
     )  # fmt: skip
     experiment_name: str = redeclared(CompareRequest, "experiment_name", "cures")
     dose: tuple[str, ...] = setting(
@@ -60,6 +70,13 @@ class Flags(CompareRequest):
         "Go from the shallowest of the depths to the deepest, each arm until its training error ends above 10 %.",
         switch=True,
     )
+    tuned: bool = setting(
+        False,
+        "Find the learning rate of every network first, by a study each and all alike, on a seed of their own.",
+        switch=True,
+    )
+    trials: int = redeclared(Studied, "trials", 12, help="Of each network's study, for --tuned.")
+    storage: str = redeclared(StudyRequest, "storage", StudyRequest.storage, help="Database of the studies.")
 
 
 def main(flags: Flags) -> int:
@@ -68,6 +85,10 @@ def main(flags: Flags) -> int:
         raise BadInput("--dose and --frontier ask two questions; leave out one")
     if flags.dose and len(flags.arms) != 1:
         raise BadInput("--dose is of one arm; name it, as --arms residual")
+    if flags.tuned and (flags.dose or flags.frontier):
+        raise BadInput("--tuned compares arms side by side; leave out --dose and --frontier")
+    if flags.tuned and TUNING_SEED in flags.seeds:
+        raise BadInput(f"seed {TUNING_SEED} chooses the learning rates: take another")
     if flags.frontier:
         return find_frontier(flags)
     if flags.dose:
@@ -76,16 +97,34 @@ def main(flags: Flags) -> int:
     return show_fates(flags)
 
 
-def show_fates(request: CompareRequest) -> int:
-    """Train the arms side by side; print what becomes of each."""
-    sweep = carry_out(request, console())
+def show_fates(flags: Flags) -> int:
+    """Train the arms side by side, each at its own learning rate if they are `tuned`; print what becomes of each."""
+    sweep = carry_out(flags, console(), tune(flags) if flags.tuned else None)
 
     from plainres.analysis.report import print_report
-    from plainres.analysis.results_table import sweep_table
-    from plainres.explain.cures import fates_sentence  # what is refused is refused before this is imported
+    from plainres.analysis.tuned_table import tuned_tables
+    from plainres.explain.cures import arms_table, count_parameters, fates_sentence, with_rates
+    from plainres.sweeps.tuned import from_params
 
-    print_report(sweep, [sweep_table(sweep, sweep.verdict)], [fates_sentence(sweep, sweep.verdict)])
+    deepest = {config.arm: config for config in planned(flags).configs if config.depth == sweep.depths[-1]}
+    parameters = {arm: count_parameters(config) for arm, config in deepest.items()}
+    tuned = from_params(sweep.params)
+    of_arms = arms_table(with_rates(sweep), sweep.verdict, parameters)
+    print_report(
+        sweep,
+        [of_arms, *(tuned_tables(tuned, sweep.runs) if tuned else [])],
+        [fates_sentence(sweep, sweep.verdict)],
+    )
     return exit_code(sweep)
+
+
+def tune(flags: Flags) -> Studies:
+    """Find the learning rate of every network, by studies that go on where they stopped."""
+    check_left_out(planned(flags), SEARCHED)  # what can't be trained is refused before a study is made
+    shared = {each.name: getattr(flags, each.name) for each in fields(StudyRequest) if hasattr(flags, each.name)}
+    request = StudyRequest(**shared | {"searched": SEARCHED, "study_name": STUDIES, "seed": TUNING_SEED})
+    carry_out_studies(request, console())
+    return Studies(flags.storage, STUDIES)
 
 
 def show_doses(setting: str, request: CompareRequest) -> int:

@@ -17,19 +17,29 @@ from matplotlib.figure import Figure
 
 from plainres.analysis.figures import draw_degradation, draw_dose_response
 from plainres.analysis.results import GRADIENTS, SweepResults, first_of_each_variant, read_sweep, variant_of
-from plainres.analysis.results_table import COLUMNS, NOTHING, percent, sweep_table
-from plainres.analysis.verdict import Verdict, judge
+from plainres.analysis.results_table import COLUMNS, sweep_table
+from plainres.analysis.verdict import judge
 from plainres.explain import why_construction, why_gradients, why_landscape, why_lesion
-from plainres.explain.cures import dose_sentence, dose_table, doses_of, fate_of, fates_sentence
+from plainres.explain.cures import (
+    arms_table,
+    count_parameters,
+    dose_sentence,
+    dose_table,
+    doses_of,
+    fates_sentence,
+    with_rates,
+)
 from plainres.screen.figure_style import save_figure
 from plainres.screen.table import TextTable, text_table
+from plainres.sweeps.arms import parse_arm
+from plainres.sweeps.configure import configure
 from tests.environment import ROOT
 
 DATA = ROOT / "docs" / "data"
 BLOCK = re.compile(r"<!-- from (?:docs/)?data/([\w-]+)\.csv(, short)? -->\n(.*?)<!-- end -->", re.DOTALL)
 RESULTS = ("train_error", "test_error", "gradient_growth", "epochs_to_10", "diverged", "seconds")
 MADE_BY = ("processor", "commit", "command")
-KEPT = ("arm", "depth", "seed", *RESULTS, *MADE_BY[:2])
+KEPT = ("arm", "depth", "seed", *RESULTS, "lr", "at_border", *MADE_BY[:2])
 SHOWN = tuple(name for name in COLUMNS if name != "time (s)")
 SHORT = ("arm", "depth", "failed", "training error", "test error")
 DIGITS = 6
@@ -51,7 +61,7 @@ DRAWN: dict[str, Callable[[pd.DataFrame], Figure]] = {  # the other figures hold
 
 def publish(name: str, parent_run_id: str, command: str) -> None:
     """Write the runs of a sweep in the store to a file of docs/data, with what was measured of them."""
-    results = read_sweep(parent_run_id)
+    results = with_rates(read_sweep(parent_run_id))
     runs = results.runs.assign(commit=results.runs["commit"].str[:12])
     if name.startswith(WHY):
         measured = pd.read_csv(Path(results.folder) / f"{name.removeprefix(WHY)}.csv")
@@ -59,7 +69,7 @@ def publish(name: str, parent_run_id: str, command: str) -> None:
         made_by = runs.set_index("run_id")[list(MADE_BY[:2])]
         runs = measured.join(made_by, on=key).drop(columns=[column for column in measured if "run" in column])
     else:
-        runs = runs[list(KEPT)]
+        runs = runs[[column for column in KEPT if column in runs]]
     runs.assign(command=command).round(DIGITS).to_csv(DATA / f"{name}.csv", index=False)
 
 
@@ -88,7 +98,8 @@ def block(name: str, *, short: bool = False) -> str:
         setting = name.removeprefix(DOSE)
         return _written(dose_table(setting, results, verdict), [dose_sentence(setting, results, verdict)])
     if name.startswith(CURES):
-        return _written(_arms_table(results, verdict), [fates_sentence(results, verdict)])
+        parameters = {arm: _parameters(arm, results.depths[-1]) for arm in results.arms}
+        return _written(arms_table(results, verdict, parameters), [fates_sentence(results, verdict)])
     table = sweep_table(results, verdict)
     places = [COLUMNS.index(column) for column in (SHORT if short else SHOWN)]
     columns, *rows = ([cells[place] for place in places] for cells in (table.columns, *table.rows))
@@ -115,18 +126,11 @@ def figure_of(name: str) -> Figure | None:
     return draw_degradation(results.runs, results.arms)
 
 
-def _arms_table(results: SweepResults, verdict: Verdict) -> TextTable:
-    """Lay out a row an arm: errors at each depth, how many seeds fail at the deepest, and what becomes of it."""
-    deepest = results.depths[-1]
-    columns = ("arm", *(f"{depth} layers" for depth in results.depths), f"failed, {deepest}", "change", "with depth")
-    rows = []
-    for arm in results.arms:
-        of_arm = results.runs[results.runs["arm"] == arm]
-        errors = [of_arm[of_arm["depth"] == depth]["train_error"] for depth in results.depths]
-        gap = verdict.gap(arm, deepest)
-        shown = (f"{gap.failed} of {gap.seeds}", str(gap.interval)) if gap else (NOTHING, NOTHING)
-        rows.append((arm, *map(percent, errors), *shown, fate_of(arm, results, verdict)))
-    return text_table(columns, rows, "")
+@cache
+def _parameters(arm: str, depth: int) -> int:
+    """Count the parameters of a network for digits."""
+    parsed = parse_arm(arm)
+    return count_parameters(configure(parsed.variant, depth, **parsed.settings))
 
 
 def _written(table: TextTable, sentences: Iterable[str]) -> str:

@@ -103,7 +103,32 @@ def test_runs_that_fail_are_missing_from_the_frontier(here: Here) -> None:
     assert "plain:width=4096 unknown. Missing: plain:width=4096-152-seed0, plain:width=4096-152-seed1." in output
 
 
+def test_each_network_is_tuned_on_a_seed_of_its_own_and_trained_at_the_rate_that_was_best(
+    here: Here, store: str
+) -> None:
+    code, output = here("--tuned", "--trials", "2", "--depths", "8", "--arms", "residual", "residual:zero_gamma=True")
+    assert code == 0
+    client = MlflowClient(store)
+    found = client.search_runs(
+        [client.get_experiment_by_name("cures").experiment_id], "tags.config_hash LIKE '%' AND params.depth = '8'"
+    )
+    runs = [run for run in found if run.data.params["seed"] in ("0", "1")]
+    trials = [run for run in found if run.data.params["seed"] == "999999"]
+    assert len(runs) == 4
+    assert len(trials) + len(runs) == len(found)
+    for arm in ("residual", "residual:zero_gamma=True"):
+        of_arm = [trial for trial in trials if trial.data.tags["arm"] == arm]
+        assert len({trial.data.params["lr"] for trial in of_arm}) == 2
+        best = min(of_arm, key=lambda trial: trial.data.metrics["final/train_loss"])
+        assert {run.data.params["lr"] for run in runs if run.data.tags["arm"] == arm} == {best.data.params["lr"]}
+        assert f"{float(best.data.params['lr']):.3g}" in output
+
+
 BAD_INPUT = {
+    "--tuned --frontier": "--tuned compares arms side by side",
+    "--tuned --seeds 999999 0 1": "seed 999999 chooses the learning rates",
+    "--tuned --lr 0.1": "leave out --lr",
+    "--tuned --arms plain:lr=0.1 residual": "leave out --lr",
     "--dose shortcut_scale 0 1": "--dose is of one arm; name it, as --arms residual",
     "--arms residual --dose shortcut_scale": "at least two values of shortcut_scale are needed",
     "--arms residual --dose block post pre": "'block' is no numeric setting",

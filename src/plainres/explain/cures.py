@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -10,11 +11,15 @@ import pandas as pd
 from plainres.analysis.figures import draw_dose_response, draw_frontier
 from plainres.analysis.results import SweepResults
 from plainres.analysis.results_table import NOTHING, percent
-from plainres.analysis.verdict import Verdict
+from plainres.analysis.verdict import Verdict, failures
+from plainres.data import dataset_of
+from plainres.networks.factory import network_for
 from plainres.screen.figure_style import save_for_paper
 from plainres.screen.table import TextTable, text_table
+from plainres.settings import RunConfig
 from plainres.settings.thresholds import TARGET_ERROR, is_learnt
 from plainres.sweeps.arms import dose_of
+from plainres.sweeps.tuned import from_params, study_of_seed
 
 FAILS = f"above {TARGET_ERROR * 100:g} % at the shallowest depth already"  # which no depth can harm much further
 INCOMPLETE = "runs are missing"
@@ -50,6 +55,74 @@ def _by_fate(fates: Mapping[str, str], results: SweepResults, verdict: Verdict, 
         f"From depth {results.depths[0]} to {results.depths[-1]} ({seeds} seed{'' if seeds == 1 else 's'}, margin "
         f"{verdict.margin * 100:g} in percentage points){what}: {listed}."
     )
+
+
+def arms_table(results: SweepResults, verdict: Verdict, parameters: Mapping[str, int]) -> TextTable:
+    """Lay out for each arm the training error at each depth, the failures, what it costs, and what becomes of it.
+
+    Args:
+        results: its runs may have the columns that `with_rates` adds.
+        parameters: of each arm's deepest network.
+    """
+    deepest, runs = results.depths[-1], results.runs
+    tuned = "lr" in runs
+    columns = ["arm", *(f"depth {depth}" for depth in results.depths), "failed", "change", "parameters", "time"]
+    columns += ["rate"] * tuned + ["with depth"]
+    of_network = dict(list(runs.groupby(["arm", "depth"])))
+    nothing = runs.iloc[:0]
+    seconds = runs[runs["depth"] == deepest].groupby("arm")["seconds"].median()
+    rows = []
+    for arm in results.arms:
+        of_arm = [of_network.get((arm, depth), nothing) for depth in results.depths]
+        deep = of_arm[-1]
+        gap = verdict.gap(arm, deepest)
+        time = seconds.get(arm, math.nan) / seconds.get(results.arms[0], math.nan)
+        rows.append(
+            (
+                arm,
+                *(percent(of_depth["train_error"]) for of_depth in of_arm),
+                f"{failures(deep['train_error'])} of {len(deep)}",
+                str(gap.interval) if gap else NOTHING,
+                f"{parameters[arm]:,}",
+                NOTHING if math.isnan(time) else f"{time:.2f}",
+                *([_rate(deep)] if tuned else []),
+                fate_of(arm, results, verdict),
+            )
+        )
+    words = (
+        f"Final training error in %, mean ± standard deviation over seeds. Of depth {deepest}: failed, seeds that end "
+        f"above {TARGET_ERROR * 100:g} %; parameters; time, the median of a run over that of {results.arms[0]}"
+        + ("; rate, the median learning rate, * at the border of those searched" if tuned else "")
+        + ". Change: from the shallowest depth in percentage points, with the 95 % t interval. With depth: by the "
+        "exact sign-flip test, arms beyond the first plain and residual one corrected by Holm's method."
+    )
+    return text_table(tuple(columns), rows, words)
+
+
+def with_rates(results: SweepResults) -> SweepResults:
+    """Add to tuned runs the columns lr, the rate that the run's study chose, and at_border, of what it searched."""
+    tuned = from_params(results.params)
+    if not tuned:
+        return results
+    of_study = {(each.arm, each.depth, each.number): each for each in tuned}
+    studies = 1 + max(each.number for each in tuned)
+    chosen = [
+        of_study[arm, depth, study_of_seed(seed, studies)]
+        for arm, depth, seed in zip(*(results.runs[name] for name in ("arm", "depth", "seed")), strict=True)
+    ]
+    columns = {"lr": [each.values["lr"] for each in chosen], "at_border": [bool(each.borders) for each in chosen]}
+    return replace(results, runs=results.runs.assign(**columns))
+
+
+def count_parameters(config: RunConfig) -> int:
+    """Count the parameters of a run's network."""
+    dataset = dataset_of(config)
+    network = network_for(config, in_channels=dataset.train.image_shape[0], num_classes=dataset.num_classes)
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _rate(runs: pd.DataFrame) -> str:
+    return f"{runs['lr'].median():.3g}{'*' if runs['at_border'].any() else ''}" if len(runs) else NOTHING
 
 
 def dose_table(setting: str, results: SweepResults, verdict: Verdict) -> TextTable:

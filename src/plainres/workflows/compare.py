@@ -1,6 +1,6 @@
 """Carry out one comparison: check what is asked for, train what the store lacks, and judge what it then holds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -19,6 +19,7 @@ from plainres.system.garbage import uncollected
 from plainres.tracking.store import check_store, run_exists, tracking_uri
 from plainres.tuning.best import tuned_values
 from plainres.tuning.definition import DEFAULT_PREFIX
+from plainres.tuning.space import SEARCHABLE
 from plainres.tuning.storage import DEFAULT_STORAGE
 from plainres.workflows.requests import (
     CompareRequest,
@@ -74,6 +75,17 @@ def planned(request: SweepRequest) -> Sweep:
     return plan_sweep(
         request.arms, request.depths, request.seeds, elsewhere=request.launch.elsewhere, **request.run.values
     )
+
+
+def check_left_out(sweep: Sweep, taken: Collection[str]) -> None:
+    """Raise BadInput if settings that are taken from studies are given to a sweep as well, or to one of its arms."""
+    shared: Mapping[str, Any] = sweep.settings.values
+    recipe = recipe_of(shared["recipe"] or shared["dataset"])
+    searched = [name for name in SEARCHABLE if name in taken]
+    own = any(parse_arm(arm).settings.keys() & taken for arm in sweep.arms)
+    if own or any(shared[name] != recipe[name] for name in searched):
+        flags = " and ".join(f"--{name.replace('_', '-')}" for name in searched)
+        raise BadInput(f"--tuned takes from the studies what was searched: leave out {flags}, and an arm's own")
 
 
 def train_sweep(sweep: Sweep, request: LaunchedRequest, place: Place, console: "Console", *, fresh: bool) -> str:
@@ -142,13 +154,7 @@ def store_beside(sweep: "SweepResults", write: Callable[[Path], None]) -> None:
 def _tuned(sweep: Sweep, studies: Studies) -> Sweep:
     """The sweep with the values that each network's studies found best; seeds take turns with the studies."""
     tuned = tuned_values(studies.storage, studies.prefix, sweep.configs)
-    searched = tuned[0].near_values.keys()
-    shared: Mapping[str, Any] = sweep.settings.values
-    recipe = recipe_of(shared["recipe"] or shared["dataset"])
-    own = any(values.values.keys() & parse_arm(values.arm).settings.keys() for values in tuned)
-    if own or any(shared[name] != recipe[name] for name in searched):
-        flags = " and ".join(f"--{name.replace('_', '-')}" for name in searched)
-        raise BadInput(f"--tuned takes from the studies what was searched: leave out {flags}, and an arm's own")
+    check_left_out(sweep, {name for each in tuned for name in each.values})
     return with_own(sweep, tuned_settings(tuned, sweep.seeds), to_params(tuned))
 
 
