@@ -130,8 +130,8 @@ def compare(
             imagefolder is train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE.
         recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,
             learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding,
-            random crop and flip, 45k images for training and 5k for validation. cifar10-cpu is for two cores: 2,500
-            images of 16 pixels. By default the data set's own.
+            random crop and flip, 45k images for training and 5k for validation. cifar10-cpu and fashion-mnist-cpu are
+            for two cores: 2,500 images of 16 pixels. By default the data set's own.
         data_dir: Folder that holds the data set's files, or is to hold them after a download; digits need none.
         image_size: Side in pixels that images are resized to, aspect ratio kept and the rest black. By default their
             own size.
@@ -342,8 +342,8 @@ def tune(
             imagefolder is train/CLASS/FILE and test/CLASS/FILE or val/CLASS/FILE.
         recipe: Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128,
             learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding,
-            random crop and flip, 45k images for training and 5k for validation. cifar10-cpu is for two cores: 2,500
-            images of 16 pixels. By default the data set's own.
+            random crop and flip, 45k images for training and 5k for validation. cifar10-cpu and fashion-mnist-cpu are
+            for two cores: 2,500 images of 16 pixels. By default the data set's own.
         data_dir: Folder that holds the data set's files, or is to hold them after a download; digits need none.
         image_size: Side in pixels that images are resized to, aspect ratio kept and the rest black. By default their
             own size.

@@ -3,7 +3,8 @@
 A page has them between `<!-- from data/NAME.csv -->` and `<!-- end -->`, or errors alone after `NAME.csv, short`. A
 file has a row a run, out of a store: `python -m tests.docs.published NAME PARENT_RUN_ID "THE COMMAND"`. What its name
 begins with says what is asked of the runs: `why-gradients` and the like what that experiment measured, `dose-SETTING`
-the doses of a setting, `cures` what becomes of each arm, and any other the verdict.
+the doses of a setting, `cures` what becomes of each arm, `budget`, `trainability` and `robustness` what these
+experiments say, and any other the verdict.
 """
 
 import re
@@ -16,10 +17,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from plainres.analysis.figures import draw_degradation, draw_dose_response
+from plainres.analysis.judged_sweep import JudgedSweep
 from plainres.analysis.results import GRADIENTS, SweepResults, first_of_each_variant, read_sweep, variant_of
 from plainres.analysis.results_table import COLUMNS, sweep_table
 from plainres.analysis.verdict import judge
-from plainres.explain import why_construction, why_gradients, why_landscape, why_lesion
+from plainres.explain import (
+    budget,
+    robustness,
+    trainability,
+    why_construction,
+    why_gradients,
+    why_landscape,
+    why_lesion,
+)
 from plainres.explain.cures import (
     arms_table,
     count_parameters,
@@ -31,7 +41,8 @@ from plainres.explain.cures import (
 )
 from plainres.screen.figure_style import save_figure
 from plainres.screen.table import TextTable, text_table
-from plainres.sweeps.arms import parse_arm
+from plainres.settings.thresholds import MARGIN
+from plainres.sweeps.arms import parse_arm, without
 from plainres.sweeps.configure import configure
 from tests.environment import ROOT
 
@@ -46,7 +57,8 @@ DIGITS = 6
 IMAGES = 256  # that the why experiments measure on by default
 DEPTHS = why_construction.Depths(18, 34)
 
-WHY, DOSE, CURES = "why-", "dose-", "cures"
+WHY, DOSE, CURES, BUDGET, TRAINABILITY, ROBUSTNESS = "why-", "dose-", "cures", "budget", "trainability", "robustness"
+MAPPED = "lr"
 MEASURED: dict[str, Callable[[pd.DataFrame], tuple[TextTable, Sequence[str]]]] = {
     "construction": lambda data: (why_construction.table(data, DEPTHS), why_construction.sentences(data, DEPTHS)),
     "gradients": lambda data: (why_gradients.table(data), why_gradients.sentences(data)),
@@ -62,13 +74,16 @@ DRAWN: dict[str, Callable[[pd.DataFrame], Figure]] = {  # the other figures hold
 def publish(name: str, parent_run_id: str, command: str) -> None:
     """Write the runs of a sweep in the store to a file of docs/data, with what was measured of them."""
     results = with_rates(read_sweep(parent_run_id))
-    runs = results.runs.assign(commit=results.runs["commit"].str[:12])
+    runs = results.runs
+    if name == ROBUSTNESS:
+        runs = pd.read_csv(Path(results.folder) / f"{name}.csv")
+    runs = runs.assign(commit=runs["commit"].str[:12])
     if name.startswith(WHY):
         measured = pd.read_csv(Path(results.folder) / f"{name.removeprefix(WHY)}.csv")
         key = "deep_run" if "deep_run" in measured else "run_id"
         made_by = runs.set_index("run_id")[list(MADE_BY[:2])]
         runs = measured.join(made_by, on=key).drop(columns=[column for column in measured if "run" in column])
-    else:
+    elif name != ROBUSTNESS:
         runs = runs[[column for column in KEPT if column in runs]]
     runs.assign(command=command).round(DIGITS).to_csv(DATA / f"{name}.csv", index=False)
 
@@ -76,7 +91,16 @@ def publish(name: str, parent_run_id: str, command: str) -> None:
 @cache
 def published(name: str) -> SweepResults:
     """Read a file of docs/data as what a sweep has come to."""
-    runs = rows_of(name)
+    return _results(rows_of(name))
+
+
+def choices_in(name: str) -> dict[str, JudgedSweep]:
+    """Read a file of docs/data that has a sweep for each choice."""
+    found = ((str(choice), _results(runs.copy())) for choice, runs in rows_of(name).groupby("choice", sort=False))
+    return {choice: JudgedSweep(**vars(results), verdict=judge(results)) for choice, results in found}
+
+
+def _results(runs: pd.DataFrame) -> SweepResults:
     runs["variant"] = runs["arm"].map(variant_of)
     params = {plural: " ".join(map(str, runs[one].unique())) for plural, one in (("arms", "arm"), ("depths", "depth"))}
     params["seeds"] = " ".join(map(str, sorted(runs["seed"].unique())))
@@ -92,7 +116,17 @@ def block(name: str, *, short: bool = False) -> str:
     """Write a file's table in Markdown, and what the experiment says of it unless it's to be `short`."""
     if name.startswith(WHY):
         return _written(*MEASURED[name.removeprefix(WHY)](rows_of(name)))
+    if name == ROBUSTNESS:
+        sweeps = choices_in(name)
+        return _written(robustness.table(sweeps), robustness.sentences(sweeps))
     results = published(name)
+    if name == BUDGET:
+        judged = budget.by_budget(results, MARGIN)
+        return _written(budget.table(judged), budget.sentences(judged))
+    if name == TRAINABILITY:
+        cells, arms = _map(results)
+        values = sorted(cells["value"].unique())
+        return _written(trainability.table(cells, MAPPED, arms), trainability.sentences(cells, MAPPED, arms, values))
     verdict = judge(results)
     if name.startswith(DOSE):
         setting = name.removeprefix(DOSE)
@@ -117,13 +151,26 @@ def figure_of(name: str) -> Figure | None:
     if name.startswith(WHY):
         draw = DRAWN.get(name.removeprefix(WHY))
         return draw(rows_of(name)) if draw else None
+    if name == ROBUSTNESS:
+        return robustness.draw(choices_in(name))
     results = published(name)
+    if name == BUDGET:
+        return budget.draw(budget.by_budget(results, MARGIN), MARGIN)
+    if name == TRAINABILITY:
+        cells, arms = _map(results)
+        return trainability.draw(cells, MAPPED, arms)
     if name.startswith(DOSE):
         setting = name.removeprefix(DOSE)
         return draw_dose_response(
             results.runs.assign(dose=results.runs["arm"].map(doses_of(setting, results))), setting
         )
     return draw_degradation(results.runs, results.arms)
+
+
+def _map(results: SweepResults) -> tuple[pd.DataFrame, list[str]]:
+    """The cells of a map of learning rates, and its arms."""
+    arms = list(dict.fromkeys(without(arm, MAPPED) for arm in results.arms))
+    return trainability.cells_of(results.runs, MAPPED), arms
 
 
 @cache

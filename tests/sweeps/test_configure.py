@@ -163,5 +163,7 @@ def test_a_further_recipe_gives_what_a_data_sets_own_does_and_flags_override_it(
     config = configure("residual", 56, dataset="cifar10", recipe="cifar10-cpu")
     assert (config.image_size, config.train_images, config.epochs, config.augment) == (16, 2500, 40, "none")
     assert configure("residual", 56, dataset="cifar10", recipe="cifar10-cpu", epochs=80).epochs == 80
-    with pytest.raises(BadInput, match=r"unknown recipe 'cifar'; choose from digits, .*, cifar10-cpu"):
+    with pytest.raises(
+        BadInput, match=r"unknown recipe 'cifar'; choose from digits, .*, cifar10-cpu, fashion-mnist-cpu"
+    ):
         configure("residual", 56, recipe="cifar")

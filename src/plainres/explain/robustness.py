@@ -93,5 +93,6 @@ def draw(sweeps: Mapping[str, JudgedSweep]) -> Figure:
 def write(sweeps: Mapping[str, JudgedSweep], folder: Path) -> None:
     """Write `robustness.png` and `.pdf`, and `robustness.csv` with a row for each run."""
     runs = pd.concat([sweep.runs.assign(choice=name) for name, sweep in sweeps.items()])
-    runs[["choice", "arm", "depth", "seed", "train_error", "test_error"]].to_csv(folder / "robustness.csv", index=False)
+    columns = ["choice", "arm", "depth", "seed", "train_error", "test_error", "diverged", "processor", "commit"]
+    runs[columns].to_csv(folder / "robustness.csv", index=False)
     save_for_paper(draw(sweeps), folder / FIGURE)

@@ -35,7 +35,8 @@ RECIPES = {
 }
 
 # For two cores: some thousands of small images, trained on until the residual net of 56 layers fits them. Chosen on its
-# seeds 0 to 2 alone, whose training error was to end at 5 % at most: the first setting that was tried did.
+# seeds 0 to 2 alone, whose training error was to end at 5 % at most: of CIFAR-10 the first setting that was tried did,
+# of Fashion-MNIST the second, as with half the epochs one seed ended at 9.5 %.
 SMALL = {
     **CIFAR,
     "epochs": 40,
@@ -47,7 +48,7 @@ SMALL = {
     "image_size": 16,
     "train_images": 2500,
 }
-FURTHER = {"cifar10-cpu": SMALL}
+FURTHER = {"cifar10-cpu": SMALL, "fashion-mnist-cpu": SMALL}
 
 
 def recipe_of(name: str) -> Mapping[str, Any]:
