@@ -33,8 +33,8 @@ class DataSettings:
         "",
         "Data set whose recipe gives the defaults below. CIFAR's is that of section 4.2 of the paper: batch 128, "
         "learning rate 0.1 divided by 10 at 32k and 48k of 64k iterations, weight decay 1e-4, 4 pixels of padding, "
-        "random crop and flip, 45k images for training and 5k for validation. cifar10-cpu and fashion-mnist-cpu are for two "
-        "cores: 2,500 images of 16 pixels.",
+        "random crop and flip, 45k images for training and 5k for validation. cifar10-cpu and fashion-mnist-cpu are "
+        "for two cores: 2,500 images of 16 pixels.",
         role=Role.LAUNCH,
         shown="the data set's own",
     )
