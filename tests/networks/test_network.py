@@ -120,6 +120,8 @@ def test_hooks_at_a_layers_name_see_what_torchvisions_see(depth: int) -> None:
 
 ARMS = [
     {"weights": "dirac"},
+    {"downsampling": "pool"},
+    {"downsampling": "pool", "block": "pre", "norm": "none"},
     {"shortcut_scale": 0.5},
     {"block": "pre"},
     {"block": "pre", "norm": "none"},
@@ -164,3 +166,40 @@ def test_pre_activation_begins_in_the_stem_and_ends_after_the_stages() -> None:
     assert [name for name, _ in network.layer1[0].named_children()] == ["conv1", "bn2", "relu2", "conv2"]
     x = network.layer3(network.layer2(network.layer1(torch.relu(network.bn1(network.conv1(images))))))
     assert torch.equal(network(images), network.fc(torch.relu(network.last_bn(x)).mean((2, 3))))
+
+
+@pytest.mark.parametrize("depth", [18, 20])
+def test_plain_networks_with_dirac_weights_and_pools_are_the_authors_diracnets(depth: int) -> None:
+    # Zagoruyko & Komodakis 2017, and szagoruyko/diracnets, diracnet.py, `define_diracnet`: a ReLU before each
+    # convolution, all of stride 1, batch norm after it, 2x2 max-pools between groups and a ReLU before the last pool.
+    torch.manual_seed(0)
+    network = build_network(
+        "plain", depth, num_classes=5, width=8, stem="small", weights="dirac", downsampling="pool"
+    ).eval()
+    for value in network.state_dict().values():
+        if value.is_floating_point():
+            value += 0.1 * torch.rand(value.shape)
+    images = torch.randn(2, 3, 16, 16)
+    x = network.bn1(network.conv1(images))
+    for number, stage in enumerate(each for each in network.children() if isinstance(each, nn.Sequential)):
+        x = nn.functional.max_pool2d(x, 2) if number else x
+        for block in stage:
+            for conv, norm in ((block.conv1, block.bn1), (block.conv2, block.bn2)):
+                delta = nn.init.dirac_(torch.empty_like(conv.weight))
+                direction = nn.functional.normalize(conv.weight.flatten(1)).view_as(delta)
+                kernel = conv.a.view(-1, 1, 1, 1) * delta + conv.b.view(-1, 1, 1, 1) * direction
+                x = norm(nn.functional.conv2d(x.relu(), kernel, padding=1))
+    torch.testing.assert_close(network(images), network.fc(x.relu().mean((2, 3))))
+
+
+@pytest.mark.parametrize("side", [7, 8])
+def test_pools_between_stages_leave_the_sizes_that_strides_do(side: int) -> None:
+    rows = [
+        {row.name: row.output_shape for row in summarize(network, (3, side, side)).stages}
+        for network in (
+            build_network("residual", 18, num_classes=5, width=8, stem="small", downsampling=kind)
+            for kind in ("stride", "pool")
+        )
+    ]
+    assert {name: shape for name, shape in rows[1].items() if not name.startswith("pool")} == rows[0]
+    assert [rows[1][f"pool{stage}"][1:] for stage in (2, 3, 4)] == [(4, 4), (2, 2), (1, 1)]

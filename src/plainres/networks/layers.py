@@ -43,6 +43,10 @@ class Layers:
         """Make a convolution of F."""
         return self.convolution(in_channels, out_channels, kernel, stride, in_body=True)
 
+    def pool(self) -> Layer:
+        """Make what halves the size between stages where no block strides, to the same size as strides would."""
+        return nn.MaxPool2d(2, ceil_mode=True) if self.architecture.downsampling == "pool" else unchanged
+
     def norm(self, channels: int) -> Layer:
         """Make what normalises each channel over a batch, or an image's channels in groups."""
         match self.architecture.norm:
@@ -131,7 +135,8 @@ class Bias(nn.Module):
 class DiracConv2d(nn.Conv2d):
     """Convolves with diag(a) I + diag(b) W / |W|, by output channel; I is the identity's kernel.
 
-    Zagoruyko & Komodakis 2017, "DiracNets", section 3; a starts at 1, b at 0.1, as in the authors' code.
+    Zagoruyko & Komodakis 2017, "DiracNets", section 3; a starts at 1, b at 0.1, as in the authors' code, which strides
+    nowhere: a stride hands on every second pixel alone. Channels that are added see no identity, as there.
     """
 
     def __init__(

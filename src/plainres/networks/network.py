@@ -39,7 +39,15 @@ class Network(nn.Module):
         self.bn1, self.bias1, self.relu = layers.norm(width), layers.bias(), layers.act()
         self.maxpool: Layer = nn.MaxPool2d(3, stride=2, padding=1) if architecture.stem == "imagenet" else unchanged
         kind = BLOCKS[architecture.block, architecture.fixup][architecture.bottleneck]
-        self.layer1, self.layer2, self.layer3, *fourth = _stages(layers, kind)
+        first, second, third, *fourth = _stages(layers, kind)
+        self.layer1, self.pool2, self.layer2, self.pool3, self.layer3 = (
+            first,
+            layers.pool(),
+            second,
+            layers.pool(),
+            third,
+        )
+        self.pool4: Layer = layers.pool() if fourth else unchanged
         self.layer4: Layer = fourth[0] if fourth else unchanged  # three-stage networks have none
         channels = width + sum(block.added_channels for _, block in self.blocks())
         pre = architecture.block == "pre"
@@ -50,7 +58,8 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bias1(self.bn1(self.conv1(x)))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        x = self.layer2(self.pool2(self.layer1(x)))
+        x = self.layer4(self.pool4(self.layer3(self.pool3(x))))
         x = self.last_relu(self.last_bias(self.last_bn(x)))  # of pre-activation, whose blocks end with none
         x = self.bias2(self.avgpool(x))
         out: Tensor = self.fc(x.flatten(1))
@@ -69,12 +78,13 @@ class Network(nn.Module):
 
 
 def _stages(layers: Layers, kind: type[Block]) -> Iterator[nn.Sequential]:
+    strides = layers.architecture.downsampling == "stride"
     channels = layers.architecture.width
     for stage, count in enumerate(layers.architecture.blocks):
         width = layers.architecture.width * 2**stage
         blocks = nn.Sequential()
         for position in range(count):
-            stride = 2 if stage > 0 and position == 0 else 1
+            stride = 2 if strides and stage > 0 and position == 0 else 1
             block = kind(layers, channels, width, stride, first=stage == position == 0)
             blocks.append(block)
             channels += block.added_channels

@@ -103,8 +103,14 @@ class NetworkSettings:
     init_share: float = setting(0.1, "The share of He's draw with --init dirac.", least=0)
     weights: str = setting(
         "plain",
-        "plain, or dirac: blocks learn diag(a) I + diag(b) W / |W| in place of W (Zagoruyko & Komodakis 2017, sec. 3).",
+        "plain, or dirac: blocks learn diag(a) I + diag(b) W / |W| in place of W (Zagoruyko & Komodakis 2017, sec. 3); "
+        "with --downsampling pool, plain networks of basic blocks are their authors'.",
         choices=("plain", "dirac"),
+    )
+    downsampling: str = setting(
+        "stride",
+        "How a stage halves the size: stride (of its first block) or pool (2x2 max-pool before it, as in DiracNets).",
+        choices=("stride", "pool"),
     )
     shortcut_scale: float = setting(
         1.0, "By what shortcuts are multiplied (He et al. 2016, section 3.1, constant scaling).", least=0
