@@ -109,6 +109,35 @@ def test_pre_activation_is_figure_4e() -> None:
     assert block.residual is block.conv2
 
 
+def test_skipinit_is_pre_activation_with_a_scalar_for_norm() -> None:
+    # De & Smith 2020: no norm, at the end of each residual branch a scalar that starts at zero.
+    block = block_of(PreActivationBasicBlock, "residual", 8, 1, block="pre", norm="none", residual_gate=True)
+    assert [name for name, _ in block.named_children()] == ["relu1", "conv1", "relu2", "conv2", "gate"]
+    assert [name for name, _ in block.named_parameters()] == ["conv1.weight", "conv2.weight", "gate.factor"]
+    x = torch.randn(2, 8, 5, 5)
+    assert torch.equal(block(x), x)
+    block.gate.factor.data.fill_(0.25)
+    branch = block.conv2(torch.relu(block.conv1(torch.relu(x))))
+    torch.testing.assert_close(block(x), x + 0.25 * branch)
+
+
+@pytest.mark.parametrize("kind", [BasicBlock, Bottleneck])
+def test_rezero_scales_what_has_passed_the_last_relu_and_rectifies_no_sum(kind: type[Block]) -> None:
+    # Bachlechner et al. 2020, and the block of tbachlechner/ReZero-examples' ResNet, where norm stays; without a gate
+    # it is figure 4(c) of He et al. 2016.
+    channels = 8 * kind.expansion
+    block = block_of(kind, "residual", channels, 1, block="before", residual_gate=True)
+    last = block.bn3 if kind is Bottleneck else block.bn2
+    x, seen = torch.randn(2, channels, 5, 5), []
+    last.register_forward_hook(lambda _, __, output: seen.append(output))
+    assert torch.equal(block(x), x)
+    block.gate.factor.data.fill_(0.25)
+    torch.testing.assert_close(block(x), x + 0.25 * torch.relu(seen[0]))
+    bare = block_of(kind, "residual", channels, 1, block="before")
+    bare.load_state_dict(block.state_dict(), strict=False)
+    torch.testing.assert_close(bare(x), x + torch.relu(seen[0]))
+
+
 def test_a_projection_shares_the_pre_activation() -> None:
     block = block_of(PreActivationBottleneck, "residual", 16, 2, block="pre", shortcut="B")
     assert [name for name, _ in block.downsample.named_children()] == ["0"]

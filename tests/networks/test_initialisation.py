@@ -30,6 +30,8 @@ def test_convolutions_start_the_same_with_and_without_shortcuts(init: str) -> No
         {"zero_gamma": True},
         {"residual_gate": True},
         {"residual_gate": True, "norm": "none"},
+        {"block": "before"},
+        {"downsampling": "pool"},
     ],
 )
 @pytest.mark.parametrize("depth", [8, 50])

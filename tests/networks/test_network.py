@@ -125,6 +125,7 @@ ARMS = [
     {"shortcut_scale": 0.5},
     {"block": "pre"},
     {"block": "pre", "norm": "none"},
+    {"block": "before", "residual_gate": True},
     {"residual_gate": True},
     {"norm": "none"},
     {"norm": "none", "residual_gate": True},

@@ -64,7 +64,10 @@ class Architecture(NetworkSettings):
         yield plain and self.residual_gate, "residual_gate: a plain network passes nothing beside a gate at zero"
         yield plain and self.zero_gamma, "zero_gamma: a plain network passes nothing beside a batch norm at zero"
         yield plain and self.shortcut_scale != 1, "shortcut_scale: a plain network has no shortcut"
-        yield plain and self.block == "pre", "block pre: a plain network's layers have the same order as with post"
+        yield (
+            plain and self.block != "post",
+            f"block {self.block}: a plain network's layers have the same order as with post",
+        )
         yield self.zero_gamma and self.norm == "none", "zero_gamma: with norm none there is no norm"
         scaled = self.branch_factor != 1
         yield plain and scaled, "branch_scale, branch_power: a plain network has no branch beside a shortcut"
@@ -82,6 +85,10 @@ class Architecture(NetworkSettings):
         )
         yield (
             self.init != "dirac" and self.init_share != DECLARED["init_share"].default,
+        yield (
+            self.zero_gamma and self.block == "before",
+            "zero_gamma: with block before a ReLU of zero stops F's gradient",
+        )
             "init_share: only init dirac has a share",
         )
         yield self.weights == "dirac" and self.init == "dirac", "init dirac: weights dirac have the identity already"
@@ -93,6 +100,10 @@ class Architecture(NetworkSettings):
         """Gives the number that F(x) is multiplied by."""
         return float(self.branch_scale * sum(self.blocks) ** -self.branch_power)
 
+        yield (
+            self.fixup and self.block == "before",
+            "block before: Fixup (norm none without residual_gate) has no such block",
+        )
     @property
     def blocks(self) -> tuple[int, ...]:
         """Counts the blocks of each stage."""

@@ -14,6 +14,9 @@ class Block(nn.Module):
     """Computes relu(F(x) + shortcut(x)), or relu(F(x)) in a plain network (figure 2).
 
     Shapes: (N, in_channels, H, W) to (N, width * expansion, H / stride, W / stride).
+    In blocks of the kind `before` the last ReLU is F's own, and none follows the addition (He et al. 2016, "Identity
+    Mappings in Deep Residual Networks", figure 4c).
+
 
     Args:
         first: whether it is the first block of its network, which pre-activation treats otherwise.
@@ -36,7 +39,7 @@ class Block(nn.Module):
         self.first = first
         self.downsample = layers.projection(in_channels, out_channels, stride) if projects else None
         self.add_body(layers, in_channels, width, stride)
-        self.relu: Layer = layers.act() if layers.architecture.block == "post" else unchanged
+        self.relu = layers.act_in("post")
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.body(x)
@@ -76,11 +79,12 @@ class BasicBlock(Block):
 
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 3, stride), layers.norm(width), layers.act()
-        self.conv2, self.bn2, self.gate = layers.conv(width, width, 3), layers.norm(width), layers.factor()
+        self.conv2, self.bn2 = layers.conv(width, width, 3), layers.norm(width)
+        self.relu2, self.gate = layers.act_in("before"), layers.factor()
 
     def body(self, x: Tensor) -> Tensor:
         out = self.relu1(self.bn1(self.conv1(x)))
-        return self.gate(self.bn2(self.conv2(out)))
+        return self.gate(self.relu2(self.bn2(self.conv2(out))))
 
 
 class Bottleneck(Block):
@@ -91,12 +95,13 @@ class Bottleneck(Block):
     def add_body(self, layers: Layers, in_channels: int, width: int, stride: int) -> None:
         self.conv1, self.bn1, self.relu1 = layers.conv(in_channels, width, 1), layers.norm(width), layers.act()
         self.conv2, self.bn2, self.relu2 = layers.conv(width, width, 3, stride), layers.norm(width), layers.act()
-        self.conv3, self.bn3, self.gate = layers.conv(width, 4 * width, 1), layers.norm(4 * width), layers.factor()
+        self.conv3, self.bn3 = layers.conv(width, 4 * width, 1), layers.norm(4 * width)
+        self.relu3, self.gate = layers.act_in("before"), layers.factor()
 
     def body(self, x: Tensor) -> Tensor:
         out = self.relu1(self.bn1(self.conv1(x)))
         out = self.relu2(self.bn2(self.conv2(out)))
-        return self.gate(self.bn3(self.conv3(out)))
+        return self.gate(self.relu3(self.bn3(self.conv3(out))))
 
 
 class PreActivationBlock(Block):

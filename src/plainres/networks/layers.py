@@ -64,6 +64,10 @@ class Layers:
         return activation(self.architecture)
 
     def bias(self) -> Layer:
+    def act_in(self, block: str) -> Layer:
+        """Make the non-linearity that blocks of one kind alone have in a place."""
+        return self.act() if self.architecture.block == block else unchanged
+
         """Make what Fixup puts before convolutions in blocks, ReLUs and the classifier (rule 3)."""
         return Bias() if self.architecture.fixup else unchanged
 
@@ -83,7 +87,7 @@ class Layers:
             layers["subsample"] = nn.AvgPool2d(kernel_size=1, stride=stride)  # every stride-th pixel
             stride = 1
         layers["0"] = self.convolution(in_channels, out_channels, 1, stride)
-        if self.architecture.projection_norm and self.architecture.block == "post":
+        if self.architecture.projection_norm and self.architecture.block != "pre":
             layers["1"] = self.norm(out_channels)
         return nn.Sequential(
             OrderedDict((name, layer) for name, layer in layers.items() if isinstance(layer, nn.Module))

@@ -19,6 +19,7 @@ STEM_CONVOLUTION = {"imagenet": (7, 2), "small": (3, 1)}  # kernel, stride
 BLOCKS: dict[tuple[str, bool], tuple[type[Block], type[Block]]] = {
     ("post", False): (BasicBlock, Bottleneck),
     ("pre", False): (PreActivationBasicBlock, PreActivationBottleneck),
+    ("before", False): (BasicBlock, Bottleneck),
     ("post", True): (FixupBasicBlock, FixupBottleneck),
     ("pre", True): (FixupPreActivationBasicBlock, FixupPreActivationBottleneck),
 }

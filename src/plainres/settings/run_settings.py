@@ -117,15 +117,17 @@ class NetworkSettings:
     )
     block: str = setting(
         "post",
-        "post, or pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e).",
-        choices=("post", "pre"),
+        "post, pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e), or "
+        "before: F's last ReLU before the addition, none after it (figure 4c).",
+        choices=("post", "pre", "before"),
     )
     zero_gamma: bool = setting(
         False, "Start the last batch norm of each residual block at zero (Goyal et al. 2017, section 5.1)."
     )
     residual_gate: bool = setting(
         False,
-        "Multiply F(x) by a learnt scalar that starts at zero (De & Smith 2020; Bachlechner et al. 2020).",
+        "Multiply F(x) by a learnt scalar that starts at zero: with --block pre and --norm none as De & Smith 2020 "
+        "(SkipInit), with --block before as Bachlechner et al. 2020 (ReZero).",
     )
     norm: str = setting(
         "batch",

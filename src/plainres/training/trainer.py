@@ -121,7 +121,7 @@ class Trainer:
         if config.changes_shortcuts:
             self.shortcut_share = torch.ones((), device=self.device)  # which a captured step reads
             self.network.schedule_shortcuts(self.shortcut_share)
-        if config.block == "post" or config.norm != "none":  # else F may begin with a ReLU, of what the shortcut adds
+        if config.block != "pre" or config.norm != "none":  # else F may begin with a ReLU, of what the shortcut adds
             for module in self.network.modules():
                 if isinstance(module, nn.ReLU):
                     # Here nobody keeps what a layer was given; a network that is loaded overwrites nothing.
