@@ -80,6 +80,33 @@ def test_delta_orthogonal_preserves_norms_through_a_linear_chain(
     torch.testing.assert_close(x.norm(dim=1), norms, rtol=1e-4, atol=1e-5)
 
 
+def test_delta_orthogonal_plain_networks_with_tanh_keep_small_signals_until_a_stride() -> None:
+    # Xiao et al. 2018: near zero tanh is linear, and with gain 1 and no biases each layer is an isometry.
+    network = small("plain", init="delta-orthogonal", activation="tanh", norm="none")
+    assert {name.rpartition(".")[2] for name, _ in network.named_parameters() if "conv" in name} == {"weight"}
+    images = 1e-4 * torch.randn(2, 3, 6, 6)
+    first = network.layer1(network.relu(network.conv1(images)))
+    torch.testing.assert_close(first.norm(dim=1), images.norm(dim=1), rtol=1e-4, atol=0)
+    x = torch.zeros(1, 8, 4, 4)
+    jacobian = torch.autograd.functional.jacobian(network.layer1, x).view(128, 128)
+    torch.testing.assert_close(torch.linalg.svdvals(jacobian), torch.ones(128))
+    # A stride hands on one pixel of four, so 32 of 128 directions, and loses the others.
+    values = torch.linalg.svdvals(torch.autograd.functional.jacobian(network.layer2, x).view(64, 128))
+    torch.testing.assert_close(values, (torch.arange(64) < 32).float(), rtol=0, atol=1e-5)
+    second = network.layer2(first).norm(dim=1)
+    torch.testing.assert_close(second, images[:, :, ::2, ::2].norm(dim=1), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_the_identity_start_of_dirac_hands_on_pixels_at_strides_and_maxima_at_pools(pooled: bool) -> None:
+    network = small("plain", init="dirac", init_share=0.0, norm="none", downsampling="pool" if pooled else "stride")
+    x = torch.randn(2, 8, 6, 6).relu()
+    expected = nn.functional.max_pool2d(x, 2) if pooled else x[:, :, ::2, ::2]
+    out = network.layer2(network.pool2(network.layer1(x)))
+    assert torch.equal(out[:, :8], expected)
+    assert not out[:, 8:].any()
+
+
 @pytest.mark.parametrize("shape", [(8, 4, 3, 3), (64, 4, 1, 1)])
 def test_orthogonal_rows_or_columns_are_orthonormal_but_for_the_gain(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
