@@ -51,6 +51,7 @@ def compare(
     init: str = "he",
     init_share: float = 0.1,
     weights: str = "plain",
+    downsampling: str = "stride",
     shortcut_scale: float = 1.0,
     block: str = "post",
     zero_gamma: bool = False,
@@ -153,18 +154,23 @@ def compare(
             (Saxe et al. 2014) or delta-orthogonal (Xiao et al. 2018, algorithm 1).
         init_share: The share of He's draw with --init dirac.
         weights: plain, or dirac: blocks learn diag(a) I + diag(b) W / |W| in place of W (Zagoruyko & Komodakis 2017,
-            sec. 3).
+            sec. 3); with --downsampling pool, plain networks of basic blocks are their authors'.
+        downsampling: How a stage halves the size: stride (of its first block) or pool (2x2 max-pool before it, as in
+            DiracNets).
         shortcut_scale: By what shortcuts are multiplied (He et al. 2016, section 3.1, constant scaling).
-        block: post, or pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e).
+        block: post, pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e), or
+            before: F's last ReLU before the addition, none after it (figure 4c).
         zero_gamma: Start the last batch norm of each residual block at zero (Goyal et al. 2017, section 5.1).
-        residual_gate: Multiply F(x) by a learnt scalar that starts at zero (De & Smith 2020; Bachlechner et al. 2020).
+        residual_gate: Multiply F(x) by a learnt scalar that starts at zero: with --block pre and --norm none as De &
+            Smith 2020 (SkipInit), with --block before as Bachlechner et al. 2020 (ReZero).
         norm: batch, group (Wu & He 2018: 32 groups, of two channels at least), layer (one group), or none: residual
             blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).
         branch_scale: By what F(x) is multiplied.
         branch_power: F(x) is multiplied by the number of blocks to the power of minus this: 0.5 (Hayou et al. 2021) or
             1.
-        activation: relu, leaky (of slope --leak), tanh, or tat: a leaky ReLU whose slope is tailored to a plain
-            network's depth (Zhang et al. 2022). Draws have the gain that keeps a signal's size.
+        activation: relu, leaky (of slope --leak), tanh, tat: a leaky ReLU whose slope is tailored to a plain network's
+            depth (Zhang et al. 2022), or crelu: ReLUs of x and -x, before mirrored weights that make a plain network
+            linear at the start (Balduzzi et al. 2017, section 4). Draws have the gain that keeps a signal's size.
         leak: Slope below zero with --activation leaky.
         augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
         epochs: Passes over the training images.
@@ -251,6 +257,7 @@ def tune(
     init: str = "he",
     init_share: float = 0.1,
     weights: str = "plain",
+    downsampling: str = "stride",
     shortcut_scale: float = 1.0,
     block: str = "post",
     zero_gamma: bool = False,
@@ -365,18 +372,23 @@ def tune(
             (Saxe et al. 2014) or delta-orthogonal (Xiao et al. 2018, algorithm 1).
         init_share: The share of He's draw with --init dirac.
         weights: plain, or dirac: blocks learn diag(a) I + diag(b) W / |W| in place of W (Zagoruyko & Komodakis 2017,
-            sec. 3).
+            sec. 3); with --downsampling pool, plain networks of basic blocks are their authors'.
+        downsampling: How a stage halves the size: stride (of its first block) or pool (2x2 max-pool before it, as in
+            DiracNets).
         shortcut_scale: By what shortcuts are multiplied (He et al. 2016, section 3.1, constant scaling).
-        block: post, or pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e).
+        block: post, pre: norm and ReLU before each convolution, none after the addition (He et al. 2016, figure 4e), or
+            before: F's last ReLU before the addition, none after it (figure 4c).
         zero_gamma: Start the last batch norm of each residual block at zero (Goyal et al. 2017, section 5.1).
-        residual_gate: Multiply F(x) by a learnt scalar that starts at zero (De & Smith 2020; Bachlechner et al. 2020).
+        residual_gate: Multiply F(x) by a learnt scalar that starts at zero: with --block pre and --norm none as De &
+            Smith 2020 (SkipInit), with --block before as Bachlechner et al. 2020 (ReZero).
         norm: batch, group (Wu & He 2018: 32 groups, of two channels at least), layer (one group), or none: residual
             blocks without a gate then follow Fixup (Zhang et al. 2019, section 3).
         branch_scale: By what F(x) is multiplied.
         branch_power: F(x) is multiplied by the number of blocks to the power of minus this: 0.5 (Hayou et al. 2021) or
             1.
-        activation: relu, leaky (of slope --leak), tanh, or tat: a leaky ReLU whose slope is tailored to a plain
-            network's depth (Zhang et al. 2022). Draws have the gain that keeps a signal's size.
+        activation: relu, leaky (of slope --leak), tanh, tat: a leaky ReLU whose slope is tailored to a plain network's
+            depth (Zhang et al. 2022), or crelu: ReLUs of x and -x, before mirrored weights that make a plain network
+            linear at the start (Balduzzi et al. 2017, section 4). Draws have the gain that keeps a signal's size.
         leak: Slope below zero with --activation leaky.
         augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
         epochs: Passes over the training images.

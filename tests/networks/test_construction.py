@@ -69,7 +69,11 @@ def test_in_training_mode_too_a_plain_one_starts_close_to_the_shallow_one() -> N
         (("plain", 50), ("plain", 101), "layer3.6 can't be made the identity"),
         *(
             ((variant, 8, own), (variant, 14, own), "layer1.1 can't be made the identity")
-            for variant, own in [("residual", {"shortcut_scale": 0.5}), ("plain", {"weights": "dirac"})]
+            for variant, own in [
+                ("residual", {"shortcut_scale": 0.5}),
+                ("plain", {"weights": "dirac"}),
+                ("plain", {"activation": "crelu"}),
+            ]
         ),
     ],
 )

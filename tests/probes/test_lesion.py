@@ -52,6 +52,14 @@ def test_a_pre_activation_block_is_dropped_with_its_projection_left(batch: Batch
             assert torch.equal(network(batch[0]), without(batch[0]))
 
 
+def test_a_dropped_block_with_crelus_hands_on_what_the_one_before_it_made(batch: Batch) -> None:
+    settings = {"norm": "none", "activation": "crelu", "init": "dirac", "init_share": 0.0}
+    network = build_network("plain", 14, num_classes=4, in_channels=1, width=8, stem="small", **settings)
+    expected = network(batch[0])
+    with torch.no_grad(), dropped(network, ALL):  # each is the identity, or adds channels of zeros
+        assert torch.equal(network(batch[0]), expected)
+
+
 @pytest.mark.parametrize("network", ["plain"], indirect=True)
 def test_dropping_identity_blocks_of_a_plain_network_changes_nothing(network: Network, batch: Batch) -> None:
     deep = build_network("plain", 20, num_classes=4, in_channels=1, width=8, stem="small")

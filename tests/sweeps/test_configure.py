@@ -49,6 +49,8 @@ def test_configurations_that_differ_anywhere_differ_in_their_hash(tiny: Callable
         {"test_images": 100},
         {"validation_share": 0.2},
         {"keep_last_batch": True},
+        {"downsampling": "pool"},
+        {"activation": "crelu"},
     ]
     assert len({tiny(**change).config_hash for change in changes}) == len(changes)
     assert tiny(data_dir="elsewhere").config_hash == tiny().config_hash

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
@@ -26,7 +27,24 @@ class TailoredReLU(nn.Module):
         return self.factor * leaky_relu(x, self.slope)
 
 
-ACTIVATIONS = nn.ReLU, nn.LeakyReLU, nn.Tanh, TailoredReLU
+class CReLU(nn.Module):
+    """Computes relu(x) and relu(-x), one behind the other: (N, C, H, W) to (N, 2C, H, W).
+
+    A layer after it that starts as [W, -W] gives W x, so that a network of these looks linear at the start (Balduzzi et
+    al. 2017, "The Shattered Gradients Problem", section 4). Width counts the channels before it: all layers but the
+    stem's convolution have twice the weights that they have in a network of ReLUs as wide.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x.relu(), (-x).relu()], dim=1)
+
+    def undone(self, x: Tensor) -> Tensor:
+        """Return what it was given, of what it gave."""
+        positive, negative = x.chunk(2, dim=1)
+        return positive - negative
+
+
+ACTIVATIONS = nn.ReLU, nn.LeakyReLU, nn.Tanh, TailoredReLU, CReLU
 
 
 def activation(architecture: Architecture) -> nn.Module:
@@ -38,14 +56,22 @@ def activation(architecture: Architecture) -> nn.Module:
             return nn.Tanh()
         case "tat":
             return TailoredReLU(tailored_slope(architecture.depth - 1))
+        case "crelu":
+            return CReLU()
         case _:
             return nn.ReLU()
+
+
+def channels_after(architecture: Architecture, channels: int) -> int:
+    """Count the channels that the activation makes of so many."""
+    return 2 * channels if architecture.activation == "crelu" else channels
 
 
 def gain_of(architecture: Architecture) -> float:
     """Give the gain of a draw: the root of 2 for a ReLU (He et al. 2015b), less for a leaky one, 1 for the others.
 
-    tanh has the slope 1 at zero, where Xiao et al. 2018 start it; TAT's keeps the size by itself.
+    tanh has the slope 1 at zero, where Xiao et al. 2018 start it; TAT's keeps the size by itself, and a CReLU before
+    mirrored weights is linear.
     """
     match architecture.activation:
         case "relu":

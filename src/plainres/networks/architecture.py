@@ -77,7 +77,18 @@ class Architecture(NetworkSettings):
             "leak: only activation leaky has one",
         )
         yield self.activation == "tat" and not plain, "activation tat: its slope is known for plain networks"
+        crelu = self.activation == "crelu"
+        yield crelu and not plain, "activation crelu: a shortcut would carry twice the channels that F(x) has"
+        yield (
+            crelu and (self.stem == "imagenet" or self.downsampling == "pool"),
+            "activation crelu: max-pools, of stem imagenet and downsampling pool, are not linear at the start",
+        )
+        yield crelu and self.weights == "dirac", "weights dirac: their identity would see the first half of a crelu"
         yield self.zero_gamma and self.block == "pre", "zero_gamma: with block pre no batch norm ends a block"
+        yield (
+            self.zero_gamma and self.block == "before",
+            "zero_gamma: with block before a ReLU of zero stops F's gradient",
+        )
         yield self.zero_gamma and self.residual_gate, "zero_gamma: it doesn't learn behind a residual_gate at zero"
         yield (
             self.begins_at_zero and self.shortcut_scale == 0,
@@ -85,14 +96,14 @@ class Architecture(NetworkSettings):
         )
         yield (
             self.init != "dirac" and self.init_share != DECLARED["init_share"].default,
-        yield (
-            self.zero_gamma and self.block == "before",
-            "zero_gamma: with block before a ReLU of zero stops F's gradient",
-        )
             "init_share: only init dirac has a share",
         )
         yield self.weights == "dirac" and self.init == "dirac", "init dirac: weights dirac have the identity already"
         yield self.fixup and self.init != "he", "init: Fixup (norm none without residual_gate) scales He's draw"
+        yield (
+            self.fixup and self.block == "before",
+            "block before: Fixup (norm none without residual_gate) has no such block",
+        )
         yield self.fixup and self.weights == "dirac", "weights dirac: they can't start at zero, as Fixup's do"
 
     @property
@@ -100,10 +111,6 @@ class Architecture(NetworkSettings):
         """Gives the number that F(x) is multiplied by."""
         return float(self.branch_scale * sum(self.blocks) ** -self.branch_power)
 
-        yield (
-            self.fixup and self.block == "before",
-            "block before: Fixup (norm none without residual_gate) has no such block",
-        )
     @property
     def blocks(self) -> tuple[int, ...]:
         """Counts the blocks of each stage."""

@@ -7,16 +7,17 @@ torchvision's names. Strides of bottleneck blocks stand on the 3x3 convolution, 
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from plainres.networks.activations import CReLU
 from plainres.networks.layers import Layer, Layers, unchanged
 
 
 class Block(nn.Module):
     """Computes relu(F(x) + shortcut(x)), or relu(F(x)) in a plain network (figure 2).
 
-    Shapes: (N, in_channels, H, W) to (N, width * expansion, H / stride, W / stride).
     In blocks of the kind `before` the last ReLU is F's own, and none follows the addition (He et al. 2016, "Identity
     Mappings in Deep Residual Networks", figure 4c).
 
+    Shapes: (N, in_channels, H, W) to (N, width * expansion, H / stride, W / stride).
 
     Args:
         first: whether it is the first block of its network, which pre-activation treats otherwise.
@@ -66,6 +67,8 @@ class Block(nn.Module):
 
     def without_body(self, x: Tensor) -> Tensor:
         """Compute what is handed on without F: the shortcut; a plain block, which has none, takes option A here."""
+        if isinstance(self.relu, CReLU):
+            x = self.relu.undone(x)
         return self.relu(self.shortcut(x))
 
     @property

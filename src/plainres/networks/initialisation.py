@@ -16,8 +16,17 @@ def initialise(network: Network, architecture: Architecture) -> None:
     """Initialise as torchvision does, after He: normal convolutions (fan out), batch norm 1 and 0, default classifier.
 
     What the architecture asks for beside that is made of the same draws: one seed gives all networks of a depth the
-    same random numbers on the main path. Projections come last and take He's draw as it is; biases start at zero.
+    same random numbers on the main path. Projections come last and take He's draw as it is; biases start at zero. What
+    a CReLU is before starts as [W, -W], where W is what it would be without one.
     """
+    after_activations = [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d | nn.Linear) and module is not network.conv1
+    ]
+    mirrored = after_activations if architecture.activation == "crelu" else []
+    for module in mirrored:
+        module.weight.data = module.weight.data.chunk(2, dim=1)[0].contiguous()
     for name, module in sorted(network.named_modules(), key=lambda item: "downsample" in item[0]):
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -31,6 +40,8 @@ def initialise(network: Network, architecture: Architecture) -> None:
                 nn.init.constant_(module.b, 0.1)
         elif hasattr(module, "reset_parameters"):
             module.reset_parameters()
+    for module in mirrored:
+        module.weight.data = torch.cat([module.weight.data, -module.weight.data], dim=1)
     if architecture.zero_gamma:
         for _, block in network.blocks():
             nn.init.zeros_([layer for layer in block.children() if isinstance(layer, NORMS)][-1].weight)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from plainres.networks.activations import activation
+from plainres.networks.activations import activation, channels_after
 from plainres.networks.architecture import Architecture
 
 # Below so many input channels, oneDNN's weight gradient of a strided 1x1 convolution in channels_last writes past its
@@ -40,7 +40,8 @@ class Layers:
         return kind(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=bias)
 
     def conv(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-        """Make a convolution of F."""
+        """Make a convolution of F, which comes after an activation of so many channels."""
+        in_channels = channels_after(self.architecture, in_channels)
         return self.convolution(in_channels, out_channels, kernel, stride, in_body=True)
 
     def pool(self) -> Layer:
@@ -63,11 +64,11 @@ class Layers:
         """Make the non-linearity."""
         return activation(self.architecture)
 
-    def bias(self) -> Layer:
     def act_in(self, block: str) -> Layer:
         """Make the non-linearity that blocks of one kind alone have in a place."""
         return self.act() if self.architecture.block == block else unchanged
 
+    def bias(self) -> Layer:
         """Make what Fixup puts before convolutions in blocks, ReLUs and the classifier (rule 3)."""
         return Bias() if self.architecture.fixup else unchanged
 
@@ -139,8 +140,8 @@ class Bias(nn.Module):
 class DiracConv2d(nn.Conv2d):
     """Convolves with diag(a) I + diag(b) W / |W|, by output channel; I is the identity's kernel.
 
-    Zagoruyko & Komodakis 2017, "DiracNets", section 3; a starts at 1, b at 0.1, as in the authors' code, which strides
-    nowhere: a stride hands on every second pixel alone. Channels that are added see no identity, as there.
+    Zagoruyko & Komodakis 2017, "DiracNets", section 3; a starts at 1, b at 0.1, and added channels have no identity, as
+    in the authors' code. Where it strides, which theirs doesn't, the identity hands on every second pixel.
     """
 
     def __init__(

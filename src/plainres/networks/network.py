@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from plainres.networks.activations import channels_after
 from plainres.networks.blocks import BasicBlock, Block, Bottleneck, PreActivationBasicBlock, PreActivationBottleneck
 from plainres.networks.fixup import (
     FixupBasicBlock,
@@ -18,8 +19,8 @@ STEM_CONVOLUTION = {"imagenet": (7, 2), "small": (3, 1)}  # kernel, stride
 # Of two convolutions and of three, by the setting `block` and by whether Fixup's rules hold.
 BLOCKS: dict[tuple[str, bool], tuple[type[Block], type[Block]]] = {
     ("post", False): (BasicBlock, Bottleneck),
-    ("pre", False): (PreActivationBasicBlock, PreActivationBottleneck),
     ("before", False): (BasicBlock, Bottleneck),
+    ("pre", False): (PreActivationBasicBlock, PreActivationBottleneck),
     ("post", True): (FixupBasicBlock, FixupBottleneck),
     ("pre", True): (FixupPreActivationBasicBlock, FixupPreActivationBottleneck),
 }
@@ -41,13 +42,9 @@ class Network(nn.Module):
         self.maxpool: Layer = nn.MaxPool2d(3, stride=2, padding=1) if architecture.stem == "imagenet" else unchanged
         kind = BLOCKS[architecture.block, architecture.fixup][architecture.bottleneck]
         first, second, third, *fourth = _stages(layers, kind)
-        self.layer1, self.pool2, self.layer2, self.pool3, self.layer3 = (
-            first,
-            layers.pool(),
-            second,
-            layers.pool(),
-            third,
-        )
+        self.layer1 = first
+        self.pool2, self.layer2 = layers.pool(), second
+        self.pool3, self.layer3 = layers.pool(), third
         self.pool4: Layer = layers.pool() if fourth else unchanged
         self.layer4: Layer = fourth[0] if fourth else unchanged  # three-stage networks have none
         channels = width + sum(block.added_channels for _, block in self.blocks())
@@ -55,7 +52,8 @@ class Network(nn.Module):
         self.last_bn = layers.norm(channels) if pre else unchanged
         self.last_bias = layers.bias() if pre else unchanged
         self.last_relu: Layer = layers.act() if pre else unchanged
-        self.avgpool, self.bias2, self.fc = nn.AdaptiveAvgPool2d(1), layers.bias(), nn.Linear(channels, num_classes)
+        self.avgpool, self.bias2 = nn.AdaptiveAvgPool2d(1), layers.bias()
+        self.fc = nn.Linear(channels_after(architecture, channels), num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bias1(self.bn1(self.conv1(x)))))

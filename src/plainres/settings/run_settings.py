@@ -142,9 +142,10 @@ class NetworkSettings:
     )  # fmt: skip
     activation: str = setting(
         "relu",
-        "relu, leaky (of slope --leak), tanh, or tat: a leaky ReLU whose slope is tailored to a plain network's depth "
-        "(Zhang et al. 2022). Draws have the gain that keeps a signal's size.",
-        choices=("relu", "leaky", "tanh", "tat"),
+        "relu, leaky (of slope --leak), tanh, tat: a leaky ReLU whose slope is tailored to a plain network's depth "
+        "(Zhang et al. 2022), or crelu: ReLUs of x and -x, before mirrored weights that make a plain network linear at "
+        "the start (Balduzzi et al. 2017, section 4). Draws have the gain that keeps a signal's size.",
+        choices=("relu", "leaky", "tanh", "tat", "crelu"),
     )
     leak: float = setting(0.01, "Slope below zero with --activation leaky.", least=0, most=1)
 
