@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from plainres.cli.command_line import exit_code, run_command
 from plainres.screen.console import console
@@ -22,6 +23,8 @@ class Flags(CompareRequest):
     Every number is a training of its own with its whole schedule. Runs are tracked in MLflow as those of
     experiments.degradation; table and figure are stored with the sweep's parent run.
     """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("", "--depths 20 56 --budgets 12 48")
 
     depths: tuple[int, ...] = redeclared(CompareRequest, "depths", (20, 56))
     budgets: tuple[int, ...] = setting(

@@ -5,6 +5,7 @@ The argument of section 1 of He et al. 2015: a deeper network can be made of a s
 
 import sys
 from dataclasses import dataclass
+from typing import ClassVar
 
 from plainres.cli.command_line import exit_code, run_command
 from plainres.errors import BadInput
@@ -24,6 +25,8 @@ class Flags(LookRequest):
     them; what is measured of constructed ones is logged with the run from scratch. Table and figure are stored with a
     parent run in MLflow.
     """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("--depths 18 34 --seeds 6",)
 
     depths: tuple[int, ...] = redeclared(
         LookRequest, "depths", (18, 34), help="Of the shallow and of the deep network."

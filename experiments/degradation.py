@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from plainres.cli.command_line import FINISHED, exit_code, run_command
 from plainres.errors import BadInput
 from plainres.running.folders import writable_above
-from plainres.settings.declaration import redeclared, setting
+from plainres.settings.declaration import REPORT, TUNING, redeclared, setting
 from plainres.sweeps.tuned import from_params
 from plainres.tracking.store import (
     check_experiment_name,
@@ -35,6 +35,12 @@ class Flags(CompareRequest):
     Exit code: 0 finished, 1 a run failed, 2 bad input, 130, 143 or 129 interrupted by SIGINT, SIGTERM or SIGHUP.
     """
 
+    EXAMPLES: ClassVar[tuple[str, ...]] = (
+        "",
+        "--depths 20 56 --arms plain residual plain:lr=0.005",
+        "--dataset cifar10 --recipe cifar10-cpu --depths 20 56",
+    )
+
     TOGETHER: ClassVar[bool] = True  # torchrun's processes train each run
 
     arms: tuple[str, ...] = redeclared(
@@ -46,30 +52,33 @@ class Flags(CompareRequest):
     )
     report: str | None = setting(
         None, "Train nothing: rebuild the report of this parent run from the tracking store.",
-        metavar="RUN_ID", shown="none",
+        metavar="RUN_ID", shown="none", heading=REPORT,
     )  # fmt: skip
     prune_artifacts: bool = setting(
         False,
         "Train nothing: delete the trained networks of sweeps that a --fresh one has superseded; their metrics and "
         "reports stay.",
         switch=True,
+        heading=REPORT,
     )
     export: str | None = setting(
         None,
         "Write the report there too, as a paper needs it: figures as PDF and SVG, results.csv and a LaTeX table.",
         metavar="FOLDER",
         shown="none",
+        heading=REPORT,
     )
     tuned: bool = setting(
         False,
         "Train each network at the values that its studies (studies.lr_batch_size) found best, by turns over the "
         "seeds.",
+        heading=TUNING,
     )
     storage: str | None = setting(
-        None, "Database of the studies, for --tuned.", metavar="URL", shown=StudyRequest.storage
+        None, "Database of the studies, for --tuned.", metavar="URL", shown=StudyRequest.storage, heading=TUNING
     )
     study_name: str | None = setting(
-        None, "What the studies' names begin with, for --tuned.", shown=StudyRequest.study_name
+        None, "What the studies' names begin with, for --tuned.", shown=StudyRequest.study_name, heading=TUNING
     )
 
 

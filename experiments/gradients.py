@@ -5,6 +5,7 @@ Balduzzi et al. 2017 ("shattered gradients") and Yang et al. 2019 (mean field th
 
 import sys
 from dataclasses import dataclass
+from typing import ClassVar
 
 from plainres.cli.command_line import exit_code, run_command
 from plainres.workflows.look_into import brought_together, checked
@@ -21,6 +22,8 @@ class Flags(MeasureRequest):
     and residual with the plain's. Networks are trained where the store lacks them. Measured on training images; table
     and figures are stored with a parent run in MLflow.
     """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("--depths 18 34 --seeds 6", "--arms plain residual plain:init=dirac")
 
 
 def main(flags: Flags) -> int:

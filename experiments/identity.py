@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from plainres.cli.command_line import FINISHED, run_command
 from plainres.settings import VARIANTS
@@ -24,6 +25,8 @@ class Flags:
     The error is the mean squared difference between output and input over the input's mean square: 100 % for an output
     of zeros, 0 % for the identity.
     """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("", "--block bottleneck --steps 1000")
 
     block: str = setting(
         "basic", "basic (two 3x3 convolutions) or bottleneck (1x1, 3x3, 1x1).", choices=tuple(DEPTH_OF)

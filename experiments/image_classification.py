@@ -59,6 +59,8 @@ class Flags(TrackedRequest):
     Exit code: 0 finished, 1 the run failed or the tracking store went away, 2 bad input, 130 interrupted.
     """
 
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("--summary --depth 50", "--dataset digits --variant plain --depth 34")
+
     OWN: ClassVar[Mapping[str, Any]] = TUTORIAL
 
     variant: str = setting("residual", "residual, or plain (no shortcut).")

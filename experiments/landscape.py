@@ -25,6 +25,8 @@ class Flags(MeasureRequest):
     Table and figures are stored with a parent run in MLflow.
     """
 
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("--depths 34 --seeds 3", "--run RUN_ID")
+
     OWN: ClassVar[Mapping[str, Any]] = {"probes": ("sharpness",)}
 
     depths: tuple[int, ...] = redeclared(

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from typing import ClassVar
 
 from plainres.cli.command_line import exit_code, run_command
 from plainres.workflows.look_into import brought_together, checked
@@ -17,6 +18,8 @@ class Flags(MeasureRequest):
     After Veit et al. 2016 and figure 7 of He et al. 2015. Networks are trained where the store lacks them. Measured on
     training images; table and figure are stored with a parent run in MLflow.
     """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("--depths 18 34 --seeds 6", "--run RUN_ID")
 
 
 def main(flags: Flags) -> int:

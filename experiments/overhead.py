@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import ClassVar
 
 from plainres.cli.command_line import FINISHED, run_command
 from plainres.errors import BadInput
@@ -23,6 +24,8 @@ PROGRAM = "uv run python -m experiments.overhead"
 @dataclass(frozen=True)
 class Flags:
     """Time training with gradient norms, MLflow tracking and the display against the same training without them."""
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("", "--depths 18 --pairs 10")
 
     depths: tuple[int, ...] = setting((18, 50), "Depths of the residual networks that are trained.", words="depth")
     pairs: int = setting(30, "Pairs of epochs, one with and one without.", least=2)

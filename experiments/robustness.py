@@ -5,6 +5,7 @@ What economists call a specification curve (Simonsohn et al. 2020), and Bell et 
 
 import sys
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED, run_command
 from plainres.errors import BadInput
@@ -26,6 +27,8 @@ class Flags(CompareRequest):
     Every choice is a sweep of its own, tracked in MLflow as those of experiments.degradation; table and figure are
     stored with that of the recipe.
     """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("", "--choices lr-third double-epochs")
 
     depths: tuple[int, ...] = redeclared(CompareRequest, "depths", (20, 56))
     choices: tuple[str, ...] = setting(

@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED, run_command
 from plainres.errors import BadInput
@@ -36,6 +36,8 @@ class Flags:
     On a CPU, a sweep of as many runs as there are cores is measured against the conventional loop on all cores as well.
     Keep the machine quiet meanwhile.
     """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("", "--depths 18 --arms plain residual")
 
     depths: tuple[int, ...] = setting((18, 50), "Depths of the networks.", words="depth")
     arms: tuple[str, ...] = setting(

@@ -6,6 +6,7 @@ neural network trainability).
 
 import sys
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED, run_command
 from plainres.errors import BadInput
@@ -27,6 +28,8 @@ class Flags(CompareRequest):
     What the store has is not trained again. Runs are tracked in MLflow as those of experiments.degradation; table and
     figure are stored with the sweep's parent run.
     """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("", "--setting batch_size --range 16 256 --values 5")
 
     depths: tuple[int, ...] = redeclared(CompareRequest, "depths", (20, 32, 56, 110))
     arms: tuple[str, ...] = redeclared(CompareRequest, "arms", ("plain", "residual", "plain:init=dirac"))

@@ -153,7 +153,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_its_pictures(
 
 
 def test_a_run_that_diverges_says_so(here: Here, store: str) -> None:
-    code, output, _ = here(*TINY, "--lr", "1e30")
+    code, output, _ = here(*TINY[:-1], "1e30")
     assert code == 0
     assert "diverged" in output
     client, run_id = only_run(store)

@@ -6,10 +6,10 @@ from statistics import median
 import pytest
 
 from experiments.throughput import Flags, main
-from plainres.cli.command_line import recipe_settings
 from plainres.errors import BadInput
+from plainres.sweeps.configure import filled
 
-RUN = recipe_settings({"width": 8, "batch_size": 256, "device": "cpu"})
+RUN = filled({"width": 8, "batch_size": 256, "device": "cpu"})
 
 
 def test_loops_are_compared_and_told_to_people_and_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,31 +1,25 @@
 """Run a command: parse its flags, turn what a person can mend into one line, and give its exit code."""
 
 import errno
-import inspect
 import os
 import shlex
 import signal
 import sys
-from argparse import ArgumentParser
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, is_dataclass
-from difflib import get_close_matches
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar
 
-import tyro
-
+from plainres.cli.flags import given_in, request_of
+from plainres.cli.help_text import help_text
 from plainres.cli.streams import lasting_streams
 from plainres.errors import BadInput, ProcessesFail, StoreAway, StoreRefuses, Terminated, without_credentials
 from plainres.running.together import as_started, follow, release
-from plainres.settings import Settings, as_text
-from plainres.settings.declaration import about, groups_of
-from plainres.settings.values import given_by, kind_of, made, options_of, read
-from plainres.sweeps.configure import filled
 from plainres.system.garbage import end_uncollected
 from plainres.system.hardware import is_first, processes
 from plainres.system.stopping import STOPS, is_heard
+from plainres.workflows.requests import TrackedRequest
+from plainres.workflows.settings_file import settings_text
 
 if TYPE_CHECKING:
     from plainres.analysis import SweepResults
@@ -33,24 +27,6 @@ if TYPE_CHECKING:
 FINISHED, RUN_FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, SIGNALLED = 0, 1, 2, 130, 141, 128
 
 Flags = TypeVar("Flags")
-registry = tyro.constructors.ConstructorRegistry()
-
-
-def recipe_settings(own: Mapping[str, Any] | None = None, arguments: Sequence[str] = ()) -> Settings:
-    """Return the settings that runs have where no flag says otherwise.
-
-    Args:
-        own: the command's, which go before the recipe's.
-        arguments: of the command line; `--dataset` and `--recipe` among them choose the recipe.
-
-    Raises:
-        BadInput: no data set or recipe has that name.
-    """
-    parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in ("dataset", "recipe"):
-        parser.add_argument(f"--{name}", nargs="?")
-    chosen = {name: value for name, value in vars(parser.parse_known_args(arguments)[0]).items() if value}
-    return filled({**(own or {}), **chosen})
 
 
 def exit_code(results: "SweepResults") -> int:
@@ -69,12 +45,15 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
     }
     files = lasting_streams()
     try:
-        given = _parse(flags, program)
+        asked = _asked(flags, program)
+        if asked is None:
+            sys.stdout.flush()
+            return FINISHED
         if processes() > 1 and not getattr(flags, "TOGETHER", False):
             raise BadInput("torchrun's processes train a run together, which is for experiments.degradation alone")
         if not is_first():
             return follow()
-        code = command(given)
+        code = command(asked)
         release()
         sys.stdout.flush()
         for error in filter(None, (file.error for file in files)):
@@ -121,66 +100,17 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
-def _parse(flags: type[Flags], program: str) -> Flags:
-    """The flags of the command line; those of a command that trains have the recipe's defaults that it chooses.
+def _asked(flags: type[Flags], program: str) -> Flags | None:
+    """What the command line asks for, with its settings file; None where it was the help.
 
     Raises:
-        BadInput: a flag is unknown, or its value is of another type or out of its bounds.
+        BadInput: a flag is unknown or given twice, or its value is of another type or out of its bounds.
     """
-    trains = {"run": recipe_settings(getattr(flags, "OWN", None), sys.argv[1:])} if "run" in groups_of(flags) else {}
-    given: Any  # which options_as_flags makes a dictionary
-    given, unknown = tyro.cli(
-        flags, prog=program, description=inspect.getdoc(flags), default=flags(**trains), registry=registry,
-        return_unknown_args=True,
-    )  # fmt: skip
-    options = options_of(flags)
-    if unknown:
-        near = get_close_matches(unknown[0], [f"--{name.replace('_', '-')}" for name in options], n=1)
-        raise BadInput(f"no flag is called {unknown[0]!r}; {f'is {near[0]} meant?' if near else '--help lists them'}")
-    for name, value in given.items():
-        if isinstance(value, list):
-            given[name] = _read(name, options[name], value)
-    return made(flags, given)
-
-
-def _read(name: str, declared: Field[Any], words: list[str]) -> Any:
-    try:
-        return read(declared, words)
-    except BadInput as error:
-        raise BadInput(f"--{name.replace('_', '-')}: {error}") from None
-
-
-@registry.struct_rule
-def options_as_flags(info: tyro.constructors.StructTypeInfo) -> tyro.constructors.StructConstructorSpec | None:
-    """Make a command's flags of what is declared of its options; they're parsed to a dictionary, by option."""
-    if not is_dataclass(info.default):  # it's asked of each flag's type, too
+    given = given_in(flags, sys.argv[1:])
+    if given.pop("help", False):
+        print(help_text(flags, program, given))
         return None
-    defaults = given_by(info.default)
-    flags = tuple(
-        tyro.constructors.StructFieldSpec(name, _flag(each), defaults[name], about(each).help)
-        for name, each in options_of(type(info.default)).items()
-    )
-    return tyro.constructors.StructConstructorSpec(dict, flags)
-
-
-def _flag(declared: Field[Any]) -> Any:
-    """An option's type for tyro, which leaves the words as they are: what is wrong with them is said by `read`."""
-    kind, said = kind_of(declared), about(declared)
-    shown = tyro.conf.arg(help_behavior_hint=partial(_default_shown, declared))
-    if kind is bool:
-        return Annotated[tyro.conf.FlagCreatePairsOff[bool] if said.switch else bool, shown]
-    several = get_args(kind)
-    name = (several[0] if several else kind).__name__.upper()
-    metavar = f"[{name} [{name} ...]]" if ... in several else " ".join([name] * max(1, len(several)))
-    words = tyro.constructors.PrimitiveConstructorSpec(
-        nargs="*", metavar=said.metavar or metavar, instance_from_str=list, is_instance=lambda _: True,
-        str_from_instance=lambda value: as_text(value).split(),
-    )  # fmt: skip
-    return Annotated[Any, words, shown]
-
-
-def _default_shown(declared: Field[Any], given: str) -> str:
-    """How the help shows a flag's default: with what it stands for, if it's the setting's own or 0."""
-    value = given.strip("'").replace("None", "")
-    stands_for = about(declared).shown if value in (as_text(declared.default), "0", "") else ""
-    return f"(default: {', '.join(filter(None, [value, stands_for]))})"
+    asked = request_of(flags, given)
+    if isinstance(asked, TrackedRequest):
+        asked = replace(asked, settings_file=settings_text(asked, f"{program} {_again()}"))
+    return asked

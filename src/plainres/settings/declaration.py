@@ -6,11 +6,16 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import Enum
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from plainres.errors import BadInput
 
+T = TypeVar("T")
 RECIPE: Any = MISSING  # as a default: the data set's recipe has it
+HEADINGS = ("What is asked", "Training", "Network", "Images", "Tuning", "Report", "How and where it runs")
+ASKED, TRAINING, NETWORK, IMAGES, TUNING, REPORT, RUNNING = HEADINGS  # in the order of the help
+COUNTING = "One number n is 0 to n - 1, several are themselves; in a command 7-9 is 7 8 9, and 7-7 is 7 alone."
 
 
 class Role(Enum):
@@ -44,6 +49,8 @@ class Setting:
         option: what the flag and the keyword are called; as the field if empty.
         metavar: what stands for a value in the help; the type's name if empty.
         switch: whether its flag can be turned on alone, for what is off by default.
+        counts_to: the largest number that stands for so many values, 0 and up, where it's given alone; 0 if none does.
+        heading: that it stands under in the help; its class's if empty, which `under` names.
     """
 
     help: str
@@ -61,6 +68,8 @@ class Setting:
     option: str = ""
     metavar: str = ""
     switch: bool = False
+    counts_to: int = 0
+    heading: str = ""
 
     def check(self, value: Any) -> None:
         """Raise BadInput if nothing can be done with this value, or with one of several; None stands for a default."""
@@ -109,6 +118,19 @@ def redeclared(of: type, name: str, default: Any, **changes: Any) -> Any:
     return _field(default, replace(declared_in(of)[name].metadata["about"], **changes))
 
 
+def under(heading: str) -> Callable[[type[T]], type[T]]:
+    """Let what a class declares stand under a heading, where it names none; to be applied before `dataclass`."""
+
+    def marked(of: type[T]) -> type[T]:
+        for each in vars(of).values():
+            if isinstance(each, Field) and "about" in each.metadata:
+                said = each.metadata["about"]
+                each.metadata = MappingProxyType({"about": replace(said, heading=said.heading or heading)})
+        return of
+
+    return marked
+
+
 def group(made_of: Callable[[Mapping[str, Any]], Any]) -> Any:
     """Declare a field that holds settings of a class of their own, which `made_of` makes of those that are given."""
     return field(default_factory=lambda: made_of({}), kw_only=True, metadata={"made_of": made_of})
@@ -130,12 +152,14 @@ def groups_of(of: type) -> dict[str, Field[Any]]:
 
 @cache
 def about(declared: Field[Any]) -> Setting:
-    """Return what is declared of a setting, its words and its option's name where they follow from the field."""
+    """Return what is declared of a setting, with the words, the option's name and the help that follow from that."""
     said: Setting = declared.metadata["about"]
     return replace(
         said,
+        help=" ".join([said.help, *([COUNTING] if said.counts_to else [])]),
         words=said.words or declared.name.replace("_", " "),
         option=said.option or declared.name,
+        heading=said.heading or ASKED,
         always_hashed=said.always_hashed or declared.default is MISSING,
     )
 
@@ -149,7 +173,9 @@ def check_values(settings: Any) -> None:
 def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise BadInput naming the choices unless `value` is one of them."""
     if value not in choices:
-        raise BadInput(f"unknown {what} {value!r}; choose from {', '.join(choices)}")
+        parts = str(value).split(",")
+        hint = f"is {' '.join(parts)} meant?" if set(parts) <= set(choices) else f"choose from {', '.join(choices)}"
+        raise BadInput(f"unknown {what} {value!r}; {hint}")
 
 
 def check_name(name: str, known: tuple[str, ...]) -> None:

@@ -10,7 +10,21 @@ from dataclasses import Field, dataclass, fields
 from typing import Any
 
 from plainres.errors import BadInput
-from plainres.settings.declaration import RECIPE, Role, Setting, about, check_values, declared_in, setting
+from plainres.settings.declaration import (
+    ASKED,
+    IMAGES,
+    NETWORK,
+    RECIPE,
+    RUNNING,
+    TRAINING,
+    Role,
+    Setting,
+    about,
+    check_values,
+    declared_in,
+    setting,
+    under,
+)
 from plainres.settings.recipes import RECIPES
 from plainres.settings.values import as_text, parse
 
@@ -19,6 +33,7 @@ DEFAULT_DATA_DIR = "~/.cache/plainres"
 
 
 @dataclass(frozen=True)
+@under(IMAGES)
 class DataSettings:
     """Say which images are used; all arms of a sweep share these."""
 
@@ -28,6 +43,7 @@ class DataSettings:
         "val/CLASS/FILE.",
         words="data set",
         always_hashed=True,
+        heading=ASKED,
     )
     recipe: str = setting(
         "",
@@ -71,6 +87,7 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
+@under(NETWORK)
 class NetworkSettings:
     """Say what a network is, beside its variant and depth; see `plainres.networks`."""
 
@@ -151,15 +168,13 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
+@under(TRAINING)
 class TrainingSettings:
     """Say how a network is trained."""
 
-    augment: str = setting(
-        RECIPE, "none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).",
-        words="augmentation", choices=("none", "crop-flip"),
-    )  # fmt: skip
     epochs: int = setting(RECIPE, "Passes over the training images.", least=1)
     batch_size: int = setting(RECIPE, "Images a step.", least=2, why="the fewest that batch norm can normalise")
+    lr: float = setting(RECIPE, "Peak learning rate.", words="learning rate", above=0)
     keep_last_batch: bool = setting(False, "Train on the last images of an epoch, too few to fill a batch, as well.")
     norm_shares: int = setting(
         1,
@@ -173,7 +188,6 @@ class TrainingSettings:
         "et al. 2024, AdamW for the rest); each needs a learning rate of its own.",
         choices=("sgd", "adamw", "lars", "muon"),
     )
-    lr: float = setting(RECIPE, "Peak learning rate.", words="learning rate", above=0)
     momentum: float = setting(RECIPE, "Momentum of SGD, LARS and Muon, and AdamW's first beta.", least=0, below=1)
     weight_decay: float = setting(RECIPE, "Weight decay, decoupled with adamw and muon.", least=0)
     param_groups: str = setting(
@@ -204,6 +218,10 @@ class TrainingSettings:
         choices=("cosine", "step", "constant"),
     )  # fmt: skip
     warmup_epochs: int = setting(RECIPE, "Epochs in which the learning rate first rises linearly.", least=0)
+    augment: str = setting(
+        RECIPE, "none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).",
+        words="augmentation", choices=("none", "crop-flip"),
+    )  # fmt: skip
     save_model: str = setting(
         "weights",
         "What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's archive, "
@@ -220,6 +238,7 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+@under(RUNNING)
 class MachineSettings:
     """Say what computes, and how."""
 
@@ -254,6 +273,7 @@ class Settings(MachineSettings, TrainingSettings, NetworkSettings, DataSettings)
 
 
 @dataclass(frozen=True)
+@under(RUNNING)
 class LaunchSettings:
     """Say where the runs of one command are trained; no part of any run, and nothing that a result depends on."""
 

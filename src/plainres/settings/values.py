@@ -1,8 +1,9 @@
 """Turn what is given for settings, as text or as Python values, into values of the types that are declared."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field
-from numbers import Real
+from numbers import Integral, Real
 from operator import index
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -10,6 +11,7 @@ from plainres.errors import BadInput
 from plainres.settings.declaration import about, declared_in, groups_of
 
 T = TypeVar("T")
+NUMBER = r"\d{1,18}"
 
 
 def options_of(request: type) -> dict[str, Field[Any]]:
@@ -74,7 +76,7 @@ def read(declared: Field[Any], words: Sequence[str]) -> Any:
     """
     kind = kind_of(declared)
     if get_origin(kind) is tuple:
-        return _several(declared, words, _read)
+        return _several(declared, _in_full(declared, words), _read_one_of_several)
     if len(words) != 1:
         raise BadInput(f"{about(declared).words} takes one value, and {len(words)} are given")
     return _read(kind, words[0], about(declared).words)
@@ -83,14 +85,43 @@ def read(declared: Field[Any], words: Sequence[str]) -> Any:
 def typed(declared: Field[Any], value: Any) -> Any:
     """Make a setting's value of what Python code gives: a list for a tuple, one value for several, an int for a float.
 
+    One number that counts stands for as many, a list for its own.
+
     Raises:
         BadInput: it's of another type than the setting's.
     """
     kind = kind_of(declared)
     if get_origin(kind) is not tuple:
         return _typed(kind, value, about(declared).words)
+    if about(declared).counts_to and isinstance(value, Integral) and not isinstance(value, bool):
+        return _numbers(declared, 0, int(value))
     several = value if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
     return _several(declared, list(several), _typed)
+
+
+def _in_full(declared: Field[Any], words: Sequence[str]) -> Sequence[str]:
+    """Write out what stands for several numbers where they count: 5 alone for 0 to 4, and anywhere 7-9 for 7 8 9."""
+    if not about(declared).counts_to:
+        return words
+    if len(words) == 1 and re.fullmatch(NUMBER, words[0]):
+        return [*map(str, _numbers(declared, 0, int(words[0])))]
+    numbers: list[str] = []
+    for word in words:
+        ends = re.fullmatch(f"({NUMBER})-({NUMBER})", word)
+        numbers += map(str, _numbers(declared, int(ends[1]), int(ends[2]) + 1)) if ends else [word]
+    return numbers
+
+
+def _numbers(declared: Field[Any], first: int, end: int) -> tuple[int, ...]:
+    """The whole numbers from the first on, without the end; raises BadInput where there are none, or too many."""
+    what, most = about(declared).words, about(declared).counts_to
+    if end <= first:
+        counted = f"{end} {what}s" if not first else f"{first}-{end - 1}"
+        alone = f"{first}-{first}, in Python [{first}]"
+        raise BadInput(f"{counted} are none: one number is how many, and {what} {first} alone is written {alone}")
+    if end - first > most:
+        raise BadInput(f"{end - first} {what}s are more than {most}")
+    return tuple(range(first, end))
 
 
 def _several(declared: Field[Any], values: Sequence[Any], convert: Callable[[Any, Any, str], Any]) -> tuple[Any, ...]:
@@ -105,6 +136,14 @@ def _read(kind: type, text: str, words: str) -> Any:
         return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
         raise BadInput(f"{words} {text!r} is no {_type_words(kind)}") from None
+
+
+def _read_one_of_several(kind: type, text: str, words: str) -> Any:
+    try:
+        return _read(kind, text, words)
+    except BadInput as error:
+        hint = f"; is {text.replace(',', ' ')} meant?" if "," in text else ""
+        raise BadInput(f"{error}{hint}") from None
 
 
 def _typed(kind: type, value: Any, words: str) -> Any:

@@ -9,12 +9,13 @@ from typing import Any
 
 from plainres.errors import BadInput
 from plainres.settings import RunConfig
-from plainres.settings.declaration import check_values, setting
+from plainres.settings.declaration import TUNING, check_values, setting, under
 from plainres.sweeps.plan import check_distinct
 from plainres.tuning.space import SEARCHABLE, Choices, Dimension, LogRange
 
 
 @dataclass(frozen=True)
+@under(TUNING)
 class Search:
     """Tells how a network is tuned; every network of a comparison is tuned by the same search."""
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field
 from functools import wraps
 from inspect import Parameter
-from numbers import Integral
 from textwrap import fill
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -41,8 +40,6 @@ def takes(request: type, *positional: str) -> Callable[[Callable[..., Result]], 
                 check_name(name, tuple(signature.parameters))
             given = signature.bind(*values, **keywords).arguments
             beside = {each.name: given.pop(each.name) for each in added if each.name in given}
-            if isinstance(given.get("seeds"), Integral):
-                given["seeds"] = range(given["seeds"])
             return function(made(request, given), **beside)
 
         doc = inspect.cleandoc(function.__doc__ or "")

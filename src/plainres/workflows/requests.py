@@ -3,7 +3,7 @@
 Flags, keywords and refusals follow. A new option is one line in one of the classes below, and the code that uses it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,17 @@ from plainres.errors import BadInput
 from plainres.launchers.choice import check_launch
 from plainres.running.folders import check_root, default_root
 from plainres.settings import LaunchSettings, RunConfig, Settings
-from plainres.settings.declaration import check_values, group, redeclared, setting
+from plainres.settings.declaration import (
+    ASKED,
+    REPORT,
+    RUNNING,
+    TUNING,
+    check_values,
+    group,
+    redeclared,
+    setting,
+    under,
+)
 from plainres.settings.thresholds import MARGIN
 from plainres.settings.values import made
 from plainres.sweeps.configure import filled
@@ -23,8 +33,14 @@ from plainres.tuning.storage import DEFAULT_STORAGE
 
 
 @dataclass(frozen=True)
+@under(RUNNING)
 class TrackedRequest:
-    """Says how runs are trained, and where they are kept."""
+    """Says how runs are trained, and where they are kept.
+
+    Attributes:
+        settings_file: the text of the file that is stored with a sweep, of what was asked for first: an experiment may
+            make several requests of one.
+    """
 
     experiment_name: str = setting("degradation", "MLflow experiment that the runs belong to.")
     checkpoint_every: int = setting(
@@ -39,6 +55,7 @@ class TrackedRequest:
         False, "Go on with runs that other code of plainres has begun, which begin anew otherwise.", switch=True
     )
     run: Settings = group(filled)
+    settings_file: str = field(default="", kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Raise BadInput for a value that isn't within its bounds."""
@@ -46,6 +63,7 @@ class TrackedRequest:
 
 
 @dataclass(frozen=True)
+@under(ASKED)
 class Networks:
     """Names networks: every arm at every depth."""
 
@@ -65,10 +83,13 @@ class Networks:
 class Seeded(Networks):
     """Names runs: each network with every seed."""
 
-    seeds: tuple[int, ...] = setting((0, 1, 2), "Of initial weights and order of the images; a run each.", words="seed")
+    seeds: tuple[int, ...] = setting(
+        (0, 1, 2), "Of initial weights and order of the images; a run each.", words="seed", counts_to=10_000
+    )
 
 
 @dataclass(frozen=True)
+@under(RUNNING)
 class LaunchedRequest(TrackedRequest):
     """Says how several runs are trained side by side, and by whom."""
 
@@ -92,10 +113,11 @@ class CompareRequest(SweepRequest):
         Seeded, "seeds", (0, 1, 2, 3, 4, 5),
         help="Of initial weights and order of the images; a run each, and six are the fewest that can decide.",
     )  # fmt: skip
-    fresh: bool = setting(False, "Train every run anew, finished ones too.", switch=True)
+    fresh: bool = setting(False, "Train every run anew, finished ones too.", switch=True, heading=RUNNING)
     margin: float = setting(
-        100 * MARGIN, "Smallest change of the training error that counts, in percentage points.", least=0
-    )
+        100 * MARGIN, "Smallest change of the training error that counts, in percentage points.",
+        least=0, heading=REPORT,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,6 +146,7 @@ class MeasureRequest(LookRequest):
 
 
 @dataclass(frozen=True)
+@under(TUNING)
 class Studied(Networks):
     """Says how much each network is studied."""
 
@@ -146,6 +169,7 @@ class Studied(Networks):
 
 
 @dataclass(frozen=True)
+@under(TUNING)
 class StudyRequest(LaunchedRequest, Search, Studied):
     """Asks for studies; of the settings of runs, those that are searched are the first trial's."""
 
