@@ -38,9 +38,9 @@ RUN = ("source_type", "user_id", "status", "lifecycle_stage", "experiment_id", "
 
 def arguments(runs: int) -> list[str]:
     """The command's, for a sweep of so many runs."""
-    seeds = map(str, range(runs // (len(DEPTHS) * len(ARMS))))
+    seeds = f"0-{runs // (len(DEPTHS) * len(ARMS)) - 1}"
     settings = [word for name, value in SETTINGS.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    return ["--depths", *map(str, DEPTHS), "--seeds", *seeds, *settings]
+    return ["--depths", *map(str, DEPTHS), "--seeds", seeds, *settings]
 
 
 def plan(runs: int) -> Sweep:

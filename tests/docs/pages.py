@@ -10,7 +10,6 @@ from pathlib import Path
 from tests.environment import ROOT
 
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-SEQ = re.compile(r"\$\(seq (\d+) (\d+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
 
 
@@ -54,18 +53,13 @@ class Page:
     def commands(self) -> list[str]:
         """What is to be typed, in blocks and in the text, from `uv` on and without comments."""
         lines = [line for language, content in self.blocks if not language for line in content.splitlines()]
-        typed = [_counted(piece.strip()) for line in [*lines, *self.spans] for piece in line.split("&&")]
+        typed = [piece.strip() for line in [*lines, *self.spans] for piece in line.split("&&")]
         return [shlex.join(shlex.split(piece, comments=True)) for piece in typed if piece.startswith("uv ")]
 
     @property
     def python(self) -> list[str]:
         """The blocks of Python."""
         return [content for language, content in self.blocks if language == "python"]
-
-
-def _counted(command: str) -> str:
-    """The command as the shell passes it on."""
-    return SEQ.sub(lambda ends: " ".join(map(str, range(int(ends[1]), int(ends[2]) + 1))), command)
 
 
 PAGES = [Page(ROOT / "README.md"), *map(Page, sorted((ROOT / "docs").glob("*.md")))]

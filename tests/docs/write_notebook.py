@@ -15,6 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tests.docs.short import given
 from tests.environment import ROOT
 
 NOTEBOOKS = {"lesson": "the lesson", "why": "the page"}  # what the pages call themselves
@@ -69,7 +70,7 @@ def cells_of(text: str) -> Iterator[NotebookNode]:
         elif question:
             yield from text_cell(prose + question)
             prose = ""
-            lines = [f"{commands[0]} {flags}" for flags in re.findall("`(--[^`]+)`", question)]
+            lines = [with_flags(commands[0], flags) for flags in re.findall("`(--[^`]+)`", question)]
             tries = [f"# {call(line, last=False)}" for line in lines]
             if tries:
                 yield new_code_cell("\n".join(tries))
@@ -82,6 +83,13 @@ def text_cell(prose: str) -> list[NotebookNode]:
     return [new_markdown_cell(prose.strip())] if prose.strip() else []
 
 
+def with_flags(command: str, flags: str) -> str:
+    """A command with these flags in place of its own of the same names."""
+    module, *words = shlex.split(command.removeprefix(COMMAND), comments=True)
+    asked = {**given(words), **given(shlex.split(flags))}
+    return COMMAND + shlex.join([module, *(word for name in asked for word in (f"--{name}", *asked[name]))])
+
+
 def call(command: str, *, last: bool = True) -> str:
     """What stands in a cell for a command."""
     module, *words = shlex.split(command.removeprefix(COMMAND), comments=True)
@@ -89,15 +97,10 @@ def call(command: str, *, last: bool = True) -> str:
     if name != "degradation":
         downloads = name == "image-classification" and not {"--summary", "--dataset"} & set(words)
         return ("# " if downloads else "") + f"%run -m plainres {name} {shlex.join(words)}".strip()
-    keywords: dict[str, list[str]] = {}
-    for word in words:
-        if word.startswith("--"):
-            keywords[word[2:].replace("-", "_")] = []
-        else:
-            keywords[list(keywords)[-1]].append(word)
+    keywords = {name.replace("-", "_"): values for name, values in given(words).items()}
     listed = ", ".join(
         f"{key}=[{', '.join(map(literal, values))}]"
-        if key in ("depths", "seeds") or len(values) > 1
+        if key == "depths" or len(values) > 1
         else f"{key}={literal(values[0])}"
         for key, values in keywords.items()
     )

@@ -175,7 +175,7 @@ def test_a_folder_for_temporary_files_that_ray_cant_use_is_one_line_or_replaced(
 ) -> None:
     deep = tmp_path / ("a" * 100)
     deep.mkdir()
-    short = [*FLAGS[: FLAGS.index("--epochs")], "--epochs", "1", "--launcher", "ray"]
+    short = [*FLAGS[: FLAGS.index("--epochs")], "--epochs", "1", "--seeds", "1", "--launcher", "ray"]
     monkeypatch.setenv("RAY_TMPDIR", "/proc/nothing")
     code, _, errors = finish(start(folder, *short))
     assert (code, errors) == (

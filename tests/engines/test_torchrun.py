@@ -26,7 +26,7 @@ from tests.faults.commands import Commands
 pytestmark = pytest.mark.engine
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 ENVIRONMENT = {**users_environment(), "OMP_NUM_THREADS": "1"}  # or torchrun warns that it sets it
-TINY = "--depths 8 --arms residual --seeds 0 --width 8 --epochs 12 --train-images 400 --checkpoint-every 1 --device cpu"
+TINY = "--depths 8 --arms residual --seeds 1 --width 8 --epochs 12 --train-images 400 --checkpoint-every 1 --device cpu"
 COMMAND = ["-m", "experiments.degradation", *TINY.split(" ")]
 
 Records = list[dict[str, float]]

@@ -11,7 +11,7 @@ from tests.faults.commands import Commands
 from tests.faults.stored import histories
 from tests.faults.waiting import eventually
 
-SWEEP = ["--depths", "8", "--width", "8", "--train-images", "600", "--test-images", "100", "--seeds", "0"]
+SWEEP = ["--depths", "8", "--width", "8", "--train-images", "600", "--test-images", "100", "--seeds", "1"]
 
 # Of a command that opens a file and prints.
 PROGRAM = """

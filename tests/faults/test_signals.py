@@ -12,7 +12,7 @@ from tests.faults.commands import Commands
 from tests.faults.stored import histories, workers_of
 from tests.faults.waiting import eventually
 
-LONG = ["--depths", "8", "--width", "8", "--epochs", "5000", "--seeds", "0", "--jobs", "2"]
+LONG = ["--depths", "8", "--width", "8", "--epochs", "5000", "--seeds", "1", "--jobs", "2"]
 
 
 def checkpoints(folder: Path) -> list[Path]:
