@@ -71,5 +71,6 @@ VIEW_TAG = "mlflow.sharedViewState."  # before the view's name
 MODEL_FILE = "model.pt"
 EXPORTED_FILE = "model.pt2"
 PAGE_FILE = "report.html"
+SETTINGS_FILE = "settings.toml"  # what the command of a sweep asked for
 DIFF_FILE = "uncommitted.diff"
 TRACEBACK_FILE = "traceback.txt"

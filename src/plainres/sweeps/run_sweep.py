@@ -9,12 +9,13 @@ from rich.console import Console
 from plainres.errors import StoreAway
 from plainres.launchers.launcher import AtOnce, Launcher
 from plainres.launchers.train_runs import train_runs
-from plainres.names import SETTINGS_TAG
+from plainres.names import SETTINGS_FILE, SETTINGS_TAG
 from plainres.running.events import Failed, Finished
 from plainres.running.folders import Job, RunFolder, run_folder
 from plainres.running.shown_runs import shown_runs
 from plainres.settings import RunConfig
 from plainres.sweeps.plan import Sweep
+from plainres.tracking.artifacts import log_text
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.parents import add_members, open_parent
 from plainres.tracking.runs import Experiment, began_on_other_images, end_if_open, finished_runs, open_runs, set_status
@@ -33,12 +34,14 @@ def run_sweep(
     checkpoints: Path,
     checkpoint_every: int = 0,
     any_code: bool = False,
+    settings_file: str = "",
     meanwhile: Callable[[], object] = lambda: None,
 ) -> str:
     """Train the runs of a sweep that aren't finished yet, or with `fresh` all of them; the id of its parent run.
 
     Runs that were interrupted go on from their checkpoints. An interrupt ends the parent run and the runs in flight
-    as KILLED. A run that fails doesn't stop the others. `meanwhile` is called when the first has begun.
+    as KILLED. A run that fails doesn't stop the others. `meanwhile` is called when the first has begun, and the text
+    `settings_file`, if there is any, is stored with the parent run.
 
     Raises:
         StoreAway: the store went away and isn't back; what it lacks is kept for the next time.
@@ -76,6 +79,8 @@ def run_sweep(
     try:
         with reaching_store():
             note_members()
+            if settings_file and (todo or not parent.finished):
+                log_text(experiment.tracking_uri, parent.run_id, settings_file, SETTINGS_FILE)
             if todo:
                 set_status(experiment, parent.run_id, "RUNNING")
                 store_view(experiment.client, experiment.experiment_id, view, sweep.arms, sweep.depths)
