@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED, exit_code, run_command
 from plainres.errors import BadInput
@@ -29,6 +29,12 @@ class Flags(CompareRequest):
     is trained deeper and deeper until it fails. Runs are tracked in MLflow as those of experiments.degradation.
     Exit code: 0 finished, 1 a run failed, 2 bad input, 130, 143 or 129 interrupted by SIGINT, SIGTERM or SIGHUP.
     """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = (
+        "",
+        "--arms residual --dose shortcut_scale 0 0.25 0.5 1",
+        "--frontier --depths 20 56 110 --seeds 3",
+    )
 
     depths: tuple[int, ...] = redeclared(
         CompareRequest, "depths", (20, 56),
@@ -129,7 +135,7 @@ def tune(flags: Flags) -> Studies:
 
 def show_doses(setting: str, request: CompareRequest) -> int:
     """Train an arm at each dose; print and store the dose-response curve."""
-    sweep = carry_out(request, console())
+    sweep = carry_out(request, console(), verdict=False)
 
     from plainres.analysis.report import print_report
     from plainres.explain.cures import DOSE_FIGURE, dose_sentence, dose_table, write_dose_response
@@ -153,7 +159,7 @@ def find_frontier(request: CompareRequest) -> int:
     climb: list[JudgedSweep] = []
     for depth in whole.depths:
         if arms:
-            climb.append(carry_out(replace(request, depths=(depth,), arms=arms), console()))
+            climb.append(carry_out(replace(request, depths=(depth,), arms=arms), console(), verdict=False))
             arms = trained_arms(climb[-1].runs, depth)
     runs = pd.concat([sweep.runs for sweep in climb], ignore_index=True)
     store_beside(climb[-1], lambda folder: write_frontier(runs, whole.arms, folder))

@@ -208,7 +208,7 @@ def test_without_its_shallowest_runs_an_arm_has_no_gaps() -> None:
             "of the runs asked for, 8 aren't finished (a, b, c, d, e and 3 more).",
         ),
         (sweep_of(DEGRADING | STEADY, missing=tuple("abcde")), "5 aren't finished (a, b, c, d, e)."),
-        (sweep_of({key: errors[:1] for key, errors in (DEGRADING | STEADY).items()}), "two seeds"),
+        (sweep_of({key: errors[:1] for key, errors in (DEGRADING | STEADY).items()}), "2 seeds"),
         (sweep_of({("plain", 18): [0.1, 0.2], ("residual", 18): [0.1, 0.2]}), "two depths"),
         (sweep_of(DEGRADING), "both variants"),
         (sweep_of({}, missing=("plain-18-seed0",)), "plain-18-seed0"),

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from plainres.cli.command_line import recipe_settings
 from plainres.errors import BadInput
-from plainres.sweeps.plan import plan_sweep
+from plainres.settings.thresholds import fewest_seeds
+from plainres.sweeps.configure import filled
+from plainres.sweeps.plan import plan_sweep, verdict_lacks
 
 
 def test_a_sweep_is_every_combination_deepest_first() -> None:
@@ -44,12 +45,22 @@ def test_a_sweep_is_told_in_a_line() -> None:
     assert plan_sweep(["plain"], [8], [7, 1, 3], device="cpu").words == "3 runs: plain at 8, seeds 7 1 3, digits"
 
 
+def test_what_no_verdict_can_come_of_is_known_before_it_is_trained() -> None:
+    # Six seeds are the fewest whose 2^6 signs reach 2.5 %.
+    assert verdict_lacks(["plain", "residual:shortcut=C"], [18, 34], range(6), fewest_seeds()) == []
+    assert verdict_lacks(["plain", "plain:lr=0.1"], [18], range(5), fewest_seeds()) == [
+        "both variants, plain and residual",
+        "at least two depths",
+        "at least 6 seeds",
+    ]
+
+
 def test_sweeps_that_share_their_settings_are_seen_together() -> None:
     first = plan_sweep(["plain"], [18], [0], device="cpu", lr=0.1)
     more = plan_sweep(["plain", "residual:lr=0.2"], [18, 34], [0, 1], device="cpu", lr=0.1)
     others = plan_sweep(["plain"], [18], [0], device="cpu", lr=0.2)
     assert first.settings_hash == more.settings_hash != others.settings_hash
     # What is left out is what the command names.
-    named = plan_sweep(["plain"], [18], [0], **recipe_settings({"device": "cpu", "lr": 0.1}, []).values)
+    named = plan_sweep(["plain"], [18], [0], **filled({"device": "cpu", "lr": 0.1}).values)
     assert first.settings_hash == named.settings_hash
     assert plan_sweep(["plain"], [18], [0], epochs=np.int64(3)).settings_hash

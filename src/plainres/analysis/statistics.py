@@ -1,6 +1,5 @@
 """Computes statistics of a few values, one a seed: interval, sign-flip test, failures, how many seeds would decide."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,8 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import betaincinv, nctdtr, stdtrit  # `scipy.stats` takes half a second to import
 
+from plainres.settings.thresholds import LEVEL, fewest_seeds
+
 CONFIDENCE = 0.95  # of intervals and bounds
-LEVEL = 0.025  # of the false claims of each kind that the first look may make
 EXACT_UP_TO = 40  # values, whose sign patterns are all counted: two halves of 2^20
 PATTERNS_DRAWN = 9_999  # of more values
 POWER = 0.8  # with which so many seeds decide, if the spread seen is the true one
@@ -66,11 +66,6 @@ def sign_flip_p(values: Sequence[float]) -> float:
     left, right = _signed_sums(values[:middle]), np.sort(_signed_sums(values[middle:]))
     lower = np.searchsorted(right, observed - tolerance - left)
     return float((len(right) - lower).sum() / (len(left) * len(right)))
-
-
-def fewest_seeds(level: float) -> int:
-    """Count the seeds that a sign-flip test takes to reach a level: with fewer, no values can."""
-    return math.ceil(math.log2(1 / level))
 
 
 def level_of_look(looks: Sequence[int]) -> tuple[float, int]:

@@ -15,10 +15,8 @@ import pandas as pd
 from plainres.analysis.results import SweepResults, first_of_each_variant
 from plainres.analysis.statistics import (
     CONFIDENCE,
-    LEVEL,
     MOST_SEEDS,
     Interval,
-    fewest_seeds,
     holm,
     level_of_look,
     most_failures,
@@ -27,7 +25,8 @@ from plainres.analysis.statistics import (
     sign_flip_p,
     t_interval,
 )
-from plainres.settings.thresholds import MARGIN, TARGET_ERROR, check_margin, is_learnt
+from plainres.settings.thresholds import LEVEL, MARGIN, TARGET_ERROR, check_margin, fewest_seeds, is_learnt
+from plainres.sweeps.plan import verdict_lacks
 
 MOST_LISTED = 5  # names in a sentence
 NUMBERS = {2: "second", 3: "third"}
@@ -100,7 +99,7 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
     gaps = _judged(runs, paired, pair, margin, level)
     at_end = {arm: of_arm[deepest] for arm, of_arm in paired.items() if deepest in gaps[arm]}
     worth = _difference(at_end, *pair)
-    lacking = _what_is_lacking(results, pair) or ("" if worth else "the runs at hand share no two seeds")
+    lacking = _what_is_lacking(results) or ("" if worth else "the runs at hand share no two seeds")
     others = tuple(
         _arm_sentence(arm, results, gaps[arm][deepest], {other: _difference(at_end, arm, other) for other in pair})
         for arm in at_end
@@ -231,7 +230,7 @@ def _seeds_words(outcome: Judgement | Status, gaps: Iterable[Gap]) -> str:
     return f" At the spread seen, about {max(filter(None, needed))} seeds would probably decide."
 
 
-def _what_is_lacking(results: SweepResults, pair: Sequence[str]) -> str:
+def _what_is_lacking(results: SweepResults) -> str:
     """Say why there can be no verdict on a plain and a residual arm; nothing where there can."""
     if results.missing:
         return f"of the runs asked for, {len(results.missing)} aren't finished ({_listed(results.missing)})"
@@ -239,13 +238,8 @@ def _what_is_lacking(results: SweepResults, pair: Sequence[str]) -> str:
     if len(without):
         names = [f"{arm}-{depth}-seed{seed}" for arm, depth, seed in without[["arm", "depth", "seed"]].to_numpy()]
         return f"{len(names)} of the runs have no final training error ({_listed(names)})"
-    if not all(pair):
-        return "a verdict needs both variants, plain and residual"
-    if len(results.depths) < 2:
-        return "a verdict needs at least two depths"
-    if len(results.seeds) < 2:
-        return "a verdict needs at least two seeds"
-    return ""
+    lacking = verdict_lacks(results.arms, results.depths, results.seeds)
+    return f"a verdict needs {' and '.join(lacking)}" if lacking else ""
 
 
 def _listed(names: Sequence[str]) -> str:

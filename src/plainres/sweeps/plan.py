@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from plainres.errors import BadInput
-from plainres.settings import ABOUT, DECLARED, RunConfig, Settings, as_text, names_of
+from plainres.settings import ABOUT, DECLARED, VARIANTS, RunConfig, Settings, as_text, names_of
 from plainres.settings.declaration import Role
 from plainres.settings.values import typed
 from plainres.sweeps.arms import parse_arm
@@ -55,15 +55,8 @@ class Sweep:
     @property
     def words(self) -> str:
         """What is asked for, in a line."""
-        first, last = min(self.seeds), max(self.seeds)
-        in_a_row = len(self.seeds) > 2 and sorted(self.seeds) == list(range(first, last + 1))
-        seeds = f"{first} to {last}" if in_a_row else " ".join(map(str, self.seeds))
         runs = f"{len(self.configs)} run{'s' if len(self.configs) > 1 else ''}"
-        depths = " ".join(map(str, self.depths))
-        return (
-            f"{runs}: {', '.join(self.arms)} at {depths}, seed{'s' if len(self.seeds) > 1 else ''} {seeds}, "
-            f"{self.configs[0].dataset}"
-        )
+        return f"{runs}: {asked_words(self.arms, self.depths, self.seeds)}, {self.configs[0].dataset}"
 
     @property
     def params(self) -> dict[str, str]:
@@ -127,6 +120,23 @@ def plan_sweep(
         listed = ", ".join(f"{depth} is {family}" for depth, family in sorted(family_of.items()))
         raise BadInput(f"depths of two families can't be compared: {listed}")
     return Sweep(names, tuple(sorted(depths)), tuple(seeds), configs, shared)
+
+
+def asked_words(arms: Sequence[str], depths: Sequence[int], seeds: Sequence[int]) -> str:
+    """Say what is combined, as `plain, residual at 18 34, seeds 0 to 5`."""
+    in_a_row = len(seeds) > 2 and sorted(seeds) == list(range(min(seeds), max(seeds) + 1))
+    listed = f"{min(seeds)} to {max(seeds)}" if in_a_row else " ".join(map(str, seeds))
+    return f"{', '.join(arms)} at {' '.join(map(str, depths))}, seed{'s' if len(seeds) > 1 else ''} {listed}"
+
+
+def verdict_lacks(arms: Sequence[str], depths: Sequence[int], seeds: Sequence[int], fewest: int = 2) -> list[str]:
+    """Name what a verdict needs and runs of these arms, depths and seeds lack, of which `fewest` are enough."""
+    needs = {
+        "both variants, plain and residual": {arm.partition(":")[0] for arm in arms} >= set(VARIANTS),
+        "at least two depths": len(depths) >= 2,
+        f"at least {fewest} seeds": len(seeds) >= fewest,
+    }
+    return [words for words, met in needs.items() if not met]
 
 
 def on_known_images(sweep: Sweep) -> Sweep:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from plainres.errors import BadInput
 from plainres.launchers.choice import begin_imports_of, make_launcher
 from plainres.settings.recipes import recipe_of
-from plainres.settings.thresholds import check_margin
+from plainres.settings.thresholds import check_margin, fewest_seeds
 from plainres.sweeps.arms import parse_arm
-from plainres.sweeps.plan import Sweep, on_known_images, plan_sweep, with_own
+from plainres.sweeps.plan import Sweep, on_known_images, plan_sweep, verdict_lacks, with_own
 from plainres.sweeps.tuned import to_params, tuned_settings
 from plainres.system.garbage import uncollected
 from plainres.tracking.store import check_store, run_exists, tracking_uri
@@ -46,7 +46,12 @@ class Studies:
 
 
 def carry_out(
-    request: CompareRequest, console: "Console", tuned: Studies | None = None, *, report: bool = True
+    request: CompareRequest,
+    console: "Console",
+    tuned: Studies | None = None,
+    *,
+    report: bool = True,
+    verdict: bool = True,
 ) -> "JudgedSweep":
     """Train the runs that the store lacks, going on with those that were interrupted; the sweep as the store has it.
 
@@ -55,6 +60,7 @@ def carry_out(
         console: where progress is shown.
         tuned: the studies that the values of what was searched come from, if they do.
         report: whether its report is stored; not where an experiment asks of the sweep what its verdict doesn't.
+        verdict: whether a verdict is asked for; if so, it's said first where none can come of the sweep.
 
     Raises:
         BadInput: what is asked for can't be trained or stored; nothing has been written then.
@@ -65,6 +71,10 @@ def carry_out(
     sweep = on_known_images(sweep)
     if tuned is not None:
         sweep = _tuned(sweep, tuned)
+    lacking = verdict_lacks(sweep.arms, sweep.depths, sweep.seeds, fewest_seeds())
+    if verdict and report and lacking:
+        said = f"No verdict can come of this: it needs {' and '.join(lacking)}."
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
     console.print(sweep.words, highlight=False, markup=False, soft_wrap=True)  # before imports that take seconds
     parent_run_id = train_sweep(sweep, request, place, console, fresh=request.fresh)
     return _judged(parent_run_id, place.uri, request.margin, rebuild=None if report else False)
@@ -114,6 +124,7 @@ def train_sweep(sweep: Sweep, request: LaunchedRequest, place: Place, console: "
         checkpoints=place.checkpoints,
         checkpoint_every=request.checkpoint_every,
         any_code=request.any_code,
+        settings_file=request.settings_file,
         meanwhile=partial(import_module, "plainres.analysis.figures"),  # takes a second; a second call draws nothing
     )
 
@@ -138,6 +149,20 @@ def read_back(
     if not run_exists(uri, parent_run_id):
         raise BadInput(f"the tracking store has no run {parent_run_id!r}")
     return _judged(parent_run_id, uri, margin, rebuild=rebuild)
+
+
+def last_sweep(uri: str | None = None) -> str:
+    """Return the id of the parent run of the sweep that was begun last; raises BadInput where the store has none."""
+    uri = uri or tracking_uri()
+    check_store(uri, writes=False)
+    from plainres.analysis.stored_sweeps import stored_sweeps
+    from plainres.tracking.outages import reaching_store
+
+    with reaching_store():
+        sweeps = stored_sweeps(uri)
+    if not sweeps:
+        raise BadInput("the tracking store holds no sweep yet")
+    return sweeps[0].run_id
 
 
 def store_beside(sweep: "SweepResults", write: Callable[[Path], None]) -> None:
