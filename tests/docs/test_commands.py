@@ -14,7 +14,13 @@ from tests.environment import ROOT
 
 PYTHON = [command for command in COMMANDS if program_of(command)[1][:2] == ["python", "-m"]]
 MODULES = {f"{room}.{path.stem}" for room in ("experiments", "studies") for path in (ROOT / room).glob("[!_]*.py")}
-OTHER = {"uv run pytest", "uv run pytest -m slow", "uv run mlflow ui"}  # what else may be shown, beside uv's extras
+OTHER = {
+    "uv run pytest",
+    "uv run pytest -m slow",
+    "uv run mlflow ui",
+    "uv run plainres sweeps",
+    "uv run plainres browse",
+}  # what else may be shown, beside uv's extras
 
 
 @pytest.mark.parametrize("command", PYTHON)
@@ -40,7 +46,7 @@ def test_every_experiment_and_study_is_shown() -> None:
 
 
 def test_a_flag_that_the_text_names_exists() -> None:
-    known = {"help", "extra", "group", "pdb", "run"} | {
+    known = {"help", "config", "open", "most", "extra", "group", "pdb", "run"} | {
         flag for module in MODULES for flag in flags_of(import_module(module).Flags)
     }
     named = {flag for page in PAGES for span in page.spans for flag in re.findall(r"--([a-z][a-z-]*)", span)}

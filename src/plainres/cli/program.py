@@ -10,11 +10,14 @@ from pathlib import Path
 from textwrap import fill
 
 from plainres.cli.command_line import BAD_INPUT, FINISHED, run_command
+from plainres.cli.help_text import columns
 from plainres.system.stopping import say_interrupts_in_a_line
 
 LIBRARY = Path(__file__).parents[1]
 PACKAGED = LIBRARY / "_commands"  # where a wheel has them; in a clone they stand beside src
 ROOMS = ("experiments", "studies")
+OF_STORE = {"sweeps": "list_sweeps", "browse": "browse"}  # files beside this one
+PLACE = "Runs are kept in mlflow.db and mlruns/ in the folder where you are, or where MLFLOW_TRACKING_URI points."
 SUMMARY = "Plain and residual networks of equal depth, trained alike and compared with evidence (He et al. 2015)."
 
 
@@ -38,16 +41,18 @@ def main() -> int:
     sys.argv = [program, *arguments]
     if not PACKAGED.exists():
         sys.path.insert(0, str(LIBRARY.parents[1]))
-    path = found[name]
-    prefix = "plainres._commands." if PACKAGED.exists() else ""
-    module = import_module(f"{prefix}{path.parent.name}.{path.stem}")
+    path = found[name].with_suffix("")
+    root = LIBRARY.parent if path.is_relative_to(LIBRARY) else LIBRARY.parents[1]
+    module = import_module(".".join(path.relative_to(root).parts))
     return run_command(module.Flags, module.main, program)
 
 
 def command_files() -> dict[str, Path]:
     """Return the file of each command by its name, as `lr-batch-size`."""
     root = PACKAGED if PACKAGED.exists() else LIBRARY.parents[1]
-    return {path.stem.replace("_", "-"): path for room in ROOMS for path in sorted((root / room).glob("[!_]*.py"))}
+    asked = [path for room in ROOMS for path in sorted((root / room).glob("[!_]*.py"))]
+    of_store = {name: Path(__file__).with_name(f"{stem}.py") for name, stem in OF_STORE.items()}
+    return {path.stem.replace("_", "-"): path for path in asked} | of_store
 
 
 def help_text() -> str:
@@ -55,12 +60,12 @@ def help_text() -> str:
     found = command_files()
     width = max(map(len, found)) + 4
     lines = [
-        fill(question(path), 100, initial_indent=f"  {name}".ljust(width), subsequent_indent=" " * width)
+        fill(question(path), columns(), initial_indent=f"  {name}".ljust(width), subsequent_indent=" " * width)
         for name, path in found.items()
     ]
     return "\n".join(
-        ["usage: plainres [--help | --version] COMMAND [--help] ...", "", SUMMARY, "", *lines, "",
-         "Runs are kept in mlflow.db and mlruns/ in the folder where you are, or where MLFLOW_TRACKING_URI points."]
+        ["usage: plainres [--help | --version] COMMAND [--help] ...", "", fill(SUMMARY, columns()), "", *lines, "",
+         fill(PLACE, columns())]
     )  # fmt: skip
 
 

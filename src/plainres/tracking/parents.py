@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag, ViewType
 from mlflow.utils import get_results_from_paginated_fn
 
@@ -87,6 +88,21 @@ def _current(parents: Sequence[Run]) -> Run | None:
     return next(iter(standing or parents), None)
 
 
+def parents_in(client: MlflowClient, experiment_ids: Sequence[str]) -> list[Run]:
+    """Read the parent runs of all sweeps of some experiments, the last begun first."""
+    found: list[Run] = get_results_from_paginated_fn(  # type: ignore[no-untyped-call]
+        lambda number, token: client.search_runs(
+            list(experiment_ids),
+            f"tags.{SWEEP_HASH_TAG} LIKE '%'",
+            order_by=["attributes.start_time DESC"],
+            max_results=number,
+            page_token=token,
+        ),
+        PARENTS_A_PAGE,
+    )
+    return found
+
+
 def add_members(experiment: Experiment, parent: Parent, runs: Iterable[tuple[RunConfig, str]]) -> None:
     """Note on the parent run that these finished runs, its children or an earlier sweep's, belong to its sweep.
 
@@ -125,12 +141,7 @@ def prune_networks(experiment: Experiment) -> tuple[int, int]:
 
     Such a run counts as finished no longer: a sweep that needs it trains it anew.
     """
-    parents: list[Run] = get_results_from_paginated_fn(  # type: ignore[no-untyped-call]
-        lambda number, token: experiment.client.search_runs(
-            [experiment.experiment_id], f"tags.{SWEEP_HASH_TAG} LIKE '%'", max_results=number, page_token=token
-        ),
-        PARENTS_A_PAGE,
-    )
+    parents = parents_in(experiment.client, [experiment.experiment_id])
     there = {parent.info.run_id for parent in parents}
     kept, superseded = set[str](), set[str]()
     for parent in parents:

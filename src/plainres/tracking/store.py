@@ -100,13 +100,18 @@ def experiment_exists(uri: str, name: str) -> bool:
     return _holds(uri, "SELECT 1 FROM experiments WHERE name = :value", name)
 
 
+def page_of(experiment_id: str, view: str = "") -> str:
+    """Write the address of an experiment's page within MLflow's UI, in a shared view of it if one is named."""
+    shown = f"viewStateShareKey={quote(view)}&compareRunsMode=CHART&" if view else ""
+    return f"/#/experiments/{experiment_id}/runs?{shown}workflowType=machine_learning"
+
+
 def browse_hint(uri: str, experiment_id: str, view: str = "") -> str:
     """Say how to see an experiment in MLflow's UI, in a shared view of it if one is named, on the command line.
 
     The address is the last word.
     """
-    shown = f"viewStateShareKey={quote(view)}&compareRunsMode=CHART&" if view else ""
-    page = f"/#/experiments/{experiment_id}/runs?{shown}workflowType=machine_learning"
+    page = page_of(experiment_id, view)
     if uri.startswith("http"):
         return without_credentials(uri).rstrip("/") + page
     command = "uv run mlflow ui"

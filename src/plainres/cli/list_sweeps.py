@@ -1,0 +1,49 @@
+"""Which sweeps does the store hold, and what did they come to?"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from plainres.cli.command_line import FINISHED
+from plainres.settings.declaration import check_values, setting
+from plainres.sweeps.plan import asked_words
+from plainres.tracking.store import check_store, tracking_uri
+
+if TYPE_CHECKING:
+    from plainres.analysis.stored_sweeps import StoredSweep
+
+
+@dataclass(frozen=True)
+class Flags:
+    """List the sweeps that the store holds, the last begun first: when, verdict, id, and what was compared.
+
+    The store is MLFLOW_TRACKING_URI, or mlflow.db in this folder. An id is what `plainres browse`, --report and
+    plainres.load_sweep take.
+    """
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ("", "--most 100")
+
+    most: int = setting(20, "Sweeps that are listed, at most.", least=1)
+
+
+def main(flags: Flags) -> int:
+    """Print two lines a sweep."""
+    check_values(flags)
+    uri = tracking_uri()
+    check_store(uri, writes=False)
+    from plainres.analysis.stored_sweeps import stored_sweeps
+    from plainres.tracking.outages import reaching_store
+
+    with reaching_store():
+        sweeps = stored_sweeps(uri)
+    for sweep in sweeps[: flags.most]:
+        print(f"{sweep.begun:%Y-%m-%d %H:%M}  {sweep.outcome:14}  {sweep.run_id}\n  {words_of(sweep)}")
+    if len(sweeps) > flags.most:
+        print(f"and {len(sweeps) - flags.most} more, with --most")
+    if not sweeps:
+        print("The store holds no sweep yet.")
+    return FINISHED
+
+
+def words_of(sweep: "StoredSweep") -> str:
+    """Say what a sweep compares."""
+    return f"{sweep.question}: {asked_words(sweep.arms, sweep.depths, sweep.seeds)}, {sweep.dataset}"
