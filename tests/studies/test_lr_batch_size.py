@@ -12,6 +12,9 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
+from experiments import degradation
+from plainres.cli.command_line import run_command
+from plainres.sweeps.configure import filled
 from plainres.tuning.storage import existing_storage
 from tests.bad_input import check_bad_input
 from tests.environment import environment
@@ -113,7 +116,7 @@ def test_the_studys_run_holds_its_result(studied: tuple[Path, str]) -> None:
 
 def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tuple[Path, str]) -> None:
     folder, _ = studied
-    assert commands.run(folder, "--tuned", *SETTINGS, "--epochs", "25", "--seeds", "0") == 0
+    assert commands.run(folder, "--tuned", *SETTINGS, "--epochs", "25", "--seeds", "1") == 0
     output = folder.with_name("folder.out").read_text()
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'degradation'")
@@ -136,6 +139,20 @@ def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tupl
     }.items():
         assert commands.run(folder, "--tuned", *SETTINGS, "--epochs", "25", *refused.split()) == 2
         assert words in folder.with_name("folder.err").read_text()
+
+
+def test_studies_end_with_the_command_that_uses_them(
+    studied: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, output = studied
+    (line,) = re.findall(r"^Compare the networks at these values: (.*)$", output, re.MULTILINE)
+    assert line.startswith(f"{degradation.PROGRAM} --tuned ")
+    monkeypatch.setattr(sys, "argv", line.split()[4:])
+    taken: list[degradation.Flags] = []
+    assert run_command(degradation.Flags, lambda flags: taken.append(flags) or 0, degradation.PROGRAM) == 0
+    (asked,) = taken
+    assert (asked.depths, asked.seeds, asked.tuned) == ((8,), (1, 2, 3, 4, 5, 6), True)  # the trials had seed 0
+    assert asked.run == filled({"width": 8, "train_images": 600, "test_images": 100, "epochs": 25})
 
 
 BAD_STUDIES = {
