@@ -61,13 +61,12 @@ def compare(
     branch_power: float = 0.0,
     activation: str = "relu",
     leak: float = 0.01,
-    augment: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    lr: float | None = None,
     keep_last_batch: bool = False,
     norm_shares: int = 1,
     optimizer: str = "sgd",
-    lr: float | None = None,
     momentum: float | None = None,
     weight_decay: float | None = None,
     param_groups: str = "alike",
@@ -77,6 +76,7 @@ def compare(
     equal_updates: int = 0,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
+    augment: str | None = None,
     save_model: str = "weights",
     probes: str | Sequence[str] = (),
     device: str = "auto",
@@ -90,14 +90,14 @@ def compare(
 
     What `python -m experiments.degradation` does, with the same defaults, store and runs: what either has trained, the
     other finds finished. Interrupted, the next call goes on where this one was. The question and the networks are
-    those of He et al. 2015, section 4. A number n of seeds stands for 0 to n - 1. Settings that are left out come from
-    the data set's recipe.
+    those of He et al. 2015, section 4. Settings that are left out come from the data set's recipe.
 
     Args:
         depths: Weighted layers: 18 34 50 101 152 (four-stage), or 6n+2 as 20 32 44 56 110 1202 (three-stage).
         arms: What is compared: plain (no shortcut), residual, and either with settings of its own, as
             residual:shortcut=C.
-        seeds: Of initial weights and order of the images; a run each, and six are the fewest that can decide.
+        seeds: Of initial weights and order of the images; a run each, and six are the fewest that can decide. One
+            number n is 0 to n - 1, several are themselves; in a command 7-9 is 7 8 9, and 7-7 is 7 alone.
         experiment_name: MLflow experiment that the runs belong to.
         checkpoint_every: Epochs between two checkpoints of a run; one that was interrupted goes on from its last. By
             default as often as costs under 1 % of the time.
@@ -172,15 +172,14 @@ def compare(
             depth (Zhang et al. 2022), or crelu: ReLUs of x and -x, before mirrored weights that make a plain network
             linear at the start (Balduzzi et al. 2017, section 4). Draws have the gain that keeps a signal's size.
         leak: Slope below zero with --activation leaky.
-        augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
         epochs: Passes over the training images.
         batch_size: Images a step.
+        lr: Peak learning rate.
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
         norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
             starts processes, which then needn't tell each other theirs. By default the whole batch.
         optimizer: sgd, adamw, lars (rates by layer, You et al. 2017) or muon (orthogonalised momentum for convolutions,
             Jordan et al. 2024, AdamW for the rest); each needs a learning rate of its own.
-        lr: Peak learning rate.
         momentum: Momentum of SGD, LARS and Muon, and AdamW's first beta.
         weight_decay: Weight decay, decoupled with adamw and muon.
         param_groups: alike, or paper: as the authors' code of a method trains them. Fixup's biases and scales have a
@@ -195,6 +194,7 @@ def compare(
             mean of all. By default none.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
         warmup_epochs: Epochs in which the learning rate first rises linearly.
+        augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
         save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
             archive, model.pt2, as well).
         probes: What is measured at the start and after each epoch, beside gradient norms: gradient_coherence,
@@ -267,13 +267,12 @@ def tune(
     branch_power: float = 0.0,
     activation: str = "relu",
     leak: float = 0.01,
-    augment: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    lr: float | None = None,
     keep_last_batch: bool = False,
     norm_shares: int = 1,
     optimizer: str = "sgd",
-    lr: float | None = None,
     momentum: float | None = None,
     weight_decay: float | None = None,
     param_groups: str = "alike",
@@ -283,6 +282,7 @@ def tune(
     equal_updates: int = 0,
     schedule: str | None = None,
     warmup_epochs: int | None = None,
+    augment: str | None = None,
     save_model: str = "weights",
     probes: str | Sequence[str] = (),
     device: str = "auto",
@@ -390,15 +390,14 @@ def tune(
             depth (Zhang et al. 2022), or crelu: ReLUs of x and -x, before mirrored weights that make a plain network
             linear at the start (Balduzzi et al. 2017, section 4). Draws have the gain that keeps a signal's size.
         leak: Slope below zero with --activation leaky.
-        augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
         epochs: Passes over the training images.
         batch_size: Images a step.
+        lr: Peak learning rate.
         keep_last_batch: Train on the last images of an epoch, too few to fill a batch, as well.
         norm_shares: Parts of each batch that batch norm takes statistics of, each of its own: 1, or as many as torchrun
             starts processes, which then needn't tell each other theirs. By default the whole batch.
         optimizer: sgd, adamw, lars (rates by layer, You et al. 2017) or muon (orthogonalised momentum for convolutions,
             Jordan et al. 2024, AdamW for the rest); each needs a learning rate of its own.
-        lr: Peak learning rate.
         momentum: Momentum of SGD, LARS and Muon, and AdamW's first beta.
         weight_decay: Weight decay, decoupled with adamw and muon.
         param_groups: alike, or paper: as the authors' code of a method trains them. Fixup's biases and scales have a
@@ -413,6 +412,7 @@ def tune(
             mean of all. By default none.
         schedule: Learning rate over the run: cosine, step (a tenth after 1/2 and after 3/4 of the steps) or constant.
         warmup_epochs: Epochs in which the learning rate first rises linearly.
+        augment: none, or crop-flip: 4 pixels of padding, a random crop and a random flip (section 4.2).
         save_model: What is stored of the networks that are trained now: weights (model.pt), or pt2 (torch.export's
             archive, model.pt2, as well).
         probes: What is measured at the start and after each epoch, beside gradient norms: gradient_coherence,

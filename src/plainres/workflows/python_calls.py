@@ -1,12 +1,14 @@
 """Call from Python, and at home in a notebook, what the commands do."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from plainres.errors import BadInput
 from plainres.settings.values import options_of, typed
-from plainres.workflows.compare import Studies, carry_out, read_back
+from plainres.workflows.compare import Studies, carry_out, last_sweep, read_back
 from plainres.workflows.keywords import takes
 from plainres.workflows.requests import CompareRequest, StudyRequest
+from plainres.workflows.settings_file import settings_text
 from plainres.workflows.tune import StudyResults, carry_out_studies
 
 if TYPE_CHECKING:
@@ -23,8 +25,7 @@ def compare(
 
     What `python -m experiments.degradation` does, with the same defaults, store and runs: what either has trained, the
     other finds finished. Interrupted, the next call goes on where this one was. The question and the networks are
-    those of He et al. 2015, section 4. A number n of seeds stands for 0 to n - 1. Settings that are left out come from
-    the data set's recipe.
+    those of He et al. 2015, section 4. Settings that are left out come from the data set's recipe.
 
     Args:
         tuned: What `tune` gave: each network is trained at the values that its studies found best.
@@ -38,7 +39,10 @@ def compare(
         BadInput (a ValueError): it can't be trained or stored; one line says why, and nothing was written.
         StoreAway: the store went away and isn't back; what it lacks is kept for the next call.
     """
-    return carry_out(request, _console(progress=progress), _studies(tuned))
+    studies = _studies(tuned)
+    of_studies = {"tuned": True, "storage": studies.storage, "study_name": studies.prefix} if studies else None
+    request = replace(request, settings_file=settings_text(request, "plainres.compare", of_studies))
+    return carry_out(request, _console(progress=progress), studies)
 
 
 @takes(StudyRequest, "depths", "arms", "trials")
@@ -62,17 +66,22 @@ def tune(request: StudyRequest, *, progress: bool = True) -> StudyResults:
     return carry_out_studies(request, _console(progress=progress))
 
 
-def load_sweep(run_id: str, tracking_uri: str | None = None, margin: float = CompareRequest.margin) -> "JudgedSweep":
+def load_sweep(
+    run_id: str | None = None, tracking_uri: str | None = None, margin: float = CompareRequest.margin
+) -> "JudgedSweep":
     """Read a sweep out of the tracking store, whoever trained it.
 
     Args:
-        run_id: of its parent run, as the command's last lines and MLflow's UI show it.
+        run_id: of its parent run, as `plainres sweeps` and MLflow's UI show it; the last sweep's by default.
         tracking_uri: of the store; MLFLOW_TRACKING_URI or mlflow.db here by default.
         margin: smallest change of the training error that counts, in percentage points.
 
     Raises:
-        BadInput (a ValueError): the store can't be reached, has no such run, or the run is no sweep's parent.
+        BadInput (a ValueError): the store can't be reached, has no such run or no sweep, or the run is no sweep's
+            parent.
     """
+    if run_id is None:
+        run_id = last_sweep(tracking_uri)
     if not isinstance(run_id, str):
         raise BadInput(f"run id {run_id!r} is no text")
     return read_back(run_id, tracking_uri, typed(options_of(CompareRequest)["margin"], margin))
