@@ -35,6 +35,16 @@ def help_text(command: type, program: str, given: Given) -> str:
     )
 
 
+def beside(name: str, text: str, column: int, width: int) -> str:
+    """Set a text into its column beside a name, or below that where there is no room."""
+    head, indent = f"  {name}", " " * column
+    if width < TWO_COLUMNS:
+        return f"{_filled(head, width, '    ')}\n{_filled(text, width, '    ', '    ')}"
+    if len(head) > column - 2:
+        return f"{head}\n{_filled(text, width, indent, indent)}"
+    return _filled(text, width, indent, head.ljust(column))
+
+
 def columns() -> int:
     """Give the columns of text that a terminal has room for."""
     return max(NARROWEST, min(get_terminal_size().columns, WIDEST))
@@ -56,15 +66,8 @@ def _sections(options: dict[str, Field[Any]], defaults: Given, width: int) -> It
 
 
 def _explained(name: str, declared: Field[Any], default: Any, width: int) -> str:
-    """Explain one flag: beside it, or below it where there is no room."""
-    head = f"  {_usage(name, declared, on=default is True)}"
-    text = about(declared).help + _default(declared, default)
-    if width < TWO_COLUMNS:
-        return f"{_filled(head, width, '    ')}\n{_filled(text, width, '    ', '    ')}"
-    column = " " * FLAG_COLUMN
-    if len(head) > FLAG_COLUMN - 2:
-        return f"{head}\n{_filled(text, width, column, column)}"
-    return _filled(text, width, column, head.ljust(FLAG_COLUMN))
+    usage = _usage(name, declared, on=default is True)
+    return beside(usage, about(declared).help + _default(declared, default), FLAG_COLUMN, width)
 
 
 def _usage(name: str, declared: Field[Any], *, on: bool) -> str:

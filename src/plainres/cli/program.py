@@ -10,13 +10,14 @@ from pathlib import Path
 from textwrap import fill
 
 from plainres.cli.command_line import BAD_INPUT, FINISHED, run_command
-from plainres.cli.help_text import columns
+from plainres.cli.help_text import beside, columns
 from plainres.system.stopping import say_interrupts_in_a_line
 
 LIBRARY = Path(__file__).parents[1]
 PACKAGED = LIBRARY / "_commands"  # where a wheel has them; in a clone they stand beside src
 ROOMS = ("experiments", "studies")
 OF_STORE = {"sweeps": "list_sweeps", "browse": "browse"}  # files beside this one
+USAGE = "usage: plainres [--help | --version] COMMAND [--help] ..."
 PLACE = "Runs are kept in mlflow.db and mlruns/ in the folder where you are, or where MLFLOW_TRACKING_URI points."
 SUMMARY = "Plain and residual networks of equal depth, trained alike and compared with evidence (He et al. 2015)."
 
@@ -57,16 +58,9 @@ def command_files() -> dict[str, Path]:
 
 def help_text() -> str:
     """List what there is, a paragraph each: the first line of each file."""
-    found = command_files()
-    width = max(map(len, found)) + 4
-    lines = [
-        fill(question(path), columns(), initial_indent=f"  {name}".ljust(width), subsequent_indent=" " * width)
-        for name, path in found.items()
-    ]
-    return "\n".join(
-        ["usage: plainres [--help | --version] COMMAND [--help] ...", "", fill(SUMMARY, columns()), "", *lines, "",
-         fill(PLACE, columns())]
-    )  # fmt: skip
+    found, width = command_files(), columns()
+    lines = [beside(name, question(path), max(map(len, found)) + 4, width) for name, path in found.items()]
+    return "\n".join([USAGE, "", fill(SUMMARY, width), "", *lines, "", fill(PLACE, width)])
 
 
 def question(path: Path) -> str:
