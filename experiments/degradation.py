@@ -9,6 +9,7 @@ from plainres.cli.command_line import FINISHED, exit_code, run_command
 from plainres.errors import BadInput
 from plainres.running.folders import writable_above
 from plainres.settings.declaration import REPORT, TUNING, redeclared, setting
+from plainres.settings.page import ARTICLE, LEAST_WIDTH, MOST_WIDTH
 from plainres.sweeps.tuned import from_params
 from plainres.tracking.store import (
     check_experiment_name,
@@ -63,11 +64,16 @@ class Flags(CompareRequest):
     )
     export: str | None = setting(
         None,
-        "Write the report there too, as a paper needs it: figures as PDF and SVG, results.csv and a LaTeX table.",
+        "Write the report there too, as a paper needs it: figures as PDF and SVG, a LaTeX table, all values as CSV.",
         metavar="FOLDER",
         shown="none",
         heading=REPORT,
     )
+    width_in: float | None = setting(
+        None, "Width of the figures that --export writes, in inches.",
+        metavar="INCHES", least=LEAST_WIDTH, most=MOST_WIDTH, shown=f"{ARTICLE}, the text of LaTeX's class article",
+        heading=REPORT,
+    )  # fmt: skip
     tuned: bool = setting(
         False,
         "Train each network at the values that its studies (studies.lr_batch_size) found best, by turns over the "
@@ -88,6 +94,8 @@ def main(flags: Flags) -> int:
 
     if flags.prune_artifacts:
         return prune(flags)
+    if flags.width_in is not None and flags.export is None:
+        raise BadInput("--width-in is for --export")
     if flags.export is not None:
         try:
             writable_above(Path(flags.export))
@@ -124,18 +132,20 @@ def prune(flags: Flags) -> int:
 
 def report(sweep: "JudgedSweep", flags: Flags) -> int:
     """Print the table and the verdict of a sweep and where to look further."""
-    from plainres.analysis.report import export_report, print_report
+    from plainres.analysis.report import print_report
     from plainres.analysis.results_table import sweep_table
     from plainres.analysis.tuned_table import tuned_tables
+    from plainres.screen.console import console
     from plainres.tracking.outages import reaching_store
 
     verdict = sweep.verdict
     tuned = from_params(sweep.params)
     tables = [sweep_table(sweep, verdict), *(tuned_tables(tuned, sweep.runs) if tuned else [])]
-    print_report(sweep, tables, (verdict.sentence, *verdict.others))
+    print_report(sweep, tables, verdict.lines)
     if flags.export is not None:
         with reaching_store():
-            export_report(sweep, verdict, Path(flags.export))
+            files = sweep.export(flags.export, flags.width_in or ARTICLE)
+        console(soft_wrap=True).print(f"Export: {len(files)} files in {Path(flags.export).resolve()}")
     return exit_code(sweep)
 
 

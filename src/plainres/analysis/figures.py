@@ -14,18 +14,18 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
+from plainres.analysis.results import SPLITS
 from plainres.errors import BadInput
-from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
 from plainres.screen.drawn_seeds import draw_means, draw_points
 from plainres.screen.figure_style import (
     CHARACTER,
     COLOURS,
     COLUMN,
     MARKERS,
-    MOST_COLUMNS,
     PAGE,
     ShownFigure,
     by_arm,
+    columns_within,
     depth_colours,
     draw_legend,
     in_rows,
@@ -42,42 +42,58 @@ FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
 WIDE = 20  # between the largest and the smallest dose, from which on an axis of doses is logarithmic
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
-SPLITS = {TRAIN_ACCURACY: "training", VALIDATION_ACCURACY: "validation"}
 WIDTHS = {"training": 2.0, "validation": 1.2}  # of lines: the question is the training error
 DASHES: dict[str, Any] = {"training": "", "validation": (3, 1.5)}
 # Where norms that can't be drawn stand, from a panel's lower edge (0) to its upper one (1), and as what.
 EDGES, EDGE_MARKERS = {"not finite": 0.96, "zero": 0.04}, {"not finite": "^", "zero": "v"}
 
 
-def draw_degradation(runs: pd.DataFrame, arms: Sequence[str], axes: Sequence[Axes] | None = None) -> Figure:
+def draw_degradation(
+    runs: pd.DataFrame,
+    arms: Sequence[str],
+    axes: Sequence[Axes] | None = None,
+    *,
+    classes: int | None = None,
+    width: float | None = None,
+) -> Figure:
     """Draw the final training error against depth: a point a seed, a line through the means, a cross where it diverged.
 
     Args:
         runs: the `runs` of a `plainres.analysis.results.SweepResults`.
         arms: in the order of the legend.
         axes: the caller's, one, to be drawn on in their style.
+        classes: of the images, for a line at the error of guessing, where that is in range.
+        width: of the figure in inches; 4.2 by default.
     """
-    draw = partial(_degradation, runs=runs, arms=arms)
-    return _in_panels(draw, [1], axes, xlabel="depth (weighted layers)", ylabel="final training error (%)")
+    draw = partial(_degradation, runs=runs, arms=arms, classes=classes)
+    labels = {"xlabel": "depth (weighted layers)", "ylabel": "final training error (%)"}
+    return _in_panels(draw, [1], axes, width, **labels)
 
 
 def draw_curves(
-    curves: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS, axes: Sequence[Axes] | None = None
+    curves: pd.DataFrame,
+    arms: Sequence[str],
+    axes: Sequence[Axes] | None = None,
+    *,
+    classes: int | None = None,
+    width: float | None = None,
 ) -> Figure:
-    """Draw training error (bold) and validation error (dashed) by epoch, a panel for each arm (the paper's figure 6).
+    """Draw training error (bold) and validation error (thin) by epoch, a panel for each arm (the paper's figure 6).
 
     Args:
         curves: as from `plainres.analysis.results.load_curves`.
         arms: in the order of the panels.
-        columns: of panels, at most.
         axes: the caller's, one for each arm, to be drawn on in their style.
+        classes: of the images, for a line at the error of guessing, where that is in range.
+        width: of the figure in inches, which decides how many panels stand in a row; 6.9 by default.
     """
-    rows = [len(row) for row in in_rows(len(arms), columns)]
-    return _in_panels(partial(_curves, curves=curves, arms=arms), rows, axes, xlabel="epoch", ylabel="error (%)")
+    rows = [len(row) for row in in_rows(len(arms), columns_within(width or PAGE))]
+    draw = partial(_curves, curves=curves, arms=arms, classes=classes)
+    return _in_panels(draw, rows, axes, width, xlabel="epoch", ylabel="error (%)")
 
 
 def draw_gradients(
-    gradients: pd.DataFrame, arms: Sequence[str], columns: int = MOST_COLUMNS, axes: Sequence[Axes] | None = None
+    gradients: pd.DataFrame, arms: Sequence[str], axes: Sequence[Axes] | None = None, *, width: float | None = None
 ) -> Figure:
     """Draw the gradient norm of each main-path layer by position: at initialisation above, in the last epoch below.
 
@@ -87,24 +103,25 @@ def draw_gradients(
     Args:
         gradients: the `gradients` of a `plainres.analysis.results.SweepResults`.
         arms: in the order of the panels.
-        columns: of panels, at most.
         axes: the caller's, for each arm one at initialisation, then for each one at the end.
+        width: of the figure in inches, which decides how many panels stand in a row; 6.9 by default.
     """
-    by_row = in_rows(len(arms), columns if axes is None else len(arms))
+    by_row = in_rows(len(arms), columns_within(width or PAGE) if axes is None else len(arms))
     places = [(arms[place], when) for row in by_row for when in TIMES for place in row]
     rows = [len(row) for row in by_row for _ in TIMES]
     labels = {"xlabel": "layer position (0 input, 1 classifier)", "ylabel": "gradient norm (L2)"}
-    return _in_panels(partial(_gradients, gradients=gradients, places=places), rows, axes, **labels)
+    return _in_panels(partial(_gradients, gradients=gradients, places=places), rows, axes, width, **labels)
 
 
-def draw_dose_response(runs: pd.DataFrame, setting: str) -> Figure:
+def draw_dose_response(runs: pd.DataFrame, setting: str, classes: int | None = None) -> Figure:
     """Draw the final training error against a setting's dose: every seed a point, a line through each depth's means.
 
     Args:
         runs: with the columns dose, depth and train_error.
         setting: what the dose is of.
+        classes: of the images, for a line at the error of guessing, where that is in range.
     """
-    draw = partial(_dose_response, runs=runs)
+    draw = partial(_dose_response, runs=runs, classes=classes)
     return _in_panels(draw, [1], xlabel=setting.replace("_", " "), ylabel="final training error (%)")
 
 
@@ -145,7 +162,7 @@ def draw_frontier(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
     return figure
 
 
-def _degradation(panels: Sequence[Axes], runs: pd.DataFrame, arms: Sequence[str]) -> None:
+def _degradation(panels: Sequence[Axes], runs: pd.DataFrame, arms: Sequence[str], classes: int | None) -> None:
     (axes,), data = panels, _with_error(runs)
     depths = sorted(data["depth"].unique())
     step = DODGE * np.diff(np.log(depths)).min(initial=np.log(2))  # points of two arms must not hide each other
@@ -158,10 +175,10 @@ def _degradation(panels: Sequence[Axes], runs: pd.DataFrame, arms: Sequence[str]
     axes.margins(x=0.08)
     if len(depths) == 1:  # or else arms beside each other would fill the axis
         axes.set_xlim(depths[0] / 2, depths[0] * 2)
-    _from_zero(axes, data["error"])
+    _from_zero(axes, data["error"], classes)
 
 
-def _dose_response(panels: Sequence[Axes], runs: pd.DataFrame) -> None:
+def _dose_response(panels: Sequence[Axes], runs: pd.DataFrame, classes: int | None) -> None:
     (axes,), (data, look) = panels, _by_depth(_with_error(runs))
     doses = sorted(data["dose"].unique())
     positive = [dose for dose in doses if dose > 0]
@@ -173,10 +190,10 @@ def _dose_response(panels: Sequence[Axes], runs: pd.DataFrame) -> None:
     if len(doses) <= MOST_TICKS:
         axes.xaxis.set_major_locator(FixedLocator(doses))
     axes.xaxis.set_major_formatter(lambda dose, _: f"{dose:g}")
-    _from_zero(axes, data["error"])
+    _from_zero(axes, data["error"], classes)
 
 
-def _curves(panels: Sequence[Axes], curves: pd.DataFrame, arms: Sequence[str]) -> None:
+def _curves(panels: Sequence[Axes], curves: pd.DataFrame, arms: Sequence[str], classes: int | None) -> None:
     data, colours = _by_depth(curves.rename(columns=SPLITS))
     data = data.melt(["arm", "depth", "network", "epoch"], list(WIDTHS), "split", "accuracy")
     data = data.assign(error=_percent(1 - data["accuracy"]))
@@ -188,7 +205,7 @@ def _curves(panels: Sequence[Axes], curves: pd.DataFrame, arms: Sequence[str]) -
         draw_means(axes, shown, "epoch", "error", **look)
         if shown["error"].isna().all():
             axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", color=".3")
-        _from_zero(axes, data["error"])
+        _from_zero(axes, data["error"], classes)
 
 
 def _gradients(panels: Sequence[Axes], gradients: pd.DataFrame, places: Sequence[tuple[str, str]]) -> None:
@@ -209,7 +226,11 @@ def _gradients(panels: Sequence[Axes], gradients: pd.DataFrame, places: Sequence
 
 
 def _in_panels(
-    draw: Callable[[Sequence[Axes]], None], rows: Sequence[int], axes: Sequence[Axes] | None = None, **labels: str
+    draw: Callable[[Sequence[Axes]], None],
+    rows: Sequence[int],
+    axes: Sequence[Axes] | None = None,
+    width: float | None = None,
+    **labels: str,
 ) -> Figure:
     """Draw on the caller's axes, or on a figure with so many panels in each row; then what they show, and a legend."""
     if axes is not None:
@@ -222,7 +243,7 @@ def _in_panels(
             each.set(**labels)
         return cast(Figure, axes[0].get_figure(root=True))
     with plain_style():
-        width = PAGE if max(rows) > 1 else COLUMN
+        width = width or (PAGE if max(rows) > 1 else COLUMN)
         height = 0.6 + len(rows) * (0.6 + 0.45 * width / max(rows))
         figure = ShownFigure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
         panels = ragged_panels(figure, rows, labelbottom=True, labelleft=True)
@@ -278,11 +299,18 @@ def _depth_axis(axes: Axes, depths: pd.Series) -> None:
         axes.tick_params(axis="x", rotation=45)
 
 
-def _from_zero(axes: Axes, errors: pd.Series) -> None:
-    """An axis of percentages that shows an error of 0, and isn't cut above the highest."""
+def _from_zero(axes: Axes, errors: pd.Series, classes: int | None = None) -> None:
+    """An axis of percentages that shows an error of 0, and isn't cut above the highest; a line at that of guessing."""
     highest = errors.max() if errors.notna().any() else FULL
     top = max(1.0, min(1.05 * highest, 1.02 * FULL))
     axes.set_ylim(-0.03 * top, top)
+    guessing = FULL * (1 - 1 / classes) if classes else math.inf
+    if guessing < top:
+        axes.axhline(guessing, color=".5", linewidth=0.8, linestyle=":", zorder=1)
+        axes.annotate(
+            f"guessing, {guessing:.3g} %", (1, guessing), (0, -2), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right", va="top", fontsize=7, color=".35",
+        )  # fmt: skip
 
 
 def _log_axis(axes: Axes, values: pd.Series) -> None:

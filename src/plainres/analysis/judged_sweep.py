@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from plainres.analysis.results_table import COLUMNS, network_table, sweep_table
 from plainres.analysis.verdict import Verdict, judge
 from plainres.screen.figure_style import save_figure
 from plainres.settings.declaration import check_choice
+from plainres.settings.page import ARTICLE
 from plainres.settings.thresholds import MARGIN
 
 FIGURES = ("degradation", "curves", "gradients")
@@ -32,10 +34,10 @@ SHOWN_WIDTH = 640  # pixels of the figure in a notebook, half of what it's saved
 
 @dataclass(frozen=True, eq=False, repr=False)
 class JudgedSweep(SweepResults):
-    """Holds a sweep as its store has it; a notebook shows it as a table, the verdict and the figure of the errors.
+    """Holds a sweep as its store has it; a notebook shows the verdict, the figure of the errors and a table.
 
     Attributes:
-        verdict: on its results: `sentence`, `outcome`, and by arm and depth the `gaps` with their intervals.
+        verdict: on its results: `sentence`, `lines`, `outcome`, and by arm and depth the `gaps` with their intervals.
     """
 
     verdict: Verdict
@@ -66,26 +68,42 @@ class JudgedSweep(SweepResults):
         check_choice("figure", kind, FIGURES)
         axes = None if ax is None else list(np.ravel(np.asarray(ax)))
         if kind == "degradation":
-            return figures.draw_degradation(self.runs, self.arms, axes=axes)
+            return figures.draw_degradation(self.runs, self.arms, axes, classes=self.classes)
         if kind == "curves":
-            return figures.draw_curves(self.curves, self.arms, axes=axes)
-        return figures.draw_gradients(self.gradients, self.arms, axes=axes)
+            return figures.draw_curves(self.curves, self.arms, axes, classes=self.classes)
+        return figures.draw_gradients(self.gradients, self.arms, axes)
+
+    def export(self, folder: str | Path, width_in: float = ARTICLE) -> list[Path]:
+        """Write what a paper needs into a folder, as `plainres.analysis.report.export_report` says; the files.
+
+        Args:
+            folder: made where it's missing; files of these names in it are written anew.
+            width_in: of the figures, in inches; that of the text of LaTeX's class article by default.
+
+        Raises:
+            BadInput: the folder can't be written, or no figure can be that wide.
+        """
+        from plainres.analysis.report import export_report  # with all that draws
+
+        return export_report(self, self.verdict, Path(folder), width_in)
 
     def __repr__(self) -> str:
         rows = [COLUMNS, *sweep_table(self, self.verdict).rows]
         first, *others = (max(map(len, cells)) for cells in zip(*rows, strict=True))
         lines = ["  ".join([name.ljust(first), *map(str.rjust, cells, others)]) for name, *cells in rows]
-        return "\n".join([*lines, "", self.verdict.sentence, *self.verdict.others])
+        return "\n".join([*self.verdict.lines, "", *lines])
 
     def _repr_html_(self) -> str:
         table = sweep_table(self, self.verdict)
+        sentence, *lines = map(escape, self.verdict.lines)
         return "\n".join(
             [
+                f"<p><strong>{sentence}</strong></p>",
+                *(f"<p>{line}</p>" for line in lines),
+                "" if self.runs.empty else _picture(self.plot()),
                 pd.DataFrame(table.rows, columns=list(table.columns))
                 .style.format(escape="html").hide().set_caption(escape(table.caption)).set_table_styles(NOTEBOOK_STYLE)
                 .to_html(),
-                *(f"<p>{escape(sentence)}</p>" for sentence in (self.verdict.sentence, *self.verdict.others)),
-                "" if self.runs.empty else _picture(self.plot()),
             ]
         )  # fmt: skip
 

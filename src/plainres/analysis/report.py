@@ -7,18 +7,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
-from plainres.analysis.report_pages import content, html_page, markdown_page
+from plainres.analysis.report_pages import content, html_page, markdown_page, seeds_by_epoch, verdict_markdown
 from plainres.analysis.results import SweepResults, load_curves
-from plainres.analysis.results_table import sweep_table
+from plainres.analysis.results_table import paper_table
 from plainres.analysis.verdict import Verdict
 from plainres.errors import BadInput
 from plainres.names import MARGIN_TAG, PAGE_FILE, REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
 from plainres.screen.console import console
-from plainres.screen.figure_style import MOST_COLUMNS, save_figure
-from plainres.screen.table import TextTable, latex
+from plainres.screen.figure_style import COLUMN, save_figure
+from plainres.screen.table import TextTable, escaped, latex
+from plainres.settings.page import ARTICLE, LEAST_WIDTH, MOST_WIDTH
 from plainres.tracking.artifacts import log_artifact
 from plainres.tracking.dataset_input import copy_dataset
 from plainres.tracking.outages import making_once
@@ -39,7 +41,7 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
             store_view(client, results.experiment_id, results.view, results.arms, results.depths, layers)
         if not results.runs.empty:
             copy_dataset(client, results.runs["run_id"].iloc[0], results.parent_run_id)
-        note = "\n\n".join((verdict.sentence, *verdict.others))
+        note = "\n\n".join((verdict_markdown(verdict), *map(escaped, verdict.others)))
         tags = {"mlflow.note.content": note, MARGIN_TAG: f"{100 * verdict.margin:g}", REPORT_TAG: verdict.outcome}
         for tag, text in tags.items():
             making_once(partial(client.set_tag, results.parent_run_id, tag, text))
@@ -48,7 +50,7 @@ def store_report(results: SweepResults, verdict: Verdict) -> None:
 def print_report(
     results: SweepResults, tables: Iterable[TextTable], sentences: Iterable[str], *, file: str = PAGE_FILE
 ) -> None:
-    """Print tables and sentences, then where this file of the report lies and how MLflow's UI shows the runs."""
+    """Print sentences and tables, then where this file of the report lies and how MLflow's UI shows the runs."""
     print_findings(tables, sentences)
     screen = console(soft_wrap=True)
     screen.print(f"\nReport: {results.folder}/{file}")
@@ -56,42 +58,80 @@ def print_report(
 
 
 def print_findings(tables: Iterable[TextTable], sentences: Iterable[str]) -> None:
-    """Print tables and sentences; a terminal's lines break between words, those of a file where they end."""
+    """Print sentences, the first of them bold, and tables; lines break between words in a terminal, not in a file."""
     screen = console()
+    for place, sentence in enumerate(sentences):
+        screen.print(sentence, style=None if place else "bold", soft_wrap=not screen.is_terminal)
     for table in tables:
+        screen.print()
         screen.print(table)
-    for sentence in sentences:
-        screen.print(sentence, soft_wrap=not screen.is_terminal)
 
 
-def export_report(results: SweepResults, verdict: Verdict, folder: Path) -> None:
+def export_report(results: SweepResults, verdict: Verdict, folder: Path, width: float = ARTICLE) -> list[Path]:
     """Write the report into a folder, made where it's missing, as a paper needs it.
 
-    That is `report.html`, `report.md`, `results.csv`, `table.tex` (for the package booktabs) and each figure as PNG,
-    and at the size of a page as PDF and SVG.
+    That is `report.html`, `report.md`, `results.csv` (a row a run), `curves.csv` (a row an epoch of a run), `table.tex`
+    (for the package booktabs, in one column of an article), and each figure as PNG, PDF and SVG.
+
+    Args:
+        results, verdict: of the sweep.
+        folder: files of these names in it are written anew.
+        width: of the figures, in inches.
+
+    Returns:
+        The files.
 
     Raises:
-        BadInput: the folder can't be written.
+        BadInput: the folder can't be written, or no figure can be that wide.
     """
+    if not LEAST_WIDTH <= width <= MOST_WIDTH:
+        raise BadInput(f"width {width} in is outside {LEAST_WIDTH} to {MOST_WIDTH}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_report(results, verdict, folder, (".png", ".pdf", ".svg"))
-        (folder / "table.tex").write_text(latex(sweep_table(results, verdict)), encoding="utf-8")
+        written = write_report(results, verdict, folder, (".png", ".pdf", ".svg"), width)
+        table, curves = folder / "table.tex", folder / "curves.csv"
+        table.write_text(latex(paper_table(results), "tab:degradation"), encoding="utf-8")
+        load_curves(results).to_csv(curves, index=False)
+        return [*written, table, curves]
     except OSError as error:
         raise BadInput(f"the report can't be written to {folder}: {error.strerror}") from error
 
 
-def write_report(results: SweepResults, verdict: Verdict, folder: Path, formats: Sequence[str] = (".png",)) -> None:
-    """Write `report.html`, `report.md`, `results.csv` and, where a run has finished, the figures in these formats."""
-    results.runs.to_csv(folder / "results.csv", index=False)
-    drawn, narrow = _drawn(results) if not results.runs.empty else ({}, {})
-    for name, figure in drawn.items():
+def write_report(
+    results: SweepResults,
+    verdict: Verdict,
+    folder: Path,
+    formats: Sequence[str] = (".png",),
+    width: float | None = None,
+) -> list[Path]:
+    """Write `report.html`, `report.md`, `results.csv` and, where a run has finished, the figures; the files.
+
+    Args:
+        results, verdict: of the sweep.
+        folder: which is there.
+        formats: of the figures beside the page.
+        width: of these in inches; as on the page by default.
+    """
+    curves = load_curves(results)
+    on_page, on_phone = {}, {}
+    if not results.runs.empty:
+        on_page, on_phone = _drawn(results, curves), _drawn(results, curves, COLUMN)
+    files = {folder / "results.csv": results.runs.to_csv(index=False)}
+    sections, seeds = content(results, verdict), seeds_by_epoch(curves, results.arms)
+    drawings = {
+        name: (_svg(figure), _svg(on_phone[name]) if figure.get_figwidth() > COLUMN else "")
+        for name, figure in on_page.items()
+    }
+    files[folder / PAGE_FILE] = html_page(verdict, sections, drawings, seeds)
+    files[folder / "report.md"] = markdown_page(verdict, sections)
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8", newline="")
+    pictures = []
+    for name, figure in (on_page if width is None or not on_page else _drawn(results, curves, width)).items():
         for suffix in formats:
-            save_figure(figure, folder / f"{name}{suffix}")
-    svgs = {name: (_svg(figure), _svg(narrow[name]) if name in narrow else "") for name, figure in drawn.items()}
-    sections = content(results, verdict)
-    (folder / PAGE_FILE).write_text(html_page(verdict, sections, svgs), encoding="utf-8")
-    (folder / "report.md").write_text(markdown_page(verdict, sections), encoding="utf-8")
+            pictures.append(folder / f"{name}{suffix}")
+            save_figure(figure, pictures[-1])
+    return [*files, *pictures]
 
 
 def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
@@ -102,19 +142,16 @@ def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
     return {TRAIN_ERROR_BY_DEPTH: found["train_error"], TEST_ERROR_BY_DEPTH: found["test_error"]}
 
 
-def _drawn(results: SweepResults) -> tuple[dict[str, Figure], dict[str, Figure]]:
-    """Draw the figures, by name; and those that have a panel for each arm once more for a phone, in one column."""
+def _drawn(results: SweepResults, curves: pd.DataFrame, width: float | None = None) -> dict[str, Figure]:
+    """Draw the figures, by name, all of them so wide if that is given."""
     from plainres.analysis import figures  # with seaborn: a command whose report is stored draws nothing
 
-    curves = load_curves(results)
-    wide, narrow = (
-        {
-            "curves": figures.draw_curves(curves, results.arms, columns),
-            "gradients": figures.draw_gradients(results.gradients, results.arms, columns),
-        }
-        for columns in (MOST_COLUMNS, 1)
-    )
-    return {"degradation": figures.draw_degradation(results.runs, results.arms), **wide}, narrow
+    arms, classes = results.arms, results.classes
+    return {
+        "degradation": figures.draw_degradation(results.runs, arms, classes=classes, width=width),
+        "curves": figures.draw_curves(curves, arms, classes=classes, width=width),
+        "gradients": figures.draw_gradients(results.gradients, arms, width=width),
+    }
 
 
 def _svg(figure: Figure) -> str:

@@ -1,28 +1,39 @@
 """Says what a sweep's report says, and writes it in Markdown and as one HTML page.
 
 It is a structure, not Markdown that a library makes HTML of: on a phone every cell bears its column's name, and a
-figure has a second drawing, neither of which Markdown can hold.
+figure has a second drawing, neither of which Markdown can hold. A script beside the page makes of its curves a figure
+that tells the values of each run; where none may run, the static one stands.
 """
 
+import json
 import os
 import platform
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from plainres.analysis.results import SweepResults
-from plainres.analysis.results_table import percent, sweep_table
-from plainres.analysis.statistics import CONFIDENCE, EXACT_UP_TO
+import pandas as pd
+
+from plainres.analysis.asked import changed_settings, command_of
+from plainres.analysis.results import SPLITS, SweepResults, first_of_each_variant
+from plainres.analysis.results_table import explanation, percent, sweep_table
+from plainres.analysis.statistics import CONFIDENCE, EXACT_UP_TO, most_failures
 from plainres.analysis.tuned_table import tuned_tables
 from plainres.analysis.verdict import Verdict
-from plainres.screen.table import TextTable, escaped, markdown
+from plainres.screen.figure_style import by_arm
+from plainres.screen.table import TextTable, escaped, markdown, text_table
 from plainres.sweeps.tuned import PARAM as TUNED_PARAM, from_params
 from plainres.tracking.store import browse_hint
 
 TITLE = "Does depth make training harder?"
-TEMPLATE = Path(__file__).with_name("report.html")
+TEMPLATE, SCRIPT = (Path(__file__).with_name(f"report.{kind}") for kind in ("html", "js"))
+MOST_EPOCHS = 50_000  # of all runs together, whose values a page holds
+MAIN_COLUMNS = ("arm", "depth", "failed", "training error", "test error", "with depth")
 MADE_WITH = ("plainres", "torch", "mlflow", "numpy", "scipy", "pandas", "matplotlib")
 
 
@@ -37,92 +48,165 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Holds what stands under one heading, in this order: paragraphs, the lines of a list, tables and pictures."""
+    """Holds what stands under one heading, in this order: paragraphs, pictures, tables and the lines of a list.
+
+    One that is `folded` is opened by a click on its heading.
+    """
 
     title: str = ""
     paragraphs: Sequence[str] = ()
     lines: Sequence[str] = ()
     tables: Sequence[TextTable] = ()
     pictures: Sequence[Picture] = ()
+    folded: bool = False
 
 
-PICTURES = (
-    Picture(
-        "degradation",
-        "Final training error against depth: every seed a point, a line through the means.",
-        "Chart of the final training error in percent by depth, a line for each arm",
-    ),
-    Picture(
-        "curves",
-        "Training error (bold, running mean of each epoch) and validation error (dashed): mean over seeds, band from "
-        "the lowest to the highest seed.",
-        "Chart of the error in percent by epoch, a panel for each arm and a line for each depth",
-    ),
-    Picture(
-        "gradients",
-        "L2 norm of the gradient of each layer on the main path: geometric mean over seeds, band from the lowest to "
-        "the highest seed.",
-        "Chart of the gradient norm by layer on a logarithmic axis, at initialisation and in the last epoch, a panel "
-        "for each arm and a line for each depth",
-    ),
+DEGRADATION = Picture(
+    "degradation",
+    "Final training error against depth: every seed a point, a line through the means.",
+    "Chart of the final training error in percent by depth, a line for each arm",
+)
+CURVES = Picture(
+    "curves",
+    "Training error (bold, running mean of each epoch) and validation error (thin): mean over seeds, band from the "
+    "lowest to the highest seed.",
+    "Chart of the error in percent by epoch, a panel for each arm and a line for each depth",
+)
+GRADIENTS = Picture(
+    "gradients",
+    "L2 norm of the gradient of each layer on the main path: geometric mean over seeds, band from the lowest to the "
+    "highest seed. In bottleneck blocks (50, 101 and 152 layers) it goes up and down, since their three convolutions "
+    "differ in size and so in the norm of their weights, against which batch norm scales the gradient.",
+    "Chart of the gradient norm by layer on a logarithmic axis, at initialisation and in the last epoch, a panel for "
+    "each arm and a line for each depth",
 )
 
 
 def content(results: SweepResults, verdict: Verdict) -> list[Section]:
-    """Gather all that the report says below its title and the verdict's sentence."""
+    """Gather all that the report says below its title and the verdict."""
     has_runs = not results.runs.empty
     missing = [f"Missing: {', '.join(results.missing)}."] if results.missing else []
+    table = sweep_table(results, verdict)
+    marked = table.caption.partition(" *: ")[2]
+    words = "Errors in %, mean ± standard deviation over seeds; failed: above 10 % training error at the end."
+    first = table.picked(MAIN_COLUMNS, words + (f" *: {marked}" if marked else ""))
     sections = [
-        Section(paragraphs=verdict.others, tables=[sweep_table(results, verdict)] if has_runs else []),
-        Section(paragraphs=missing, pictures=PICTURES if has_runs else ()),
+        Section(
+            paragraphs=missing,
+            pictures=[DEGRADATION] if has_runs else [],
+            tables=[first] if has_runs else [],
+            lines=verdict.others,
+        )
     ]
-    if results.runs["processor"].nunique() > 1:
-        sections.append(Section("Processors", tables=[_processors_table(results)]))
+    if has_runs:
+        sections += [
+            Section("By epoch", pictures=[CURVES]),
+            Section("Gradients by layer", folded=True, pictures=[GRADIENTS]),
+            Section(
+                "Other columns, and what all mean",
+                [explanation(results, verdict)],
+                tables=[table.picked([name for name in table.columns if name not in MAIN_COLUMNS[2:]])],
+                folded=True,
+            ),
+        ]
     if any(verdict.gaps.values()):
-        sections.append(Section("Gaps", [_gaps_explained(verdict)], _gap_lines(results, verdict)))
+        sections.append(
+            Section(
+                "The test",
+                [_gaps_explained(verdict)],
+                _difference_lines(results, verdict),
+                [_gaps_table(verdict)],
+                folded=True,
+            )
+        )
+    if results.runs["processor"].nunique() > 1:
+        sections.append(Section("Processors", tables=[_processors_table(results)], folded=True))
     tuned = from_params(results.params)
     if tuned:
-        sections.append(Section("Tuned values", tables=tuned_tables(tuned, results.runs)))
-    settings = [f"{name}: {value}" for name, value in results.params.items() if not name.startswith(TUNED_PARAM)]
-    sections.append(Section("Settings", lines=settings))
+        sections.append(Section("Tuned values", tables=tuned_tables(tuned, results.runs), folded=True))
+    sections.append(_settings(results, verdict))
     if has_runs:
-        sections.append(Section("Runs", tables=[_runs_table(results)]))
-    return [*sections, Section("Made with", lines=_made_with(results))]
+        sections.append(Section("Runs", tables=[_runs_table(results)], folded=True))
+    return [*sections, Section("Made with", lines=_made_with(results), folded=True)]
+
+
+def seeds_by_epoch(curves: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any]:
+    """Gather the errors of each run by epoch, in percent, for the page's script; empty where there are none, or many.
+
+    Args:
+        curves: as from `plainres.analysis.results.load_curves`.
+        arms: in the order of the controls.
+    """
+    if not 0 < len(curves) <= MOST_EPOCHS:
+        return {}
+    return {
+        "arms": {arm: by_arm(arms)["palette"][arm] for arm in arms if arm in set(curves["arm"])},
+        "depths": sorted(int(depth) for depth in curves["depth"].unique()),
+        "runs": [
+            {
+                "arm": arm,
+                "depth": int(depth),
+                "seed": int(seed),
+                "epochs": of_run["epoch"].tolist(),
+                **{split: _errors(of_run[metric]) for metric, split in SPLITS.items()},
+            }
+            for (arm, depth, seed), of_run in curves.groupby(["arm", "depth", "seed"], sort=False)
+        ],
+    }
+
+
+def verdict_markdown(verdict: Verdict) -> str:
+    """Write the verdict in Markdown: the outcome bold, a line for both its arms, and what it rests on."""
+    arms = "\n".join(f"- {escaped(line)}" for line in verdict.arms)
+    return "\n\n".join(filter(None, [f"**{escaped(verdict.sentence)}**", arms, escaped(verdict.basis)]))
 
 
 def markdown_page(verdict: Verdict, sections: Iterable[Section]) -> str:
     """Write the report in Markdown; its pictures are the files NAME.png."""
-    blocks = [f"# {TITLE}", escaped(verdict.sentence)]
+    blocks = [f"# {TITLE}", verdict_markdown(verdict)]
     for section in sections:
         blocks += [f"## {section.title}"] if section.title else []
         blocks += map(escaped, section.paragraphs)
-        blocks += ["\n".join(f"- {escaped(line)}" for line in section.lines)] if section.lines else []
-        blocks += map(markdown, section.tables)
         blocks += [f"![{each.alternative}]({each.name}.png)\n\n{each.caption}" for each in section.pictures]
+        blocks += map(markdown, section.tables)
+        blocks += ["\n".join(f"- {escaped(line)}" for line in section.lines)] if section.lines else []
     return "\n\n".join(blocks) + "\n"
 
 
-def html_page(verdict: Verdict, sections: Iterable[Section], drawings: Mapping[str, tuple[str, str]]) -> str:
+def html_page(
+    verdict: Verdict,
+    sections: Iterable[Section],
+    drawings: Mapping[str, tuple[str, str]],
+    seeds: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
     """Write the report as one HTML file.
 
     Args:
-        verdict: whose sentence stands at the top.
+        verdict: what stands at the top.
         sections: what the report says, as from `content`.
         drawings: by the name of each picture, its SVG for a wide page, and that for a phone, empty where it's the same.
+        seeds: as from `seeds_by_epoch`; without any the static curves stand.
     """
     from jinja2 import Template  # reading a sweep writes no page
 
-    outcome, _, rest = verdict.sentence.partition(": ")
     template = Template(TEMPLATE.read_text("utf-8"), autoescape=True, trim_blocks=True, keep_trailing_newline=True)
+    script = SCRIPT.read_text("utf-8") if seeds else ""
     page: str = template.render(
         title=TITLE,
-        outcome=outcome,
-        rest=rest[:1].upper() + rest[1:],
+        verdict=verdict,
         sections=sections,
         drawings={name: tuple(map(_data_uri, svgs)) for name, svgs in drawings.items()},
+        seeds=json.dumps(seeds).replace("<", "\\u003c"),  # which can't end the element that it stands in
+        script=script,
+        digest=b64encode(sha256(script.encode()).digest()).decode(),
         zip=zip,
     )
     return page
+
+
+def _errors(accuracies: pd.Series) -> list[float | None]:
+    """In percent; None for what can't be an error."""
+    return [round(100 * (1 - each), 3) if 0 <= each <= 1 else None for each in accuracies]
 
 
 def _data_uri(svg: str) -> str:
@@ -138,21 +222,51 @@ def _gaps_explained(verdict: Verdict) -> str:
     )
 
 
-def _gap_lines(results: SweepResults, verdict: Verdict) -> tuple[str, ...]:
-    lines = [
-        f"{arm} {depth} over {results.depths[0]}: {gap}"
+def _gaps_table(verdict: Verdict) -> TextTable:
+    rows = [
+        (
+            arm, str(depth), str(gap.interval), f"{gap.p:.3g}", gap.status, f"{gap.failed} of {gap.seeds}",
+            f"{100 * most_failures(gap.failed, gap.seeds):.0f} %",
+        )
         for arm, gaps in verdict.gaps.items()
         for depth, gap in gaps.items()
+    ]  # fmt: skip
+    words = "At most: of all seeds so many fail, with 95 % confidence (Clopper and Pearson 1934, one-sided)."
+    if len(verdict.differences) > 1:
+        words += " p of arms beyond the first plain and residual one: by Holm's method."
+    return text_table(("arm", "depth", "change", "p", "with depth", "failed", "at most"), rows, words)
+
+
+def _difference_lines(results: SweepResults, verdict: Verdict) -> list[str]:
+    plain, residual = first_of_each_variant(results.arms)
+    of_pair = {plain: {residual: verdict.difference}} if verdict.difference else {}
+    worth = ", what the shortcut is worth"
+    return [
+        f"{arm} less {other}, at {results.depths[-1]} layers: {difference}{worth if arm == plain else ''}"
+        for arm, differences in {**of_pair, **verdict.differences}.items()
+        for other, difference in differences.items()
     ]
-    if verdict.difference:
-        lines.append(f"plain less residual, at the deepest: {verdict.difference}")
-    return tuple(lines)
+
+
+def _settings(results: SweepResults, verdict: Verdict) -> Section:
+    """The command, then the settings, first those that the recipe has otherwise."""
+    asked = {name: value for name, value in results.params.items() if not name.startswith(TUNED_PARAM)}
+    changed = changed_settings(results)
+    rows = [(name, asked[name], recipe) for name, recipe in changed.items()]
+    words = "Changed: these differ from the data set's recipe, arms' own settings aside."
+    return Section(
+        "Command and settings",
+        [command_of(results, verdict.margin)],
+        [f"{name}: {value}" for name, value in asked.items() if name not in changed],
+        [text_table(("changed", "here", "recipe"), rows, words)] if rows else [],
+        folded=True,
+    )
 
 
 def _runs_table(results: SweepResults) -> TextTable:
     """List every run by its name, which leads to its page in MLflow's UI."""
     # The address of the experiment's runs is the hint's last word.
-    page = browse_hint(results.tracking_uri, results.experiment_id).rpartition(" ")[2].partition("?")[0]
+    page, _, mode = browse_hint(results.tracking_uri, results.experiment_id).rpartition(" ")[2].partition("?")
     rows = [
         (
             f"{run['arm']}-{run['depth']}-seed{run['seed']}",
@@ -163,7 +277,7 @@ def _runs_table(results: SweepResults) -> TextTable:
         for run in results.runs.to_dict("records")
     ]
     words = "Errors in %. A run's name leads to its page in MLflow's UI while that is being served."
-    links = tuple(f"{page}/{run_id}" for run_id in results.runs["run_id"])
+    links = tuple(f"{page}/{run_id}?{mode}" for run_id in results.runs["run_id"])
     return TextTable(("run", "training error", "test error", "diverged"), tuple(rows), words, links)
 
 

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from plainres.analysis.stored_runs import StoredRun, histories, stored_run, stored_runs
+from plainres.data.catalogue import CATALOGUE
 from plainres.errors import BadInput
 from plainres.names import (
     COMMIT_TAG,
@@ -43,6 +44,7 @@ from plainres.tracking.shared_view import view_name
 from plainres.tracking.store import tracking_uri as default_uri
 
 CURVES = (TRAIN_LOSS, VALIDATION_LOSS, TRAIN_ACCURACY, VALIDATION_ACCURACY, LEARNING_RATE)
+SPLITS = {TRAIN_ACCURACY: "training", VALIDATION_ACCURACY: "validation"}  # whose errors are drawn by epoch
 FINAL = {
     "train_error": FINAL_TRAIN_ERROR,
     "test_error": FINAL_TEST_ERROR,
@@ -107,6 +109,11 @@ class SweepResults:
     def seeds(self) -> tuple[int, ...]:
         """List the seeds asked for."""
         return tuple(map(int, self.params["seeds"].split()))
+
+    @property
+    def classes(self) -> int | None:
+        """Count the classes of the images; None where only their files tell."""
+        return CATALOGUE[name].num_classes if (name := self.params.get("dataset", "")) in CATALOGUE else None
 
 
 def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResults:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from plainres.analysis.results import SweepResults
 from plainres.analysis.statistics import most_failures
-from plainres.analysis.verdict import Verdict, failures
+from plainres.analysis.verdict import Verdict, failures, points
 from plainres.screen.table import TextTable
 
 COLUMNS = (
@@ -23,15 +23,17 @@ QUIETLY = np.errstate(over="ignore", invalid="ignore")  # sums of what is not fi
 LONG = 1e5  # from here on powers of ten
 
 
-def explanation(verdict: Verdict) -> str:
-    """Explain the table's columns."""
-    margin = f"{verdict.margin * 100:g} percentage point{'' if verdict.margin == 0.01 else 's'}"
+def explanation(results: SweepResults, verdict: Verdict) -> str:
+    """Explain the table's columns in full, for a report."""
+    counts = sorted({(failures(group["train_error"]), len(group)) for _, _, group in _networks(results)})
+    bounds = ", ".join(f"{100 * most_failures(*count):.0f} % where {count[0]} of {count[1]} did" for count in counts)
     return (
-        "Errors in %, over whole splits in evaluation mode, mean ± standard deviation over seeds. Epochs to 10 %: "
-        "first epoch whose training error is at most 10 %, median over seeds. Grad. growth: factor by which the "
-        "gradient's norm grows from each layer to the one before it at initialisation, median over seeds; above 1 it "
-        "explodes with depth (Yang et al. 2019). Time: median of a run. With depth: whether the training error is "
-        f"higher than at the shallowest depth by more than {margin}, paired by seed, by an exact sign-flip test."
+        "Errors are over whole splits in evaluation mode. Failed: seeds that end above 10 % training error; of all "
+        f"seeds at most {bounds} (95 %, Clopper and Pearson 1934). Epochs to 10 %: first epoch whose training error is "
+        "at most 10 %, median over seeds. Grad. growth: factor by which the gradient's norm grows from each layer to "
+        "the one before it at initialisation, median over seeds; above 1 it explodes with depth (Yang et al. 2019). "
+        "Time: median of a run. With depth: whether the training error is higher than at the shallowest depth by more "
+        f"than {points(verdict.margin)}, paired by seed, by an exact sign-flip test."
         + (
             " Arms beyond the first plain and residual one: corrected by Holm's method."
             if len(verdict.gaps) > 3
@@ -58,11 +60,29 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
         for arm, depth, group in _networks(results)
     )
     diverged = int(results.runs["diverged"].sum())
-    counts = sorted({(failures(group["train_error"]), len(group)) for _, _, group in _networks(results)})
-    bounds = ", ".join(f"{100 * most_failures(*count):.0f} % where {count[0]} of {count[1]} did" for count in counts)
-    failed = f" Failed: seeds that end above 10 % training error; of all seeds at most {bounds} (95 %)."
+    words = (
+        "Errors in %, mean ± standard deviation over seeds; failed: above 10 % training error at the end. Medians: "
+        "epochs to 10 % training error, growth of the gradient a layer at initialisation, time of a run. With depth: "
+        f"training error higher by more than {points(verdict.margin)}."
+    )
     stars = f" *: {diverged} of these runs diverged and count with the error they ended at." if diverged else ""
-    return TextTable(COLUMNS, rows, explanation(verdict) + (failed if counts else "") + stars)
+    return TextTable(COLUMNS, rows, words + stars)
+
+
+@QUIETLY
+def paper_table(results: SweepResults) -> TextTable:
+    """Lay out errors and failures, a row for each network that has a finished run, for one column of an article."""
+    rows = tuple(
+        (
+            f"{arm} {depth}",
+            f"{failures(group['train_error'])} of {len(group)}",
+            percent(group["train_error"]),
+            percent(group["test_error"]),
+        )
+        for arm, depth, group in _networks(results)
+    )
+    words = "Errors in %, mean ± standard deviation over seeds. A seed fails that ends above 10 % training error."
+    return TextTable(("network", "failed", "training error", "test error"), rows, words)
 
 
 @QUIETLY

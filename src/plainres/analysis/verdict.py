@@ -14,7 +14,6 @@ import pandas as pd
 
 from plainres.analysis.results import SweepResults, first_of_each_variant
 from plainres.analysis.statistics import (
-    CONFIDENCE,
     MOST_SEEDS,
     Interval,
     holm,
@@ -30,6 +29,7 @@ from plainres.sweeps.plan import verdict_lacks
 
 MOST_LISTED = 5  # names in a sentence
 NUMBERS = {2: "second", 3: "third"}
+WORSE = {"degrades": "worse", "does not degrade": "no worse"}
 
 Status = Literal["degrades", "does not degrade", "undecided"]
 Judgement = Literal["reproduced", "not reproduced", "undecided", "undertrained", "incomplete"]
@@ -40,6 +40,7 @@ class Gap:
     """Holds how an arm's final training error changes from the shallowest depth to a deeper one.
 
     Attributes:
+        before, after: mean training error at the shallowest and at the deeper depth, over the seeds that have both.
         p: one-sided, of the sign-flip test against the margin, on the side where the gaps lie; exact up to 40 seeds,
             and corrected where several arms are tested.
         seeds_needed: how many would probably decide where they are undecided; None where over 1,000 would be needed.
@@ -47,6 +48,8 @@ class Gap:
     """
 
     interval: Interval
+    before: float
+    after: float
     p: float
     status: Status
     seeds_needed: int | None
@@ -60,20 +63,32 @@ class Gap:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Holds the outcome, the sentence that states it, and what it rests on.
+    """Holds the outcome, what is said of it, and the numbers.
 
     Attributes:
-        others: a sentence for each arm that the verdict isn't about.
+        sentence: the outcome, in a line.
+        arms: a line for the plain and one for the residual arm: what becomes of it, and how many seeds fail.
+        others: such a line for each arm that the verdict isn't about.
+        basis: the seeds, the test and its level; empty where nothing could be tested.
         gaps: by arm, then by depth, for every depth but the shallowest; empty where seeds are too few.
         difference: plain less residual of the deepest gap, paired by seed: what the shortcut is worth.
+        differences: of each other arm's deepest gap from those of the plain and the residual arm, by these arms.
     """
 
     outcome: Judgement
     sentence: str
+    arms: tuple[str, ...]
     others: tuple[str, ...]
+    basis: str
     margin: float
     gaps: dict[str, dict[int, Gap]]
     difference: Interval | None
+    differences: dict[str, dict[str, Interval]]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return all that is said, the outcome first."""
+        return (self.sentence, *self.arms, *self.others, *([self.basis] if self.basis else []))
 
     def gap(self, arm: str, depth: int) -> Gap | None:
         """Return an arm's gap at a depth, None where there is none."""
@@ -98,23 +113,33 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
     pair = first_of_each_variant(arms)
     gaps = _judged(runs, paired, pair, margin, level)
     at_end = {arm: of_arm[deepest] for arm, of_arm in paired.items() if deepest in gaps[arm]}
+    of_pair = {arm: gaps[arm][deepest] for arm in pair if arm in at_end}
     worth = _difference(at_end, *pair)
     lacking = _what_is_lacking(results) or ("" if worth else "the runs at hand share no two seeds")
-    others = tuple(
-        _arm_sentence(arm, results, gaps[arm][deepest], {other: _difference(at_end, arm, other) for other in pair})
-        for arm in at_end
-        if lacking or arm not in pair
+    outcome: Judgement = "incomplete"
+    if not lacking:
+        outcome = "undertrained"
+        if any(is_learnt(gap.before) for gap in of_pair.values()):
+            outcome = outcome_of(*(gap.status for gap in of_pair.values()))
+    return Verdict(
+        outcome,
+        f"Incomplete: {lacking}." if lacking else _sentence(outcome, of_pair, results.depths[0]),
+        tuple(_arm_line(arm, results, gap, judged=outcome != "undertrained") for arm, gap in of_pair.items()),
+        tuple(
+            _arm_line(arm, results, gaps[arm][deepest]) + _seeds_words([gaps[arm][deepest]])
+            for arm in at_end
+            if arm not in pair
+        ),
+        _basis(results, margin, level, look) if at_end else "",
+        margin,
+        gaps,
+        None if lacking else worth,
+        {
+            arm: {other: found for other in pair if (found := _difference(at_end, arm, other))}
+            for arm in at_end
+            if arm not in pair
+        },
     )
-    if lacking or worth is None:
-        return Verdict("incomplete", f"Incomplete: {lacking}.", others, margin, gaps, None)
-    of_start = runs[runs["depth"] == results.depths[0]].groupby("arm")["train_error"].mean()
-    at_start = {arm: float(of_start[arm]) for arm in pair}
-    of_pair = {arm: gaps[arm][deepest] for arm in pair}
-    outcome: Judgement = "undertrained"
-    if any(is_learnt(at_start[arm]) for arm in pair):
-        outcome = outcome_of(*(gap.status for gap in of_pair.values()))
-    sentence = _sentence(outcome, results, of_pair, at_start, worth, _test_words(results, margin, level, look))
-    return Verdict(outcome, sentence, others, margin, gaps, worth)
 
 
 def outcome_of(plain: Status, residual: Status) -> Judgement:
@@ -135,6 +160,11 @@ def paired_gaps(runs: pd.DataFrame, shallowest: int) -> pd.DataFrame:
 def failures(errors: Iterable[float]) -> int:
     """Count the runs that don't end at a training error of 10 % or less."""
     return sum(not is_learnt(error) for error in errors)
+
+
+def points(margin: float) -> str:
+    """Write a margin in [0, 1] in percentage points."""
+    return f"{100 * margin:g} percentage point{'' if margin == 0.01 else 's'}"
 
 
 def claim_of(gaps: Sequence[float], margin: float) -> tuple[Status, float]:
@@ -160,12 +190,14 @@ def _judged(
         corrected = dict(zip(family, holm([claims[arm][1] for arm in family]), strict=True)) if family else {}
         for arm, (claim, alone) in claims.items():
             p = corrected.get(arm, alone)
-            errors = runs.loc[(runs["arm"] == arm) & (runs["depth"] == depth), "train_error"]
+            errors = runs[(runs["arm"] == arm) & (runs["depth"] == depth)].set_index("seed")["train_error"]
             failed = failures(errors)
             later = level / 2 if len(values[arm]) >= fewest_seeds(level) else level  # if this look could decide
             needed = seeds_to_decide(values[arm], margin, later)
             status = status_of(claim, p, failed, level)
-            judged[arm][int(depth)] = Gap(t_interval(values[arm]), p, status, needed, failed, len(errors))
+            interval, after = t_interval(values[arm]), float(errors[paired[arm][depth].dropna().index].mean())
+            before = max(0.0, after - interval.mean)
+            judged[arm][int(depth)] = Gap(interval, before, after, p, status, needed, failed, len(errors))
     return judged
 
 
@@ -176,58 +208,52 @@ def _difference(gaps: Mapping[str, pd.Series], arm: str, reference: str) -> Inte
     return paired_interval(gaps[arm] - gaps[reference])
 
 
-def _sentence(
-    outcome: Judgement,
-    results: SweepResults,
-    gaps: Mapping[str, Gap],
-    at_start: Mapping[str, float],
-    worth: Interval,
-    test: str,
-) -> str:
-    """State the outcome, and what it rests on: the gaps of the plain and of the residual arm."""
+def _sentence(outcome: Judgement, gaps: Mapping[str, Gap], shallowest: int) -> str:
+    """State the outcome from the gaps of the plain and of the residual arm."""
     if outcome == "undertrained":
-        reached = " and ".join(f"{arm} at {100 * at_start[arm]:.1f} %" for arm in gaps)
         return (
-            f"Undertrained: at depth {results.depths[0]} the training error ends for {reached}, above "
-            f"{TARGET_ERROR * 100:g} % alike: what depth does has not been asked yet, and takes more epochs."
+            f"Undertrained: with {shallowest} layers {' and '.join(gaps)} already end above {TARGET_ERROR * 100:g} % "
+            "training error; what depth does has not been asked yet, and takes more epochs."
         )
-    changes = " and ".join(f"by {gap} for {arm}" for arm, gap in gaps.items())
+    by_status = {status: [arm for arm, gap in gaps.items() if gap.status == status] for status in ("undecided", *WORSE)}
+    if outcome == "undecided":
+        arms = " or ".join(by_status["undecided"])
+        return f"Undecided: it can't be said yet whether {arms} trains worse with depth{_seeds_words(gaps.values())}."
+    said = [
+        f"{' and '.join(arms)} train{'' if len(arms) > 1 else 's'} {WORSE[status]}"
+        for status, arms in by_status.items()
+        if status in WORSE and arms
+    ]
+    return f"{outcome.capitalize()}: with depth, {', and '.join(said)}."
+
+
+def _arm_line(arm: str, results: SweepResults, gap: Gap, *, judged: bool = True) -> str:
+    """Say what becomes of an arm from the shallowest to the deepest depth."""
+    does = f" {'is ' if gap.status == 'undecided' else ''}{gap.status}" if judged else ""
     return (
-        f"{outcome.capitalize()}: {_span(results)} the final training error changes {changes}; the difference, what "
-        f"the shortcut is worth, is {worth}.{_seeds_words(outcome, gaps.values())} ({test})"
+        f"{arm}{does}: training error {100 * gap.before:.1f} % with {results.depths[0]} layers, "
+        f"{100 * gap.after:.1f} % with {results.depths[-1]}, where {gap.failed} of {gap.seeds} seeds fail"
     )
 
 
-def _test_words(results: SweepResults, margin: float, level: float, look: int) -> str:
-    """Say what was computed, and in which look at these networks."""
-    looks = "" if look == 1 else f"{NUMBERS.get(look, f'{look}th')} look at these networks: "
+def _basis(results: SweepResults, margin: float, level: float, look: int) -> str:
+    """Say what was tested, and in which look at these networks."""
+    looks = "" if look == 1 else f", {NUMBERS.get(look, f'{look}th')} look at these networks"
     return (
-        f"Mean and {CONFIDENCE * 100:.0f} % t interval over {len(results.seeds)} seeds, in percentage points; p of the "
-        f"exact sign-flip test against a change of {margin * 100:g}, the smallest that counts, {looks}at "
-        f"{100 * (1 - level):g} %. A seed fails above {TARGET_ERROR * 100:g} % training error; how many do at most, at "
-        f"{CONFIDENCE * 100:.0f} %."
+        f"By {len(results.seeds)} seeds and an exact test of whether the training error changes by more than "
+        f"{points(margin)}, at the {100 * level:g} % level{looks}. "
+        f"A seed fails that ends above {TARGET_ERROR * 100:g} %."
     )
 
 
-def _arm_sentence(arm: str, results: SweepResults, gap: Gap, differences: Mapping[str, Interval | None]) -> str:
-    """State what one arm does, and its differences from the arms of the verdict."""
-    words = " and ".join(f"{difference} from {other}" for other, difference in differences.items() if difference)
-    compared = f"; the difference is {words}" if words else ""
-    return f"{arm} {_span(results)}: {gap}{compared}.{_seeds_words(gap.status, [gap])}"
-
-
-def _span(results: SweepResults) -> str:
-    return f"from depth {results.depths[0]} to {results.depths[-1]}"
-
-
-def _seeds_words(outcome: Judgement | Status, gaps: Iterable[Gap]) -> str:
-    """Say how many seeds would probably settle what is undecided."""
-    if outcome != "undecided":
-        return ""
+def _seeds_words(gaps: Iterable[Gap]) -> str:
+    """Say how many seeds would probably settle what is undecided of these."""
     needed = [gap.seeds_needed for gap in gaps if gap.status == "undecided"]
+    if not needed:
+        return ""
     if None in needed:
-        return f" At the spread seen, not even {MOST_SEEDS:,} seeds would probably decide."
-    return f" At the spread seen, about {max(filter(None, needed))} seeds would probably decide."
+        return f"; at this spread not even {MOST_SEEDS:,} seeds would probably decide"
+    return f"; about {max(filter(None, needed))} seeds would probably decide"
 
 
 def _what_is_lacking(results: SweepResults) -> str:

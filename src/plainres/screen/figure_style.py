@@ -1,6 +1,8 @@
 """Says how every figure looks, whatever the person's own settings are: at a paper's text and page size, on white."""
 
+import itertools
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -15,10 +17,12 @@ from matplotlib.figure import Figure
 DOTS_PER_INCH = 200
 MOST_COLUMNS = 3  # of panels
 PAGE, COLUMN = 6.9, 4.2  # inches: the width of a page's text, and of a figure with one panel
+NARROWEST = 2.2  # inches, of a panel beside others
 UNDATED: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 # Okabe and Ito (2008), which the colour-blind tell apart; without yellow, too faint for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+BARE = {"plain": 0, "residual": 1}  # the places of their colour and marker, in every figure
 # Columns of what tells lines and points apart: seaborn's headings in a legend, which needs none.
 HEADINGS = {"network", "split", "lost", "batch size", "outcome"}
 CHARACTER, HANDLE, LINE = 0.07, 0.65, 0.18  # inches of a legend's entry
@@ -111,6 +115,11 @@ def in_rows(panels: int, columns: int = MOST_COLUMNS) -> list[range]:
     return [range(start, min(panels, start + used)) for start in range(0, panels, used)]
 
 
+def columns_within(width: float) -> int:
+    """Count the panels that fit beside each other into a figure of so many inches."""
+    return min(MOST_COLUMNS, max(1, int(width / NARROWEST)))
+
+
 def panels_in_rows(count: int, height: float) -> tuple[Figure, list[Axes]]:
     """Make a figure of a page's width, or less for one or two, with so many panels of this height, at most three a row.
 
@@ -123,14 +132,21 @@ def panels_in_rows(count: int, height: float) -> tuple[Figure, list[Axes]]:
 
 
 def by_arm(arms: Iterable[str], column: str = "arm") -> dict[str, Any]:
-    """Give each arm, or what else a column names, a colour and a marker that no other of the first 49 has together.
+    """Give each arm, or what else a column names, a colour and a marker.
+
+    Plain and residual, or the first network of either, have theirs in every figure. All others have further ones in
+    their order, and no two of the first 47 have both alike.
 
     Returns:
         seaborn's arguments.
     """
     order = list(arms)
-    colours = {arm: COLOURS[i % len(COLOURS)] for i, arm in enumerate(order)}
-    markers = {arm: MARKERS[(i + i // len(COLOURS)) % len(MARKERS)] for i, arm in enumerate(order)}
+    further, places = itertools.count(len(BARE)), dict[str, int]()
+    for arm in order:
+        own = BARE.get(re.sub(r" \d+$", "", arm))
+        places[arm] = next(further) if own is None or own in places.values() else own
+    colours = {arm: COLOURS[place % len(COLOURS)] for arm, place in places.items()}
+    markers = {arm: MARKERS[(place + place // len(COLOURS)) % len(MARKERS)] for arm, place in places.items()}
     return {"hue": column, "hue_order": order, "palette": colours, "style": column, "markers": markers}
 
 

@@ -14,6 +14,8 @@ GAP = 1  # between columns, of the box
 # What Markdown would read as its own; an underscore within a word, or a bracket that no address follows, it doesn't.
 MARKDOWN_SIGNS = re.compile(r"[\\`*<>|$~]|(?<!\w)_|_(?!\w)|\](?=[(\[:])")
 
+LONGEST_LATEX_NAME = 16  # characters, that stay on a line
+LATEX_BREAKS = re.compile(r"[:,=]|\\_|-(?!-)")  # after which a name may go on in another line
 LATEX_SIGNS = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--",
     "×": r"$\times$", "≤": r"$\le$", **{sign: f"\\{sign}" for sign in "&%$#_{}"},
@@ -25,13 +27,19 @@ class TextTable:
     """Holds rows of text under columns. A terminal folds cells between words; where it would cut them, rows are lines.
 
     Attributes:
-        links: the address that each row's first cell leads to in HTML, where there are any.
+        links: the address that each row's first cell leads to on a page, where there are any.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str
     links: tuple[str, ...] = ()
+
+    def picked(self, columns: Iterable[str], caption: str = "") -> "TextTable":
+        """Return these columns alone, under another caption."""
+        places = [self.columns.index(column) for column in columns]
+        head, *rows = (tuple(cells[place] for place in places) for cells in (self.columns, *self.rows))
+        return TextTable(head, tuple(rows), caption, self.links)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         widths = self._widths(options.max_width)
@@ -41,7 +49,7 @@ class TextTable:
             for first, *rest in self.rows:
                 cells = [f"{column} {cell}" for column, cell in zip(self.columns[1:], rest, strict=True) if cell]
                 yield Text(", ".join([first, *cells]), overflow="fold")
-        yield Text(self.caption, style="italic", overflow="fold")
+        yield Text(self.caption, style="italic dim", overflow="fold")
 
     def _widths(self, most: int) -> list[int]:
         """Give the columns' widths, so that no word is cut; cells stay on a line from the second column on, names last.
@@ -77,19 +85,27 @@ def text_table(columns: Iterable[str], rows: Iterable[Iterable[str]], caption: s
 def markdown(table: TextTable) -> str:
     """Write a table in Markdown, its caption below."""
     cells = [list(map(escaped, line)) for line in (table.columns, *table.rows)]
+    for row, link in zip(cells[1:], table.links, strict=False):
+        row[0] = f"[{row[0]}]({link})"
     lines = [cells[0], ["---", *["---:"] * (len(table.columns) - 1)], *cells[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{table.caption}"
 
 
-def latex(table: TextTable) -> str:
-    """Write a table in LaTeX, for the package booktabs, its caption above."""
-    head, *body = [" & ".join(map(_latex_text, line)) + r" \\" for line in (table.columns, *table.rows)]
+def latex(table: TextTable, label: str) -> str:
+    """Write a table in LaTeX, for the package booktabs, its caption above; long names of rows fold."""
+    folds = max((cell_len(row[0]) for row in table.rows), default=0) > LONGEST_LATEX_NAME
+    cells = [list(map(_latex_text, line)) for line in (table.columns, *table.rows)]
+    for line in cells:
+        line[0] = LATEX_BREAKS.sub(r"\g<0>\\allowbreak{}", line[0]) if folds else line[0]
+    head, *body = [" & ".join(line) + r" \\" for line in cells]
+    kinds = (r"p{0.32\columnwidth}" if folds else "l") + "r" * (len(table.columns) - 1)
     return "\n".join(
         [
-            r"\begin{table}",
+            r"\begin{table}[tb]",
             rf"\caption{{{_latex_text(table.caption)}}}",
-            r"\centering",
-            rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
+            rf"\label{{{label}}}",
+            r"\centering\small\setlength{\tabcolsep}{3pt}",
+            rf"\begin{{tabular}}{{@{{}}{kinds}@{{}}}}",
             r"\toprule",
             head,
             r"\midrule",

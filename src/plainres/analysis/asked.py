@@ -1,0 +1,70 @@
+"""Says what a sweep was asked for: the settings in which it differs from its data set's recipe, and the command."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import get_origin
+
+from plainres.analysis.results import SweepResults
+from plainres.errors import BadInput
+from plainres.settings import ABOUT, DECLARED
+from plainres.settings.declaration import Role
+from plainres.settings.thresholds import MARGIN
+from plainres.settings.values import kind_of
+from plainres.sweeps.plan import plan_sweep
+from plainres.sweeps.tuned import from_params
+
+PROGRAM = "uv run python -m experiments.degradation"
+CHOOSING = ("dataset", "recipe")  # what chooses the recipe
+
+
+def changed_settings(results: SweepResults) -> dict[str, str]:
+    """Give the recipe's value of each setting in which a sweep differs from it, arms' own settings aside.
+
+    Machine and places are no part of a recipe. Of a sweep that can't be planned any more nothing is known.
+    """
+    chosen = {name: results.params[name] for name in CHOOSING if results.params.get(name)}
+    try:
+        recipe = plan_sweep(results.arms, results.depths, results.seeds, **chosen).params
+    except BadInput:
+        return {}
+    return {
+        name: recipe[name]
+        for name, text in results.params.items()
+        if name in ABOUT and ABOUT[name].role is Role.IDENTITY and name not in CHOOSING and text != recipe[name]
+    }
+
+
+def command_of(results: SweepResults, margin: float = MARGIN) -> str:
+    """Write a command that asks for the same sweep, and judges it by the same margin in [0, 1]."""
+    return shlex.join([*PROGRAM.split(), *_flags(results, margin)])
+
+
+def _flags(results: SweepResults, margin: float) -> Iterator[str]:
+    for name in ("depths", "arms", "seeds"):
+        yield from (f"--{name}", *results.params[name].split())
+    asked = {name: results.params.get(name, "") for name in CHOOSING}
+    yield from (
+        word for name, text in asked.items() if text and text != DECLARED[name].default for word in (f"--{name}", text)
+    )
+    if asked["dataset"] == "imagefolder":
+        yield from ("--data-dir", results.params["data_dir"])
+    tuned = {name for values in from_params(results.params) for name in values.values}
+    for name in changed_settings(results):
+        yield from () if name in tuned else _flag(name, results.params[name])
+    if tuned:
+        yield "--tuned"
+    if margin != MARGIN:
+        yield from ("--margin", f"{100 * margin:g}")
+
+
+def _flag(name: str, text: str) -> Sequence[str]:
+    """The flag of a setting that a sweep has, by arm where these differ; none where each arm has its own."""
+    flag = ABOUT[name].option.replace("_", "-")
+    for each in text.split("), "):
+        value, _, network = each.removesuffix(")").rpartition(" (") if text.endswith(")") else (each, "", "")
+        is_own = f"{name}=" in network or (name == "shortcut" and network.startswith("plain"))
+        if ABOUT[name].on_command_line and not is_own:
+            if value in ("True", "False"):
+                return [f"--{'' if value == 'True' else 'no-'}{flag}"]
+            return [f"--{flag}", *(value.split() if get_origin(kind_of(DECLARED[name])) is tuple else [value])]
+    return []
