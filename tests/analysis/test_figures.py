@@ -91,9 +91,32 @@ def test_curves_are_means_over_seeds_of_errors_in_percent(tmp_path: Path) -> Non
     saved(figure, tmp_path)
 
 
+def test_the_training_error_is_bold_and_in_front() -> None:
+    (axes,) = draw_curves(curves_of({("plain", 8): [[0.1, 0.9]]}), ("plain",)).axes
+    training, validation = sorted(lines_of(axes), key=lambda line: line.get_linestyle() != "-")
+    assert validation.get_linestyle() == "--"
+    assert training.get_linewidth() > 2 * validation.get_linewidth()
+    assert training.get_zorder() > validation.get_zorder()
+
+
+@pytest.mark.parametrize(("classes", "words"), [(10, ["guessing, 90 %"]), (2, ["guessing, 50 %"]), (None, [])])
+def test_a_line_stands_at_the_error_of_guessing(classes: int | None, words: list[str]) -> None:
+    runs = sweep_of({("plain", 8): [0.95], ("plain", 20): [0.9]}).runs
+    (axes,) = draw_degradation(runs, ("plain",), classes=classes).axes
+    assert [text.get_text() for text in axes.texts] == words
+    levels = [list(map(float, np.asarray(line.get_ydata()))) for line in axes.lines]
+    assert not classes or [100 - 100 / classes] * 2 in levels
+
+
+def test_a_line_at_guessing_makes_no_axis_longer() -> None:
+    (axes,) = draw_degradation(sweep_of({("plain", 8): [0.1]}).runs, ("plain",), classes=10).axes
+    assert not axes.texts
+    assert axes.get_ylim()[1] < 20
+
+
 def test_panels_stand_side_by_side_or_for_a_phone_below_each_other() -> None:
     curves = curves_of({(arm, 8): [[0.1, 0.9]] for arm in ARMS})
-    side_by_side, below = draw_curves(curves, ARMS), draw_curves(curves, ARMS, columns=1)
+    side_by_side, below = draw_curves(curves, ARMS), draw_curves(curves, ARMS, width=4.2)
     assert (side_by_side.get_figwidth(), below.get_figwidth()) == (6.9, 4.2)
     for figure, rows in ((side_by_side, 1), (below, 2)):
         assert len({axes.get_subplotspec().rowspan.start for axes in figure.axes if axes.get_subplotspec()}) == rows  # type: ignore[union-attr]

@@ -47,7 +47,9 @@ def test_it_shows_table_verdict_and_figure(judged: JudgedSweep) -> None:
     assert html.count("<tr>") == html.count("</tr>") == 1 + len(ERRORS)
     assert "60.00 ± 14.14" in html  # of 50 and 70 %
     assert "data:image/png;base64," in html
-    assert judged.verdict.sentence in repr(judged)
+    assert html.startswith("<p><strong>Undecided: ")
+    assert html.index("data:image/png") < html.index("<table")
+    assert repr(judged).startswith(judged.verdict.sentence)
     assert "60.00 ± 14.14" in repr(judged)
 
 

@@ -1,11 +1,15 @@
 """The report as a person opens it: one page without a network, Markdown, tables and figures for a paper."""
 
+import json
 import math
 import re
 import shutil
+import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import chdir
 from dataclasses import replace
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +20,7 @@ from mlflow import MlflowClient
 
 from plainres.analysis import judge, read_sweep
 from plainres.analysis.report import export_report, store_report
-from plainres.analysis.report_pages import TEMPLATE, content, html_page, markdown_page
+from plainres.analysis.report_pages import MAIN_COLUMNS, TEMPLATE, content, html_page, markdown_page
 from plainres.analysis.results import SweepResults
 from plainres.analysis.results_table import sweep_table
 from plainres.errors import BadInput
@@ -35,6 +39,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.cells: list[str] = []
         self.text = ""
+        self.scripts: list[str] = []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -52,8 +57,10 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "td" in self.open:
             self.cells[-1] += data
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.text += data
+        if "script" in self.open:
+            self.scripts.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
@@ -98,9 +105,9 @@ def test_the_page_holds_the_verdict_the_table_and_the_figures_and_fetches_nothin
     text = (exported / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     verdict = judge(results)
-    assert verdict.sentence.partition(": ")[2] in page.text.replace("From depth", "from depth")
+    assert all(line in page.text.replace("\u00a0", " ") for line in verdict.lines)
     cells = [" ".join(cell.split()) for cell in page.cells]
-    expected = [cell for row in sweep_table(results, verdict).rows for cell in row]
+    expected = [cell for row in sweep_table(results, verdict).picked(MAIN_COLUMNS).rows for cell in row]
     assert cells[: len(expected)] == expected
     assert len(page.all("img")) == 3
     for image in page.all("img"):
@@ -109,20 +116,47 @@ def test_the_page_holds_the_verdict_the_table_and_the_figures_and_fetches_nothin
     fetched = [value for tag, attributes in page.elements for name, value in attributes.items()
                if name in ("src", "srcset", "href") and tag != "a"]  # fmt: skip
     assert all(value and value.startswith("data:") for value in fetched)
-    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.elements}
+    assert not {"link", "iframe", "object"} & {tag for tag, _ in page.elements}
     assert "url(" not in STYLE
     assert "@import" not in STYLE
     assert page.all("html") == [{"lang": "en"}]
+    _, script = page.scripts
+    digest = b64encode(sha256(script.encode()).digest()).decode()
     (policy,) = [meta["content"] for meta in page.all("meta") if "http-equiv" in meta]
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+
+
+def test_the_page_begins_with_the_verdict_then_the_figure_then_the_table(exported: Path) -> None:
+    text = (exported / "report.html").read_text(encoding="utf-8")
+    marks = ['class="verdict"', '<figure id="degradation"', "<table", '<figure id="curves"', "<details>"]
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
+
+
+def test_the_page_holds_the_errors_of_each_run_by_epoch(exported: Path) -> None:
+    values, _ = Page((exported / "report.html").read_text(encoding="utf-8")).scripts
+    seeds = json.loads(values)
+    assert seeds["depths"] == [8, 14]
+    (run,) = [run for run in seeds["runs"] if (run["arm"], run["depth"], run["seed"]) == ("residual", 14, 1)]
+    assert run["epochs"] == [1, 2]
+    assert run["training"] == run["validation"] == [50, 5]  # of accuracies of 0.5 and 0.95
+
+
+def test_a_name_ends_no_script(results: SweepResults) -> None:
+    seeds = {"arms": {"</script><b>": "#000000"}, "depths": [], "runs": []}
+    page = Page(html_page(judge(results), [], {}, seeds))
+    assert json.loads(page.scripts[0]) == seeds
+    assert not page.all("b")
 
 
 def test_every_run_leads_to_its_page_in_mlflows_ui(results: SweepResults, exported: Path) -> None:
     page = Page((exported / "report.html").read_text(encoding="utf-8"))
     assert [link["href"] for link in page.all("a")] == [
-        f"http://127.0.0.1:5000/#/experiments/{results.experiment_id}/runs/{run_id}"
+        f"http://127.0.0.1:5000/#/experiments/{results.experiment_id}/runs/{run_id}?workflowType=machine_learning"
         for run_id in results.runs["run_id"]
     ]
+    text = (exported / "report.md").read_text(encoding="utf-8")
+    assert all(f"]({link['href']}) |" in text for link in page.all("a"))
 
 
 def test_settings_that_look_like_markup_are_shown_as_they_are(results: SweepResults) -> None:
@@ -136,7 +170,9 @@ def test_settings_that_look_like_markup_are_shown_as_they_are(results: SweepResu
 def test_a_paper_gets_its_files(results: SweepResults, exported: Path) -> None:
     figures = [f"{name}.{kind}" for name in ("degradation", "curves", "gradients") for kind in ("png", "pdf", "svg")]
     names = {path.name for path in exported.iterdir()}
-    assert names == {*figures, "report.html", "report.md", "results.csv", "table.tex"}
+    assert names == {*figures, "report.html", "report.md", "results.csv", "curves.csv", "table.tex"}
+    curves = pd.read_csv(exported / "curves.csv").set_index(["arm", "depth", "seed", "epoch"])
+    assert curves.loc[("residual", 14, 1, 2), "accuracy/validation"] == 0.95
     read = pd.read_csv(exported / "results.csv")
     assert list(read.columns) == list(results.runs.columns)
     for column in ("train_error", "train_loss", "test_loss", "gradient_growth"):
@@ -144,14 +180,36 @@ def test_a_paper_gets_its_files(results: SweepResults, exported: Path) -> None:
     assert read["test_loss"].max() == math.inf
 
 
-def test_figures_are_as_wide_as_a_papers_text_or_less(exported: Path) -> None:
-    for name, inches in {"degradation": 4.2, "curves": 6.9, "gradients": 6.9}.items():
+def test_figures_are_as_wide_as_an_articles_text(exported: Path) -> None:
+    for name in ("degradation", "curves", "gradients"):
         pdf = (exported / f"{name}.pdf").read_bytes()
         found = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
         assert found
-        assert float(found[1]) / 72 == pytest.approx(inches)
+        assert float(found[1]) / 72 == pytest.approx(345 / 72.27, abs=0.005)  # 345 pt, of which an inch has 72.27
         assert float(found[2]) / 72 < 9  # a page's height
         assert b"/Type3" not in pdf  # fonts that publishers refuse
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs Debian's texlive-latex-base and -recommended")
+@pytest.mark.parametrize("columns", ["onecolumn", "twocolumn"])
+def test_the_table_compiles_and_fits_a_column_of_an_article(exported: Path, tmp_path: Path, columns: str) -> None:
+    (tmp_path / "article.tex").write_text(
+        rf"\documentclass[{columns}]{{article}}\usepackage{{booktabs}}"
+        rf"\begin{{document}}\input{{{exported / 'table.tex'}}}\ref{{tab:degradation}}\end{{document}}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "article.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    assert "Overfull" not in done.stdout
+
+
+def test_figures_are_as_wide_as_asked_for(results: SweepResults, tmp_path: Path) -> None:
+    files = export_report(results, judge(results), tmp_path, width=3.25)
+    assert sorted(files) == sorted(tmp_path.iterdir())
+    assert 'width="234pt"' in (tmp_path / "curves.svg").read_text()
+    for width in (1.9, 20.1, math.nan):
+        with pytest.raises(BadInput, match=r"width .* in is outside 2 to 20"):
+            export_report(results, judge(results), tmp_path, width)
 
 
 def test_the_same_results_give_the_same_files(results: SweepResults, exported: Path, tmp_path: Path) -> None:
@@ -175,7 +233,7 @@ def test_the_stored_report_is_beside_the_parent_run(results: SweepResults) -> No
     }  # fmt: skip
     parent = MlflowClient(results.tracking_uri).get_run(results.parent_run_id)
     assert parent.data.tags["verdict"] == "undecided"
-    assert parent.data.tags["mlflow.note.content"].startswith("Undecided: from depth 8 to 14")
+    assert parent.data.tags["mlflow.note.content"].startswith("**Undecided: ")
 
 
 def colours_of(style: str) -> Iterator[dict[str, str]]:

@@ -35,15 +35,17 @@ def test_plain_that_degrades_where_residual_does_not_is_reproduced() -> None:
     # Of residual -0.2, 0, 0.2: half an interval is 0.2. Of the difference 15.2, 20, 24.8: 4.5.
     # All six gaps lie on one side of the margin: 1 / 2**6. None of six fails: 1 - 0.05**(1/6) is 39 %.
     assert verdict.outcome == "reproduced"
-    assert verdict.sentence == (
-        "Reproduced: from depth 18 to 50 the final training error changes by +20.0 [+15.3, +24.7] (degrades, p = "
-        "0.0156; 6 of 6 seeds fail) for plain and by +0.0 [-0.2, +0.2] (does not degrade, p = 0.0156; 0 of 6 seeds "
-        "fail, at most 39 % do) for residual; the difference, what the shortcut is worth, is +20.0 [+15.5, +24.5]. "
-        "(Mean and 95 % t interval over 6 seeds, in percentage points; p of the exact sign-flip test against a change "
-        "of 1, the smallest that counts, at 97.5 %. A seed fails above 10 % training error; how many do at most, at "
-        "95 %.)"
+    assert verdict.lines == (
+        "Reproduced: with depth, plain trains worse, and residual trains no worse.",
+        "plain degrades: training error 5.0 % with 18 layers, 25.0 % with 50, where 6 of 6 seeds fail",
+        "residual does not degrade: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds fail",
+        "By 6 seeds and an exact test of whether the training error changes by more than 1 percentage point, at the "
+        "2.5 % level. A seed fails that ends above 10 %.",
     )
-    assert verdict.others == ()
+    plain, residual = (verdict.gaps[arm][50] for arm in ("plain", "residual"))
+    assert str(plain) == "+20.0 [+15.3, +24.7] (degrades, p = 0.0156; 6 of 6 seeds fail)"
+    assert str(residual) == "+0.0 [-0.2, +0.2] (does not degrade, p = 0.0156; 0 of 6 seeds fail, at most 39 % do)"
+    assert str(verdict.difference) == "+20.0 [+15.5, +24.5]"
 
 
 def test_every_depth_has_a_status_of_its_own() -> None:
@@ -59,7 +61,10 @@ def test_five_seeds_that_agree_are_undecided_and_six_could_decide() -> None:
     verdict = judge(sweep_of(five))
     assert verdict.outcome == "undecided"
     assert {gap.p for gap in (verdict.gaps["plain"][50], verdict.gaps["residual"][50])} == {1 / 32}
-    assert "At the spread seen, about 6 seeds would probably decide." in verdict.sentence
+    assert verdict.sentence == (
+        "Undecided: it can't be said yet whether plain or residual trains worse with depth; about 6 seeds would "
+        "probably decide."
+    )
 
 
 def test_an_arm_of_which_a_seed_failed_is_never_said_not_to_degrade() -> None:
@@ -77,12 +82,12 @@ def test_each_further_look_has_half_the_level_unless_the_earlier_one_could_decid
     assert judge(replace(six, looks=(2, 5))).outcome == "reproduced"
     second = judge(replace(six, looks=(6,)))
     assert second.outcome == "undecided"  # 1 / 64 > 0.0125
-    assert "second look at these networks: at 98.75 %" in second.sentence
+    assert "at the 1.25 % level, second look at these networks." in second.basis
     assert "about 7 seeds would" in second.sentence  # six can decide nothing at that level, and spend none of it
     eight = sweep_of({network: [*errors, *errors[:2]] for network, errors in (DEGRADING | STEADY).items()})
     assert judge(replace(eight, looks=(5, 6))).outcome == "reproduced"
     third = judge(replace(eight, looks=(7, 6)))
-    assert (third.outcome, "third look at these networks: at 99.375 %" in third.sentence) == ("reproduced", True)
+    assert (third.outcome, "at the 0.625 % level, third look" in third.basis) == ("reproduced", True)
 
 
 def test_networks_that_have_not_learnt_at_the_shallowest_depth_are_undertrained() -> None:
@@ -90,9 +95,10 @@ def test_networks_that_have_not_learnt_at_the_shallowest_depth_are_undertrained(
     verdict = judge(sweep_of(early))
     assert verdict.outcome == "undertrained"
     assert verdict.sentence == (
-        "Undertrained: at depth 18 the training error ends for plain at 59.0 % and residual at 59.0 %, above 10 % "
-        "alike: what depth does has not been asked yet, and takes more epochs."
+        "Undertrained: with 18 layers plain and residual already end above 10 % training error; what depth does has "
+        "not been asked yet, and takes more epochs."
     )
+    assert verdict.arms[0] == "plain: training error 59.0 % with 18 layers, 75.0 % with 50, where 6 of 6 seeds fail"
     assert judge(sweep_of({**early, ("residual", 18): [0.09] * 6})).outcome != "undertrained"
 
 
@@ -134,9 +140,12 @@ def test_what_is_undecided_says_how_many_seeds_would_do() -> None:
         for seeds in range(7, 1000)
         if stats.nct.sf(stats.t.isf(level, seeds - 1), seeds - 1, shift / spread * seeds**0.5) >= 0.8
     )
-    assert f"At the spread seen, about {enough} seeds would probably decide." in verdict.sentence
+    assert verdict.sentence == (
+        "Undecided: it can't be said yet whether plain trains worse with depth; "
+        f"about {enough} seeds would probably decide."
+    )
     on_the_margin = {**DEGRADING, ("plain", 50): [0.059, 0.06, 0.061] * 2}
-    assert "not even 1,000 seeds would" in judge(sweep_of(on_the_margin | STEADY)).sentence
+    assert "at this spread not even 1,000 seeds would" in judge(sweep_of(on_the_margin | STEADY)).sentence
 
 
 def test_a_point_on_the_margin_is_undecided() -> None:
@@ -144,7 +153,7 @@ def test_a_point_on_the_margin_is_undecided() -> None:
         assert status_of(*claim_of([gap] * 6, 0.01), failed=0) == status
 
 
-def test_other_arms_get_a_sentence_each_against_plain_and_residual() -> None:
+def test_other_arms_get_a_line_each_and_differences_from_plain_and_residual() -> None:
     others = {
         ("plain:lr=0.01", 18): [0.05] * 6, ("plain:lr=0.01", 50): [0.1] * 6,
         ("residual:shortcut=C", 18): [0.05] * 6, ("residual:shortcut=C", 50): [0.05] * 6,
@@ -154,13 +163,16 @@ def test_other_arms_get_a_sentence_each_against_plain_and_residual() -> None:
     assert verdict.outcome == "reproduced"
     # Two further arms: by Holm's method the smaller p, 1 / 64, counts twice.
     assert verdict.others == (
-        "plain:lr=0.01 from depth 18 to 50: +5.0 [+5.0, +5.0] (undecided, p = 0.0312; 0 of 6 seeds fail, at most 39 % "
-        "do); the difference is -15.0 [-19.7, -10.3] from plain and +5.0 [+4.8, +5.2] from residual. At the spread "
-        "seen, about 7 seeds would probably decide.",
-        "residual:shortcut=C from depth 18 to 50: +0.0 [+0.0, +0.0] (undecided, p = 0.0312; 0 of 6 seeds fail, at "
-        "most 39 % do); the difference is -20.0 [-24.7, -15.3] from plain and +0.0 [-0.2, +0.2] from residual. At the "
-        "spread seen, about 7 seeds would probably decide.",
+        "plain:lr=0.01 is undecided: training error 5.0 % with 18 layers, 10.0 % with 50, where 0 of 6 seeds fail; "
+        "about 7 seeds would probably decide",
+        "residual:shortcut=C is undecided: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds "
+        "fail; about 7 seeds would probably decide",
     )
+    assert {verdict.gaps[arm][50].p for arm in verdict.differences} == {1 / 32}
+    assert {arm: {other: str(each) for other, each in of.items()} for arm, of in verdict.differences.items()} == {
+        "plain:lr=0.01": {"plain": "-15.0 [-19.7, -10.3]", "residual": "+5.0 [+4.8, +5.2]"},
+        "residual:shortcut=C": {"plain": "-20.0 [-24.7, -15.3]", "residual": "+0.0 [-0.2, +0.2]"},
+    }
     seven = sweep_of({network: [*errors, errors[0]] for network, errors in (ends | others).items()})
     assert [judge(seven).gaps[arm][50].status for arm in ("plain:lr=0.01", "residual:shortcut=C")] == [
         "degrades",
@@ -170,18 +182,21 @@ def test_other_arms_get_a_sentence_each_against_plain_and_residual() -> None:
 
 def test_two_seeds_are_enough_for_a_difference_and_one_is_not() -> None:
     two = {(arm, depth): [0.1, 0.1] for arm in ("plain", "residual", "plain:lr=0.01") for depth in (18, 50)}
-    (other,) = judge(sweep_of(two)).others
-    assert "+0.0 [+0.0, +0.0] (undecided, p = 0.25; 0 of 2 seeds fail, at most 78 % do)" in other
-    assert "the difference is +0.0 [+0.0, +0.0] from plain and +0.0 [+0.0, +0.0] from residual." in other
-    (other,) = judge(taken(two, "arm != 'residual' or seed == 0")).others[-1:]
-    assert "the difference is +0.0 [+0.0, +0.0] from plain." in other
+    verdict = judge(sweep_of(two))
+    assert (
+        str(verdict.gaps["plain:lr=0.01"][50])
+        == "+0.0 [+0.0, +0.0] (undecided, p = 0.25; 0 of 2 seeds fail, at most 78 % do)"
+    )
+    assert list(verdict.differences["plain:lr=0.01"]) == ["plain", "residual"]
+    one = judge(taken(two, "arm != 'residual' or seed == 0"))
+    assert list(one.differences["plain:lr=0.01"]) == ["plain"]
 
 
 def test_without_a_bare_arm_the_first_of_its_variant_stands_for_it() -> None:
     named = {(f"{arm}:lr=0.1", depth): values for (arm, depth), values in (DEGRADING | STEADY).items()}
     verdict = judge(sweep_of(named))
     assert verdict.outcome == "reproduced"
-    assert "for plain:lr=0.1 and by" in verdict.sentence
+    assert "plain:lr=0.1 trains worse, and residual:lr=0.1 trains no worse" in verdict.sentence
 
 
 def test_diverged_runs_count_with_the_error_they_ended_at() -> None:
@@ -228,9 +243,23 @@ def test_without_the_runs_for_it_the_verdict_is_incomplete(sweep: SweepResults, 
     assert words in verdict.sentence
 
 
-def test_one_variant_alone_still_has_its_sentences() -> None:
-    others = judge(sweep_of(DEGRADING)).others
-    assert others == ("plain from depth 18 to 50: +20.0 [+15.3, +24.7] (degrades, p = 0.0156; 6 of 6 seeds fail).",)
+def test_one_variant_alone_still_has_its_line() -> None:
+    arms = judge(sweep_of(DEGRADING)).arms
+    assert arms == ("plain degrades: training error 5.0 % with 18 layers, 25.0 % with 50, where 6 of 6 seeds fail",)
+
+
+@pytest.mark.parametrize(
+    ("plain", "residual", "sentence"),
+    [
+        (0.0, 0.0, "Not reproduced: with depth, plain and residual train no worse."),
+        (0.5, 0.5, "Not reproduced: with depth, plain and residual train worse."),
+        (0.0, 0.5, "Not reproduced: with depth, residual trains worse, and plain trains no worse."),
+    ],
+)
+def test_what_is_not_reproduced_says_what_both_arms_do(plain: float, residual: float, sentence: str) -> None:
+    ends = {("plain", 50): [plain] * 6, ("residual", 50): [residual] * 6}
+    starts = {("plain", 18): [0.0] * 6, ("residual", 18): [0.0] * 6}
+    assert judge(sweep_of(starts | ends)).sentence == sentence
 
 
 @pytest.mark.parametrize("margin", [-0.01, math.nan, math.inf])

@@ -20,7 +20,7 @@ from plainres.analysis.figures import draw_degradation, draw_dose_response
 from plainres.analysis.judged_sweep import JudgedSweep
 from plainres.analysis.results import GRADIENTS, SweepResults, first_of_each_variant, read_sweep, variant_of
 from plainres.analysis.results_table import COLUMNS, sweep_table
-from plainres.analysis.verdict import judge
+from plainres.analysis.verdict import Verdict, judge
 from plainres.explain import (
     budget,
     robustness,
@@ -40,7 +40,7 @@ from plainres.explain.cures import (
     with_rates,
 )
 from plainres.screen.figure_style import save_figure
-from plainres.screen.table import TextTable, text_table
+from plainres.screen.table import TextTable
 from plainres.settings.thresholds import MARGIN
 from plainres.sweeps.arms import parse_arm, without
 from plainres.sweeps.configure import configure
@@ -54,6 +54,7 @@ KEPT = ("arm", "depth", "seed", *RESULTS, "lr", "at_border", *MADE_BY[:2])
 SHOWN = tuple(name for name in COLUMNS if name != "time (s)")
 SHORT = ("arm", "depth", "failed", "training error", "test error")
 DIGITS = 6
+CLASSES = 10  # of digits and of CIFAR-10
 IMAGES = 256  # that the why experiments measure on by default
 DEPTHS = why_construction.Depths(18, 34)
 
@@ -134,11 +135,9 @@ def block(name: str, *, short: bool = False) -> str:
     if name.startswith(CURES):
         parameters = {arm: _parameters(arm, results.depths[-1]) for arm in results.arms}
         return _written(arms_table(results, verdict, parameters), [fates_sentence(results, verdict)])
-    table = sweep_table(results, verdict)
-    places = [COLUMNS.index(column) for column in (SHORT if short else SHOWN)]
-    columns, *rows = ([cells[place] for place in places] for cells in (table.columns, *table.rows))
-    said = [verdict.sentence, *verdict.others] if all(first_of_each_variant(results.arms)) else verdict.others
-    return _written(text_table(tuple(columns), rows, ""), [] if short else said)
+    table = sweep_table(results, verdict).picked(SHORT if short else SHOWN)
+    said = verdict.lines if all(first_of_each_variant(results.arms)) else verdict.lines[1:]
+    return _written(table, [] if short else [*said, _changes(results, verdict)])
 
 
 def rewritten(text: str) -> str:
@@ -162,9 +161,17 @@ def figure_of(name: str) -> Figure | None:
     if name.startswith(DOSE):
         setting = name.removeprefix(DOSE)
         return draw_dose_response(
-            results.runs.assign(dose=results.runs["arm"].map(doses_of(setting, results))), setting
+            results.runs.assign(dose=results.runs["arm"].map(doses_of(setting, results))), setting, CLASSES
         )
-    return draw_degradation(results.runs, results.arms)
+    return draw_degradation(results.runs, results.arms, classes=CLASSES)
+
+
+def _changes(results: SweepResults, verdict: Verdict) -> str:
+    """Write the numbers behind the verdict: the change to the deepest depth, its interval and p."""
+    gaps = {arm: gaps[results.depths[-1]] for arm, gaps in verdict.gaps.items() if results.depths[-1] in gaps}
+    said = [f"{arm} {gap.interval}, p = {gap.p:.3g}" for arm, gap in gaps.items()]
+    worth = f"; plain less residual, what the shortcut is worth, {verdict.difference}" if verdict.difference else ""
+    return f"Change in percentage points, mean and 95 % t interval over seeds: {'; '.join(said)}{worth}."
 
 
 def _map(results: SweepResults) -> tuple[pd.DataFrame, list[str]]:

@@ -90,7 +90,7 @@ def report_path(output: str) -> str:
 def test_the_first_run_leaves_a_table_a_verdict_and_a_report(swept: tuple[Path, str]) -> None:
     folder, output = swept
     assert "[8/8]" in output
-    for words in ("training error", "residual", "Undertrained: at depth 8", "mlflow ui"):
+    for words in ("training error", "residual", "Undertrained: with 8 layers", "mlflow ui"):
         assert words in output
     artifacts = Path(report_path(output)).parent
     assert artifacts.is_relative_to(folder / "mlruns")
@@ -274,6 +274,8 @@ BAD_INPUT = {
     "--checkpoint-every -1": "checkpoint-every -1 is below 0",
     "--checkpoint-dir /proc/nothing": "checkpoints can't be written to /proc/nothing",
     "--report 0123456789abcdef0123456789abcdef": "no run '0123456789abcdef0123456789abcdef'",
+    "--width-in 5": "--width-in is for --export",
+    "--export paper --width-in 1": "width in 1.0 is outside 2 to 20",
     "--export /proc/version": "the report can't be written to /proc/version: no permission for /proc/version",
     "--nonsense 3": "--nonsense",
 }

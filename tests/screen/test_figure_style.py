@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from plainres.analysis.figures import draw_degradation
-from plainres.screen.figure_style import depth_colours, plain_style, save_figure
+from plainres.screen.figure_style import by_arm, depth_colours, plain_style, save_figure
 
 DRAW = """
 import sys
@@ -65,6 +65,16 @@ def test_a_saved_figure_has_200_dots_an_inch(tmp_path: Path) -> None:
     pixels = imread(tmp_path / "figure.png")
     assert pixels.shape[:2] == (200, 400)
     assert (pixels == 1).all()  # white, and not transparent
+
+
+def test_plain_and_residual_look_alike_in_every_figure() -> None:
+    further = [f"plain:lr=0.{digit}" for digit in range(1, 10)]
+    looks = [by_arm(arms) for arms in (["plain", "residual"], [*further, "residual", "plain"], ["residual 34"])]
+    for kind in ("palette", "markers"):
+        assert looks[0][kind]["plain"] == looks[1][kind]["plain"]
+        assert looks[0][kind]["residual"] == looks[1][kind]["residual"] == looks[2][kind]["residual 34"]
+    many = by_arm(["plain", *(f"plain:lr=0.{digit}" for digit in range(1, 47))])
+    assert len({(many["palette"][arm], many["markers"][arm]) for arm in many["hue_order"]}) == 47
 
 
 def test_deeper_is_lighter() -> None:

@@ -72,10 +72,10 @@ def test_an_interrupt_is_a_keyboard_interrupt_and_the_kernel_lives(cells: dict[s
     assert not [output for cell in list(cells.values())[2:-1] for output in cell.outputs if "ename" in output]
 
 
-def test_the_next_call_goes_on_and_shows_table_verdict_and_figure(cells: dict[str, NotebookNode]) -> None:
+def test_the_next_call_goes_on_and_shows_verdict_figure_and_table(cells: dict[str, NotebookNode]) -> None:
     html = data(cells["go on"])["text/html"]
     assert ">residual</td>" in html
-    assert "from depth 8 to 14" in html
+    assert "with 8 layers" in html
     assert "data:image/png;base64," in html
     assert "training error" in data(cells["go on"])["text/plain"]
 

@@ -42,7 +42,7 @@ FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
 WIDE = 20  # between the largest and the smallest dose, from which on an axis of doses is logarithmic
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
-WIDTHS = {"training": 2.0, "validation": 1.2}  # of lines: the question is the training error
+WIDTHS = {"training": 2.0, "validation": 0.9}  # of lines: the question is the training error
 DASHES: dict[str, Any] = {"training": "", "validation": (3, 1.5)}
 # Where norms that can't be drawn stand, from a panel's lower edge (0) to its upper one (1), and as what.
 EDGES, EDGE_MARKERS = {"not finite": 0.96, "zero": 0.04}, {"not finite": "^", "zero": "v"}
@@ -203,6 +203,8 @@ def _curves(panels: Sequence[Axes], curves: pd.DataFrame, arms: Sequence[str], c
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         shown = data[data["arm"] == arm]
         draw_means(axes, shown, "epoch", "error", **look)
+        for line in axes.lines:
+            line.set_zorder(2 + line.get_linewidth())  # the training error in front
         if shown["error"].isna().all():
             axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", color=".3")
         _from_zero(axes, data["error"], classes)

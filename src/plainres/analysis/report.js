@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const {arms, depths, runs} = JSON.parse(document.getElementById("seeds").textContent);
-  const SPLITS = ["training", "validation"], HEIGHT = 340, LEFT = 46, RIGHT = 12, TOP = 10, BOTTOM = 40, NEAR = 40;
+  const SPLITS = ["training", "validation"], HEIGHT = 340, LEFT = 46, RIGHT = 12, TOP = 10, BOTTOM = 40, NEAR = 20;
   const figure = document.getElementById("curves"), live = figure.querySelector(".live");
 
   function make(parent, name, attributes = {}, text = "") {
@@ -14,7 +14,7 @@
   }
   // Deeper networks have more of their arm's colour, shallower ones more of the page's.
   const shade = (colour, depth) => {
-    const share = depths.length < 2 ? 100 : 35 + 65 * depths.indexOf(depth) / (depths.length - 1);
+    const share = depths.length < 2 ? 100 : 40 + 60 * depths.indexOf(depth) / (depths.length - 1);
     return `color-mix(in srgb, ${colour === "#000000" ? "var(--text)" : colour} ${share}%, var(--back))`;
   };
 
@@ -33,7 +33,7 @@
   for (const depth of depths) boxes.set(`depth ${depth}`, box(`${depth} layers`, {colour: shade("var(--text)", depth)}));
   for (const split of SPLITS) boxes.set(split, box(split === "training" ? split : "validation (dashed)", {checked: split === "training"}));
   const logarithmic = box("logarithmic", {checked: false});
-  const HINT = "Point at a line: network, seed, epoch and error.";
+  const HINT = "Each line is a run, deeper networks in stronger colour. Point at one for its values.";
   const told = make(live, "output", {"aria-live": "polite"}, HINT);
   const svg = make(live, "svg", {height: HEIGHT, role: "img", "aria-label": "Error in percent by epoch, a line for each run"});
   let shown = [], mark;
@@ -53,20 +53,21 @@
     const atY = y => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share(y);
     svg.replaceChildren();
     svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-    for (const y of log ? [...Array(9).keys()].map(i => floor * 10 ** i).filter(y => y <= highest) : steps(0, highest)) {
+    const decades = [...Array(9).keys()].flatMap(i => [1, 2, 5].map(n => n * floor * 10 ** i));
+    for (const y of log ? decades.filter(y => y <= highest) : steps(0, highest)) {
       make(svg, "path", {class: "grid", d: `M${LEFT} ${atY(y)}H${width - RIGHT}`});
-      make(svg, "text", {x: LEFT - 6, y: atY(y) + 4, "text-anchor": "end"}, log && y === floor ? `≤ ${+y.toPrecision(1)}` : +y.toPrecision(6));
+      make(svg, "text", {x: LEFT - 6, y: atY(y) + 4, "text-anchor": "end"}, `${log && y === floor ? "≤ " : ""}${+y.toPrecision(6)}`);
     }
     for (const x of steps(first, last).filter(Number.isInteger))
       make(svg, "text", {x: atX(x), y: HEIGHT - BOTTOM + 18, "text-anchor": "middle"}, x);
     make(svg, "text", {x: (LEFT + width) / 2, y: HEIGHT - 4, "text-anchor": "middle"}, "epoch");
     make(svg, "text", {x: 12, y: HEIGHT / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${HEIGHT / 2})`}, "error (%)");
-    shown = lines.flatMap(({run, split, points}) => {
+    shown = lines.map(({run, split, points}) => {
       const path = make(svg, "path", {d: points.map(([x, y], i) => `${i ? "L" : "M"}${atX(x).toFixed(1)} ${atY(y).toFixed(1)}`).join("")});
       path.style.stroke = shade(arms[run.arm], run.depth);
       path.style.strokeWidth = split === "training" ? 1.6 : 1;
       path.style.strokeDasharray = split === "training" ? "none" : "5 3";
-      return points.map(([x, y]) => ({x, y, run, split, left: atX(x), top: atY(y)}));
+      return points.map(([x, y]) => ({x, y, run, split, left: atX(x), top: atY(y)})); // left and top in pixels
     });
     mark = make(svg, "circle", {r: 4.5, visibility: "hidden"});
     told.textContent = HINT;
@@ -78,17 +79,21 @@
   }
   svg.addEventListener("pointermove", event => {
     const {left, top} = svg.getBoundingClientRect(), x = event.clientX - left, y = event.clientY - top;
-    const distance = point => Math.hypot(point.left - x, point.top - y);
-    const nearest = shown.reduce((best, point) => !best || distance(point) < distance(best) ? point : best, null);
-    const found = nearest && distance(nearest) < NEAR;
-    told.textContent = found ? `${nearest.run.arm} ${nearest.run.depth}, seed ${nearest.run.seed}, epoch ${nearest.x}: `
-      + `${nearest.y.toFixed(2)} % ${nearest.split} error` : HINT;
+    let found = null, least = NEAR;
+    for (const points of shown)
+      points.forEach((from, i) => {
+        const to = points[i + 1] ?? from, along = Math.min(1, Math.max(0, (x - from.left) / (to.left - from.left || 1)));
+        const distance = Math.hypot(from.left + along * (to.left - from.left) - x, from.top + along * (to.top - from.top) - y);
+        if (distance < least) [found, least] = [along < 0.5 ? from : to, distance];
+      });
     mark.setAttribute("visibility", found ? "visible" : "hidden");
-    if (found) {
-      mark.setAttribute("cx", nearest.left);
-      mark.setAttribute("cy", nearest.top);
-      mark.style.fill = shade(arms[nearest.run.arm], nearest.run.depth);
-    }
+    told.textContent = HINT;
+    if (!found) return;
+    const {run, split} = found;
+    told.textContent = `${run.arm} ${run.depth}, seed ${run.seed}, epoch ${found.x}: ${found.y.toFixed(2)} % ${split} error`;
+    mark.setAttribute("cx", found.left);
+    mark.setAttribute("cy", found.top);
+    mark.style.fill = shade(arms[run.arm], run.depth);
   });
   figure.classList.add("is-live");
   new ResizeObserver(draw).observe(live);

@@ -1,6 +1,6 @@
 """Stores the report of a sweep with its parent run, writes it to a folder, and prints what a command ends with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -88,50 +88,55 @@ def export_report(results: SweepResults, verdict: Verdict, folder: Path, width: 
         raise BadInput(f"width {width} in is outside {LEAST_WIDTH} to {MOST_WIDTH}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        written = write_report(results, verdict, folder, (".png", ".pdf", ".svg"), width)
-        table, curves = folder / "table.tex", folder / "curves.csv"
-        table.write_text(latex(paper_table(results), "tab:degradation"), encoding="utf-8")
-        load_curves(results).to_csv(curves, index=False)
-        return [*written, table, curves]
+        curves = load_curves(results)
+        files = _write_pages(results, verdict, curves, _drawn(results, curves), folder)
+        files += _save(_drawn(results, curves, width), folder, ("png", "pdf", "svg"))
+        texts = {
+            "table.tex": latex(paper_table(results), "tab:degradation"),
+            "curves.csv": curves.to_csv(index=False),
+        }
+        return files + _write(texts, folder)
     except OSError as error:
         raise BadInput(f"the report can't be written to {folder}: {error.strerror}") from error
 
 
-def write_report(
-    results: SweepResults,
-    verdict: Verdict,
-    folder: Path,
-    formats: Sequence[str] = (".png",),
-    width: float | None = None,
-) -> list[Path]:
-    """Write `report.html`, `report.md`, `results.csv` and, where a run has finished, the figures; the files.
-
-    Args:
-        results, verdict: of the sweep.
-        folder: which is there.
-        formats: of the figures beside the page.
-        width: of these in inches; as on the page by default.
-    """
+def write_report(results: SweepResults, verdict: Verdict, folder: Path) -> None:
+    """Write `report.html`, `report.md`, `results.csv` and, where a run has finished, the figures as PNG."""
     curves = load_curves(results)
-    on_page, on_phone = {}, {}
-    if not results.runs.empty:
-        on_page, on_phone = _drawn(results, curves), _drawn(results, curves, COLUMN)
-    files = {folder / "results.csv": results.runs.to_csv(index=False)}
-    sections, seeds = content(results, verdict), seeds_by_epoch(curves, results.arms)
+    drawn = _drawn(results, curves)
+    _write_pages(results, verdict, curves, drawn, folder)
+    _save(drawn, folder, ("png",))
+
+
+def _write_pages(
+    results: SweepResults, verdict: Verdict, curves: pd.DataFrame, drawn: Mapping[str, Figure], folder: Path
+) -> list[Path]:
+    """Write both pages, with these figures, and the table of runs."""
+    on_phone = _drawn(results, curves, COLUMN)
     drawings = {
         name: (_svg(figure), _svg(on_phone[name]) if figure.get_figwidth() > COLUMN else "")
-        for name, figure in on_page.items()
+        for name, figure in drawn.items()
     }
-    files[folder / PAGE_FILE] = html_page(verdict, sections, drawings, seeds)
-    files[folder / "report.md"] = markdown_page(verdict, sections)
-    for path, text in files.items():
-        path.write_text(text, encoding="utf-8", newline="")
-    pictures = []
-    for name, figure in (on_page if width is None or not on_page else _drawn(results, curves, width)).items():
-        for suffix in formats:
-            pictures.append(folder / f"{name}{suffix}")
-            save_figure(figure, pictures[-1])
-    return [*files, *pictures]
+    sections = content(results, verdict)
+    texts = {
+        PAGE_FILE: html_page(verdict, sections, drawings, seeds_by_epoch(curves, results.arms)),
+        "report.md": markdown_page(verdict, sections),
+        "results.csv": results.runs.to_csv(index=False),
+    }
+    return _write(texts, folder)
+
+
+def _write(texts: Mapping[str, str], folder: Path) -> list[Path]:
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+def _save(figures: Mapping[str, Figure], folder: Path, kinds: Sequence[str]) -> list[Path]:
+    paths = {folder / f"{name}.{kind}": figure for name, figure in figures.items() for kind in kinds}
+    for path, figure in paths.items():
+        save_figure(figure, path)
+    return list(paths)
 
 
 def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
@@ -143,7 +148,9 @@ def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
 
 
 def _drawn(results: SweepResults, curves: pd.DataFrame, width: float | None = None) -> dict[str, Figure]:
-    """Draw the figures, by name, all of them so wide if that is given."""
+    """Draw the figures, by name, all of them so wide if that is given; none where no run has finished."""
+    if results.runs.empty:
+        return {}
     from plainres.analysis import figures  # with seaborn: a command whose report is stored draws nothing
 
     arms, classes = results.arms, results.classes

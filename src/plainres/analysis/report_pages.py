@@ -21,7 +21,7 @@ import pandas as pd
 
 from plainres.analysis.asked import changed_settings, command_of
 from plainres.analysis.results import SPLITS, SweepResults, first_of_each_variant
-from plainres.analysis.results_table import explanation, percent, sweep_table
+from plainres.analysis.results_table import diverged_words, explanation, percent, sweep_table
 from plainres.analysis.statistics import CONFIDENCE, EXACT_UP_TO, most_failures
 from plainres.analysis.tuned_table import tuned_tables
 from plainres.analysis.verdict import Verdict
@@ -75,8 +75,8 @@ CURVES = Picture(
 GRADIENTS = Picture(
     "gradients",
     "L2 norm of the gradient of each layer on the main path: geometric mean over seeds, band from the lowest to the "
-    "highest seed. In bottleneck blocks (50, 101 and 152 layers) it goes up and down, since their three convolutions "
-    "differ in size and so in the norm of their weights, against which batch norm scales the gradient.",
+    "highest seed. Bottleneck blocks (50, 101 and 152 layers) draw a zigzag: at initialisation the norm is larger at "
+    "the 3×3 convolution of each than at the two of 1×1 around it.",
     "Chart of the gradient norm by layer on a logarithmic axis, at initialisation and in the last epoch, a panel for "
     "each arm and a line for each depth",
 )
@@ -87,9 +87,8 @@ def content(results: SweepResults, verdict: Verdict) -> list[Section]:
     has_runs = not results.runs.empty
     missing = [f"Missing: {', '.join(results.missing)}."] if results.missing else []
     table = sweep_table(results, verdict)
-    marked = table.caption.partition(" *: ")[2]
     words = "Errors in %, mean ± standard deviation over seeds; failed: above 10 % training error at the end."
-    first = table.picked(MAIN_COLUMNS, words + (f" *: {marked}" if marked else ""))
+    first = table.picked(MAIN_COLUMNS, words + diverged_words(results))
     sections = [
         Section(
             paragraphs=missing,
@@ -103,7 +102,7 @@ def content(results: SweepResults, verdict: Verdict) -> list[Section]:
             Section("By epoch", pictures=[CURVES]),
             Section("Gradients by layer", folded=True, pictures=[GRADIENTS]),
             Section(
-                "Other columns, and what all mean",
+                "Further columns, and what each means",
                 [explanation(results, verdict)],
                 tables=[table.picked([name for name in table.columns if name not in MAIN_COLUMNS[2:]])],
                 folded=True,
@@ -196,7 +195,7 @@ def html_page(
         verdict=verdict,
         sections=sections,
         drawings={name: tuple(map(_data_uri, svgs)) for name, svgs in drawings.items()},
-        seeds=json.dumps(seeds).replace("<", "\\u003c"),  # which can't end the element that it stands in
+        seeds=json.dumps(dict(seeds)).replace("<", "\\u003c"),  # which can't end the element that it stands in
         script=script,
         digest=b64encode(sha256(script.encode()).digest()).decode(),
         zip=zip,

@@ -59,14 +59,18 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
         )
         for arm, depth, group in _networks(results)
     )
-    diverged = int(results.runs["diverged"].sum())
     words = (
         "Errors in %, mean ± standard deviation over seeds; failed: above 10 % training error at the end. Medians: "
         "epochs to 10 % training error, growth of the gradient a layer at initialisation, time of a run. With depth: "
         f"training error higher by more than {points(verdict.margin)}."
     )
-    stars = f" *: {diverged} of these runs diverged and count with the error they ended at." if diverged else ""
-    return TextTable(COLUMNS, rows, words + stars)
+    return TextTable(COLUMNS, rows, words + diverged_words(results))
+
+
+def diverged_words(results: SweepResults) -> str:
+    """Explain the table's star, where a run has one."""
+    diverged = int(results.runs["diverged"].sum())
+    return f" *: {diverged} of these runs diverged and count with the error they ended at." if diverged else ""
 
 
 @QUIETLY

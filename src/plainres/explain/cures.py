@@ -157,7 +157,7 @@ def write_dose_response(setting: str, results: SweepResults, folder: Path) -> No
     columns = ["arm", "dose", "depth", "seed", "train_error", "test_error"]
     runs[columns].to_csv(folder / "dose-response.csv", index=False)
     if not runs.empty:
-        save_for_paper(draw_dose_response(runs, setting), folder / DOSE_FIGURE)
+        save_for_paper(draw_dose_response(runs, setting, results.classes), folder / DOSE_FIGURE)
 
 
 def doses_of(setting: str, results: SweepResults) -> dict[str, float]:

@@ -88,7 +88,7 @@ def markdown(table: TextTable) -> str:
     for row, link in zip(cells[1:], table.links, strict=False):
         row[0] = f"[{row[0]}]({link})"
     lines = [cells[0], ["---", *["---:"] * (len(table.columns) - 1)], *cells[1:]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{table.caption}"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{table.caption}".rstrip()
 
 
 def latex(table: TextTable, label: str) -> str:
