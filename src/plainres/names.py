@@ -24,6 +24,7 @@ TEST_ERROR_BY_DEPTH = "test_error_by_depth/"
 
 # Of probes that are asked for.
 COHERENCE = "gradient_coherence/"
+UNRELATED = "unrelated_coherence/"
 GROWTH = "growth_rate/gradient_norm"
 RESPONSE = "response/"
 BLOCK_INPUT = "block_input/"

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from plainres.errors import BadInput
 from plainres.networks.blocks import Block
@@ -83,3 +84,21 @@ def undisturbed(network: nn.Module, *, training: bool) -> Iterator[None]:
         with torch.no_grad():
             for buffer, was_there in buffers:
                 buffer.copy_(was_there)
+
+
+@contextmanager
+def normalised_by(network: nn.Module, images: Tensor) -> Iterator[None]:
+    """Put the network in evaluation mode for a while, with batch norm's statistics estimated anew on these images."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    with undisturbed(network, training=True):
+        try:
+            for norm in norms:
+                norm.momentum = 1.0  # the running statistics become those of the next batch
+            with torch.no_grad():
+                network(images)
+        finally:
+            for norm, momentum in zip(norms, momenta, strict=True):
+                norm.momentum = momentum
+        network.eval()
+        yield
