@@ -29,6 +29,8 @@ GROWTH = "growth_rate/gradient_norm"
 RESPONSE = "response/"
 BLOCK_INPUT = "block_input/"
 LESION = "lesion/"
+RENORMALISED = "renormalised_lesion/"  # with batch norm's statistics estimated anew after the lesion
+TAU = "kendall_tau/"
 SHARPNESS = "sharpness/top_eigenvalue"
 LANDSCAPE = "landscape/"
 

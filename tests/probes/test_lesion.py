@@ -1,13 +1,15 @@
 import copy
 import random
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import kendalltau
 from torch import nn
 
 from plainres.networks.construction import construct
 from plainres.networks.factory import Network, build_network
-from plainres.probes.lesion import dropped, error, error_permuted, measure
+from plainres.probes.lesion import dropped, error, kendall_tau, measure, reordered, swappable, swapped
 from plainres.probes.probe import Batch, blocks_of
 
 ALL = ["layer1.0", "layer1.1", "layer2.0", "layer2.1", "layer3.0", "layer3.1"]
@@ -85,25 +87,71 @@ def test_a_block_that_changes_the_shape_is_dropped_by_subsampling_and_zero_chann
         torch.testing.assert_close(network(x), network.fc(seen))
 
 
-def test_each_block_several_and_another_order_are_measured(network: Network, batch: Batch) -> None:
+def test_each_block_several_and_swaps_are_measured_with_both_kinds_of_statistics(
+    network: Network, batch: Batch
+) -> None:
     measured = measure(network, batch)
-    names = ["none", *ALL, "random_2", "random_4"]  # no stage has two blocks to swap
-    assert list(measured) == [f"lesion/{name}" for name in names]
+    # Blocks of one shape: layer1.0 and layer1.1, which can be swapped, layer2.1 and layer3.1, which can't.
+    identity, changing = ["layer1.0", "layer1.1", "layer2.1", "layer3.1"], ["layer2.0", "layer3.0"]
+    names = ["none", *ALL, "identity_1", "changing", "identity_2", "identity_4", "swapped_1"]
+    assert list(measured) == [
+        *(f"{kind}/{name}" for kind in ("lesion", "renormalised_lesion") for name in names),
+        "kendall_tau/swapped_1",
+    ]
     wrong = (network(batch[0]).argmax(1) != batch[1]).float().mean().item()
     assert measured["lesion/none"] == error(network, batch) == wrong
+    for kind, of in (("identity_1", identity), ("changing", changing)):
+        assert measured[f"lesion/{kind}"] == pytest.approx(np.mean([measured[f"lesion/{name}"] for name in of]))
 
 
-def test_an_order_of_equal_blocks_changes_nothing_and_of_others_does() -> None:
+def test_projections_everywhere_leave_no_block_whose_shortcut_is_the_identity(batch: Batch) -> None:
+    network = build_network("residual", 14, num_classes=4, in_channels=1, width=8, stem="small", shortcut="C")
+    measured = measure(network, batch)
+    assert "lesion/identity_1" not in measured
+    assert measured["lesion/changing"] == pytest.approx(np.mean([measured[f"lesion/{name}"] for name in ALL]))
+    assert "lesion/swapped_1" in measured
+
+
+def test_statistics_estimated_anew_undo_what_a_scale_has_done(network: Network, batch: Batch) -> None:
+    # Batch norm divides by the deviation of what it gets: ten times the weights change nothing but its statistics.
+    before = error(network, batch, anew=True)
+    kept = error(network, batch)
+    with torch.no_grad():
+        network.layer2[0].conv1.weight *= 10  # type: ignore[operator, union-attr]
+        network.layer1[1].conv2.weight *= 0.1  # type: ignore[operator, union-attr]
+    assert error(network, batch, anew=True) == before
+    assert error(network, batch) != kept
+
+
+def test_blocks_that_change_places_are_those_of_a_network_with_their_weights_exchanged() -> None:
     torch.manual_seed(0)
     network = build_network("plain", 20, num_classes=10, in_channels=1, width=8, stem="small")
     images = torch.randn(64, 1, 8, 8)
     for _ in range(30):
         network.train()(images)
     labels = network.eval()(images).argmax(1)  # so that it makes no error
-    assert measure(network, (images, labels))["lesion/permuted"] > 0
-    draws = random.Random(1)
-    assert max(error_permuted(network, (images, labels), draws) for _ in range(4)) > 0
-    for stage in (network.layer1, network.layer2, network.layer3):
-        stage[2].load_state_dict(stage[1].state_dict())
-    labels = network(images).argmax(1)
-    assert [error_permuted(network, (images, labels), draws) for _ in range(4)] == [0.0] * 4
+    assert swappable(network) == [
+        ("layer1.0", "layer1.1"), ("layer1.0", "layer1.2"), ("layer1.1", "layer1.2"),
+        ("layer2.1", "layer2.2"), ("layer3.1", "layer3.2"),
+    ]  # fmt: skip
+    exchanged = copy.deepcopy(network)
+    for place, name in (("layer1.0", "layer1.2"), ("layer1.2", "layer1.1"), ("layer1.1", "layer1.0")):
+        exchanged.get_submodule(place).load_state_dict(network.get_submodule(name).state_dict())
+    with torch.no_grad():
+        own = network(images)
+        with swapped(network, [("layer1.0", "layer1.1"), ("layer1.1", "layer1.2")]):
+            moved = network(images)
+            assert error(network, (images, labels)) > 0
+        assert torch.equal(moved, exchanged(images))
+        assert torch.equal(network(images), own)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rank_correlation_of_an_order_is_kendalls(seed: int) -> None:
+    draws = random.Random(seed)
+    names = [str(number) for number in range(7)]
+    pairs = [(one, other) for one, other in (draws.sample(names, 2) for _ in range(seed))]
+    order = reordered(names, pairs)
+    assert sorted(order) == names
+    assert kendall_tau(names, order) == pytest.approx(kendalltau(range(7), [int(name) for name in order]).statistic)
+    assert (kendall_tau(names, order) == 1) == (order == names)

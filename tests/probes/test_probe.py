@@ -80,7 +80,7 @@ def test_a_network_without_blocks_is_refused(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["gradient_coherence", "growth_rate", "responses", "sharpness"])
+@pytest.mark.parametrize("name", ["gradient_coherence", "growth_rate", "responses", "lesion", "sharpness"])
 def test_a_batch_that_batch_norm_cannot_normalise_is_refused(network: Network, batch: Batch, name: str) -> None:
     with pytest.raises(BadInput, match=r"^a batch of 1 is too small to measure: at least 2 images are needed"):
         probe_called(name)(network, (batch[0][:1], batch[1][:1]))

@@ -1,5 +1,7 @@
 """Measures what blocks are worth to a trained network: errors without them, and how large F(x) is against x."""
 
+import math
+from collections.abc import Mapping
 from functools import partial
 
 import pandas as pd
@@ -18,17 +20,18 @@ from plainres.explain.paired_seeds import (
     points,
     spread,
 )
-from plainres.names import BLOCK_INPUT, LESION, RESPONSE
+from plainres.names import BLOCK_INPUT, LESION, RENORMALISED, RESPONSE, TAU
 from plainres.probes import lesion, responses
 from plainres.screen.drawn_seeds import draw_means
 from plainres.screen.figure_style import PAGE, by_arm, draw_legend, plain_style
 from plainres.screen.table import TextTable
 
-WHOLE = LESION + "none"
-RANDOM = "random_"  # `random_4`: without four blocks drawn at random
+WHOLE, IDENTITY, SWAPPED = "none", "identity_", "swapped_"  # `identity_4`: without four, `swapped_4`: after four swaps
+RISES = {LESION: "rise", RENORMALISED: "renormalised_rise"}  # of the error, without one block
 ROWS = (
     ("block dropped", "training error (%)"),
-    ("blocks dropped at random", "training error (%)"),
+    ("blocks dropped that have an identity beside them", "training error (%)"),
+    ("Kendall's rank correlation with the order of training", "training error (%)"),
     ("block", "std of F(x) / std of x"),
 )  # of panels: what their axes are
 
@@ -46,79 +49,103 @@ def findings(measured: pd.DataFrame, images: int) -> Findings:
 
 
 def summarised(measured: pd.DataFrame) -> pd.DataFrame:
-    """Add to what was measured the mean over blocks of a lesion's error, and of the size of F(x) against x."""
-    alone = measured[columns(measured, f"{LESION}layer")]
+    """Add how far the error rises without one of the blocks that have an identity beside them, and F(x) against x."""
     ratios = pd.DataFrame({block: _ratio(measured, block) for block in _blocks(measured)})
-    rise = alone.sub(measured[WHOLE], axis=0)
-    return measured.assign(one=alone.mean(axis=1), rise=rise.mean(axis=1), ratio=ratios.mean(axis=1))
+    columns = measured.reindex(columns=[of + name for of in RISES for name in (f"{IDENTITY}1", WHOLE)])
+    rises = {rise: columns[f"{of}{IDENTITY}1"] - columns[of + WHOLE] for of, rise in RISES.items()}
+    return measured.assign(**rises, ratio=ratios.mean(axis=1))
 
 
 def table(summary: pd.DataFrame, images: int) -> TextTable:
     """Lay out a row for each network."""
     cells: Cells = {
-        "whole": (WHOLE, points),
-        "one dropped": ("one", points),
-        "four dropped": (f"{LESION}{RANDOM}4", points),
-        "permuted": (LESION + "permuted", points),
+        "whole": (LESION + WHOLE, points),
+        "first of stage dropped": (f"{LESION}changing", points),
+        "one dropped": (f"{LESION}{IDENTITY}1", points),
+        "one dropped*": (f"{RENORMALISED}{IDENTITY}1", points),
+        "four dropped": (f"{LESION}{IDENTITY}4", points),
+        "four dropped*": (f"{RENORMALISED}{IDENTITY}4", points),
+        "four swaps": (f"{LESION}{SWAPPED}4", points),
+        "four swaps*": (f"{RENORMALISED}{SWAPPED}4", points),
         "std F(x) / std x": ("ratio", partial(spread, digits=2)),
     }
     caption = (
         f"Training error in % on {images} images, or all where there are fewer, mean ± standard deviation over seeds; "
-        "blocks that are dropped hand on their input; one: the mean over all blocks."
+        "blocks that are dropped hand on their input. First of stage: a block whose shortcut can't be the identity, as "
+        "the shape changes; one and four: of the others; four swaps: of random pairs of blocks of one shape; *: with "
+        "batch norm's statistics estimated anew on the same images."
     )
     return network_table(summary, cells, caption)
 
 
 def sentences(summary: pd.DataFrame) -> list[str]:
-    """Say for each depth what dropping a block costs the first plain arm and the first residual one."""
+    """Say for each depth what dropping a block costs the first plain arm and the first residual one.
+
+    Blocks count that have an identity beside them; networks that have none are passed over.
+    """
     found = []
-    for depth, plain, residual in plain_and_residual(summary):
-        gap = difference(plain, residual, "rise")
-        said = answer(gap, "plain networks need each block more", "plain networks don't need each block more")
-        found.append(
-            f"Depth {depth}: dropping one block raises the error by {points(plain['rise'])} points in {arm_of(plain)} "
-            f"and by {points(residual['rise'])} in {arm_of(residual)} (difference {gap or 'of one seed'}): {said}."
-        )
+    known = summary.reindex(columns=summary.columns.union(RISES.values(), sort=False))
+    for depth, plain, residual in plain_and_residual(known):
+        for column, words in zip(RISES.values(), ("", ", batch norm's statistics estimated anew,"), strict=True):
+            if pd.concat([plain, residual])[column].isna().any():
+                continue
+            gap = difference(plain, residual, column)
+            said = answer(gap, "plain networks need each block more", "plain networks don't need each block more")
+            found.append(
+                f"Depth {depth}: dropping one block beside an identity{words} raises the error by "
+                f"{points(plain[column])} points in {arm_of(plain)} and by {points(residual[column])} in "
+                f"{arm_of(residual)} (difference {gap or 'of one seed'}): {said}."
+            )
     return found
 
 
 def draw_lesions(summary: pd.DataFrame) -> Figure:
-    """Draw, a column a depth, errors without each block and without n at random, and F(x) against x by block.
+    """Draw, a column a depth, errors without each block, without n at random and after swaps; and F(x) against x.
 
-    Lines are means over seeds, bands reach from the lowest to the highest seed.
+    Lines are means over seeds, bands reach from the lowest to the highest seed. Dashed: with batch norm's statistics
+    estimated anew. The third row is figure 5(b) of Veit et al. 2016.
     """
     look, depths = by_arm(dict.fromkeys(summary["arm"])), sorted(set(summary["depth"]))
+    anew = {"markers": False, "linestyle": "--", "linewidth": 0.9, "errorbar": None, "legend": False}
     with plain_style():
-        figure = Figure(figsize=(PAGE, 6.3), layout="constrained")
-        panels = figure.subplots(3, len(depths), squeeze=False, sharey="row")
+        figure = Figure(figsize=(PAGE, 8.4), layout="constrained")
+        panels = figure.subplots(len(ROWS), len(depths), squeeze=False, sharey="row")
         for depth, column in zip(depths, panels.T, strict=True):
-            at_depth = dict(list(summary[summary["depth"] == depth].groupby("arm", sort=False)))
-            by_place = [_by_place(runs.dropna(axis=1, how="all")) for runs in at_depth.values()]
-            for axes, (across, up), tables in zip(column, ROWS, zip(*by_place, strict=True), strict=True):
-                draw_means(axes, pd.concat(tables), "place", "value", **look, markersize=3.5)
+            at_depth = summary[summary["depth"] == depth].dropna(axis=1, how="all")
+            *errors, ratios = column
+            for of, style in ((LESION, {"markersize": 3.5}), (RENORMALISED, anew)):
+                for axes, table in zip(errors, _errors_by_place(at_depth, of), strict=True):
+                    draw_means(axes, table, "place", "value", **{**look, **style})
+            sizes = {place: _ratio(at_depth, block) for place, block in enumerate(_blocks(at_depth), start=1)}
+            draw_means(ratios, _long(at_depth, sizes), "place", "value", **look, markersize=3.5)
+            for axes, (across, up) in zip(column, ROWS, strict=True):
                 axes.set(xlabel=across, ylabel=up if depth == depths[0] else "")
+            for axes in (*errors[:2], ratios):
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            for arm, runs in at_depth.items():
-                column[0].axhline(100 * runs[WHOLE].mean(), color=look["palette"][arm], linestyle="--", linewidth=0.9)
+            errors[2].invert_xaxis()
             column[0].set_title(f"depth {depth}")
-        panels[0, 0].set_ylim(-3, 102)
-        panels[1, 0].set_ylim(-3, 102)
-        panels[2, 0].set_yscale("log")
-        panels[0, 0].plot([], [], color=".3", linestyle="--", label="whole network")
+        for axes in panels[:-1, 0]:
+            axes.set_ylim(-3, 102)
+        panels[-1, 0].set_yscale("log")
+        panels[0, 0].plot([], [], color=".3", linestyle="--", linewidth=0.9, label="batch norm's statistics anew")
         draw_legend(figure)
     return figure
 
 
-def _by_place(runs: pd.DataFrame) -> list[pd.DataFrame]:
-    """Of one arm and depth what each row of panels shows, a row for each run and place, from the first block on."""
-    blocks = _blocks(runs)
-    counts = sorted(int(name.removeprefix(LESION + RANDOM)) for name in columns(runs, LESION + RANDOM))
-    shown = (
-        100 * runs[[LESION + block for block in blocks]].set_axis(range(1, len(blocks) + 1), axis=1),
-        100 * runs[[WHOLE, *(f"{LESION}{RANDOM}{count}" for count in counts)]].set_axis([0, *counts], axis=1),
-        pd.DataFrame({place: _ratio(runs, block) for place, block in enumerate(blocks, start=1)}),
-    )
-    return [table.melt(var_name="place").assign(arm=runs["arm"].iloc[0]) for table in shown]
+def _errors_by_place(runs: pd.DataFrame, of: str) -> list[pd.DataFrame]:
+    """Lay out errors in % by block dropped, by number of blocks dropped, and by Kendall's tau after swaps."""
+    whole = runs.get(of + WHOLE, math.nan)
+    blocks = {place: runs[of + block] for place, block in enumerate(_blocks(runs), start=1) if of + block in runs}
+    dropped = {int(name.removeprefix(of + IDENTITY)): runs[name] for name in columns(runs, of + IDENTITY)}
+    swapped = {runs[TAU + name.removeprefix(of)].mean(): runs[name] for name in columns(runs, of + SWAPPED)}
+    shown = blocks, {0: whole, **dropped}, {1.0: whole, **swapped}
+    return [_long(runs, {place: 100 * errors for place, errors in table.items()}) for table in shown]
+
+
+def _long(runs: pd.DataFrame, by_place: Mapping[float, pd.Series]) -> pd.DataFrame:
+    """Lay out a row for each run and place."""
+    table = pd.DataFrame(by_place, index=runs.index).assign(arm=runs["arm"])
+    return table.melt("arm", var_name="place").astype({"place": float, "value": float})
 
 
 def _blocks(runs: pd.DataFrame) -> list[str]:
