@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from plainres.cli.command_line import exit_code, run_command
-from plainres.settings.declaration import redeclared, setting
+from plainres.settings.declaration import setting
 from plainres.workflows.look_into import brought_together, checked
 from plainres.workflows.requests import MeasureRequest
 
@@ -20,8 +20,9 @@ PROGRAM = "uv run python -m experiments.landscape"
 class Flags(MeasureRequest):
     """Draw the loss around trained networks along random directions, and follow its curvature through training.
 
-    Directions are filter-normalised; batch norm keeps its running statistics. Networks are trained where the store
-    lacks them, with the probe `sharpness`; of finished runs that were trained without it, start and end are measured.
+    Directions are filter-normalised; batch norm keeps its running statistics. How the loss rises is compared where both
+    networks fit their images. Networks are trained where the store lacks them, with the probe `sharpness`; of finished
+    runs that were trained without it, start and end are measured.
     Table and figures are stored with a parent run in MLflow.
     """
 
@@ -29,9 +30,6 @@ class Flags(MeasureRequest):
 
     OWN: ClassVar[Mapping[str, Any]] = {"probes": ("sharpness",)}
 
-    depths: tuple[int, ...] = redeclared(
-        MeasureRequest, "depths", (34,), help="Weighted layers; the figures show the deepest."
-    )
     directions: int = setting(5, "Random directions for each network.", least=1)
 
 

@@ -1,8 +1,17 @@
 import pandas as pd
 import pytest
 
-from plainres.analysis.statistics import paired_interval
-from plainres.explain.paired_seeds import answer, difference, points, spread, spread_of_any_size
+from plainres.analysis.statistics import Interval, paired_interval
+from plainres.explain.paired_seeds import (
+    answer,
+    difference,
+    geometric_spread,
+    points,
+    ratio,
+    spread,
+    three_digits,
+    times,
+)
 
 
 def runs(*errors: float) -> pd.DataFrame:
@@ -43,13 +52,31 @@ def test_means_stand_with_their_deviation_over_seeds() -> None:
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
-        ([1.0, 3.0], "2.00 ± 1.41"),
-        ([1000.0, 3000.0], "2000 ± 1414"),
-        ([0.01, 0.03], "0.0200 ± 0.0141"),
-        ([0.0, 0.0], "0 ± 0"),
-        ([float("inf"), 1.0], "inf ± nan"),
+        ([10.0, 1000.0], "100 ×/÷ 26"),  # exp of the deviation of their logarithms, ln(100) / sqrt(2)
+        ([2.0], "2.00"),
+        ([0.02, 0.02], "0.0200 ×/÷ 1"),
+        ([1.0, -1.0], "–"),
         ([], "–"),
     ],
 )
-def test_numbers_of_any_size_have_three_digits(values: list[float], shown: str) -> None:
-    assert spread_of_any_size(pd.Series(values, dtype=float)) == shown
+def test_values_that_differ_by_factors_have_their_geometric_mean(values: list[float], shown: str) -> None:
+    assert geometric_spread(pd.Series(values, dtype=float)) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(2.0, "2.00"), (8904.4, "8904"), (-0.0123, "-0.0123"), (0.0, "0"), (float("inf"), "inf")]
+)
+def test_numbers_of_any_size_have_three_digits(value: float, shown: str) -> None:
+    assert three_digits(value) == shown
+
+
+def test_a_ratio_is_the_geometric_mean_of_each_seeds_with_the_interval_of_the_logarithms() -> None:
+    # Ratios 10, 100 and 1000: log10 has mean 2 and deviation 1, and Student's t of two degrees of freedom is 4.3027.
+    factor = ratio(runs(100.0, 100.0, 1.0).iloc[::-1], runs(10.0, 1.0, 0.001), "error")
+    assert factor is not None
+    half = 4.3027 / 3**0.5
+    assert (factor.mean, factor.low, factor.high) == pytest.approx((100, 10 ** (2 - half), 10 ** (2 + half)), rel=1e-3)
+    assert times(Interval(51.5, 43.7, 60.8)) == "51.5 times (95 % interval 43.7 to 60.8)"
+    assert ratio(runs(1.0, 2.0), runs(1.0, 0.0), "error") is None
+    assert ratio(runs(1.0, -2.0), runs(1.0, 1.0), "error") is None
+    assert ratio(runs(1.0), runs(1.0), "error") is None

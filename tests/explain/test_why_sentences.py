@@ -44,7 +44,8 @@ def lesions(plain: list[float], residual: list[float]) -> pd.DataFrame:
     rows = [
         {
             "arm": arm, "variant": arm, "depth": 8, "seed": seed, "lesion/none": 0.0, "lesion/layer1.0": 2 * rise,
-            "lesion/layer2.0": 0.0, "response/layer1.0": 3.0, "block_input/layer1.0": 2.0,
+            "lesion/layer2.0": 0.9, "lesion/identity_1": rise, "renormalised_lesion/none": 0.1,
+            "renormalised_lesion/identity_1": 0.1 + rise / 10, "response/layer1.0": 3.0, "block_input/layer1.0": 2.0,
             "response/layer2.0": 1.0, "block_input/layer2.0": 2.0,
         }
         for arm, rises in (("plain", plain), ("residual", residual))
@@ -53,16 +54,18 @@ def lesions(plain: list[float], residual: list[float]) -> pd.DataFrame:
     return why_lesion.summarised(pd.DataFrame(rows))
 
 
-def test_a_lesion_is_the_mean_over_blocks() -> None:
+def test_a_lesion_is_of_blocks_with_an_identity_beside_them_and_told_with_both_kinds_of_statistics() -> None:
     summary = lesions([0.4, 0.41, 0.42], [0.01, 0.02, 0.0])
     assert summary["rise"].tolist() == [0.4, 0.41, 0.42, 0.01, 0.02, 0.0]
     assert summary["ratio"].tolist() == [1.0] * 6
-    (said,) = why_lesion.sentences(summary)
-    assert "by 41.0 ± 1.0 points in plain and by 1.0 ± 1.0 in residual" in said
-    assert said.endswith("plain networks need each block more.")
+    kept, anew = why_lesion.sentences(summary)
+    assert "by 41.0 ± 1.0 points in plain and by 1.0 ± 1.0 in residual" in kept
+    assert kept.endswith("plain networks need each block more.")
+    assert "estimated anew, raises the error by 4.1 ± 0.1 points in plain and by 0.1 ± 0.1 in residual" in anew
     assert why_lesion.sentences(lesions([0.01] * 3, [0.4] * 3))[0].endswith(
         "plain networks don't need each block more."
     )
+    assert why_lesion.sentences(summary.drop(columns=["rise", "renormalised_rise"])) == []
 
 
 def exchanged(slowed: float, hurried: float) -> pd.DataFrame:
@@ -101,11 +104,41 @@ def test_an_arm_that_is_missing_at_the_deepest_depth_is_drawn_where_it_is() -> N
     assert [max(line.get_xdata()) for line in figure.axes[0].lines[:2]] == [32, 32]  # plain's and residual's
 
 
-def test_curvatures_are_compared_by_their_factor() -> None:
-    rows = [
-        {"arm": arm, "variant": arm, "depth": 34, "seed": seed, "curvature_start": value, "landscape/0.5": 2.0}
-        for arm, value in (("plain", 1000.0), ("residual", 10.0))
-        for seed in range(3)
-    ]
-    (said,) = why_landscape.sentences(pd.DataFrame(rows))
-    assert "plain starts at a sharper place (curvature by a factor of 100," in said
+def landscapes(plain_error: float, residual_error: float) -> pd.DataFrame:
+    errors, starts, rises = (
+        {"plain": plain_error, "residual": residual_error}, {"plain": 1900.0, "residual": 19.0},
+        {"plain": 6.0, "residual": 2.0},
+    )  # fmt: skip
+    return pd.DataFrame(
+        [
+            {
+                "arm": arm, "variant": arm, "depth": 18, "seed": seed, "train_error": errors[arm], "stable": 190.0,
+                "curvature_start": starts[arm], "curvature_end": 1.9, "landscape/0.5": rises[arm] * 10**seed,
+            }
+            for arm in errors
+            for seed in range(3)
+        ]
+    )  # fmt: skip
+
+
+def test_curvatures_are_compared_by_their_factor_and_with_the_threshold_of_stability() -> None:
+    (said,) = why_landscape.sentences(landscapes(0.0, 0.005))
+    assert "Depth 18: plain starts at a sharper place, 100 times (95 % interval 100 to 100)" in said
+    assert (
+        "2 (1 + momentum) / lr = 190, and plain starts at 10.0 and ends at 0.0100 times that, residual at 0.100 and"
+        in said
+    )
+    (adam,) = why_landscape.sentences(landscapes(0.0, 0.005).assign(stable=float("nan")))
+    assert "stable" not in adam
+
+
+def test_rises_are_compared_where_both_networks_fit_their_images() -> None:
+    (said,) = why_landscape.sentences(landscapes(0.0, 0.005))
+    # Three times with every seed, though the rises themselves differ by a factor of 100 between seeds.
+    assert said.endswith(
+        "at distance 0.5 the loss around plain rises more, 3.00 times (95 % interval 3.00 to 3.00) as far as around "
+        "residual."
+    )
+    (unlike,) = why_landscape.sentences(landscapes(0.2, 0.005))
+    assert "they end at 20.0 ± 0.0 and 0.5 ± 0.0 % training error" in unlike
+    assert unlike.endswith("is not compared.")

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from plainres.networks.factory import Network
 from plainres.probes.probe import Batch
-from plainres.probes.sharpness import hessian_product, measure, top_eigenvalue
+from plainres.probes.sharpness import hessian_product, measure, stability_threshold, top_eigenvalue
 
 
 def test_the_largest_eigenvalue_of_a_quadratic_is_found_not_the_largest_in_size() -> None:
@@ -59,3 +59,18 @@ def test_products_with_a_real_networks_hessian_are_differences_of_its_gradients(
 def test_a_loss_that_is_no_number_has_none(network: Network, batch: Batch) -> None:
     nn.init.constant_(network.fc.weight, torch.nan)
     assert np.isnan(measure(network, batch)["sharpness/top_eigenvalue"])
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_descent_is_stable_up_to_the_threshold(momentum: float) -> None:
+    def distance(eigenvalue: float) -> float:
+        x = torch.ones(1, requires_grad=True)
+        optimizer = torch.optim.SGD([x], lr=0.02, momentum=momentum)
+        for _ in range(1000):
+            x.grad = eigenvalue * x.detach()  # of the loss eigenvalue * x^2 / 2
+            optimizer.step()
+        return abs(x.item())
+
+    threshold = stability_threshold(0.02, momentum)
+    assert distance(0.98 * threshold) < 0.1
+    assert distance(1.02 * threshold) > 10

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
 from plainres.analysis.statistics import Interval, paired_interval
@@ -58,11 +59,23 @@ def spread(values: pd.Series, digits: int = 1, scale: float = 1.0) -> str:
     return f"{scaled.mean():.{digits}f}{deviation}"
 
 
-def spread_of_any_size(values: pd.Series) -> str:
-    """Write what `spread` does, with about three digits of the mean, as `1.78 ± 1.70` or `8904 ± 6794`."""
-    mean = abs(values.mean())
-    known = mean > 0 and math.isfinite(mean)
-    return spread(values, max(0, 2 - math.floor(math.log10(mean))) if known else 0)
+def geometric_spread(values: pd.Series) -> str:
+    """Write the geometric mean and the factor that is one standard deviation, as `8904 ×/÷ 2.1`; of no negative ones.
+
+    It describes what differs between seeds by factors, where a few large values would be all of an arithmetic mean.
+    """
+    known = values.dropna()
+    if known.empty or not known.gt(0).all():
+        return "–"
+    logs = np.log(known)
+    deviation = f" ×/÷ {math.exp(logs.std()):.2g}" if len(logs) > 1 else ""
+    return f"{three_digits(math.exp(logs.mean()))}{deviation}"
+
+
+def three_digits(value: float) -> str:
+    """Write a number with three digits and no exponent, as `0.0123`, `1.78` or `8904`."""
+    known = value != 0 and math.isfinite(value)
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}" if known else f"{value:.0f}"
 
 
 def points(values: pd.Series) -> str:
@@ -73,6 +86,22 @@ def points(values: pd.Series) -> str:
 def difference(higher: pd.DataFrame, lower: pd.DataFrame, column: str) -> Interval | None:
     """Tell how far a column of one network's runs lies above another's, paired by seed; None for fewer than two."""
     return paired_interval(higher.set_index("seed")[column] - lower.set_index("seed")[column])
+
+
+def ratio(higher: pd.DataFrame, lower: pd.DataFrame, column: str) -> Interval | None:
+    """Tell how many times a column of one network's runs another's is: the geometric mean of the ratios of each seed.
+
+    The interval is the t interval of their logarithms; None for fewer than two seeds, or where one isn't positive.
+    """
+    ratios = higher.set_index("seed")[column] / lower.set_index("seed")[column]
+    logs = paired_interval(np.log(ratios)) if ratios.between(0, math.inf, inclusive="neither").all() else None
+    return Interval(*np.exp([logs.mean, logs.low, logs.high]).tolist()) if logs else None
+
+
+def times(factor: Interval) -> str:
+    """Write a ratio with its interval, as `51.5 times (95 % interval 43.7 to 60.8)`."""
+    mean, low, high = map(three_digits, (factor.mean, factor.low, factor.high))
+    return f"{mean} times (95 % interval {low} to {high})"
 
 
 def answer(interval: Interval | None, yes: str, no: str, margin: float = MARGIN) -> str:

@@ -1,5 +1,6 @@
 """Measures how the loss lies around trained networks, and how sharply it curves through their training."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
@@ -16,18 +17,21 @@ from plainres.explain.inspection import Findings, network_at_start, training_bat
 from plainres.explain.paired_seeds import (
     Cells,
     answer,
-    arm_of,
-    difference,
+    geometric_spread,
     network_table,
     plain_and_residual,
+    points,
+    ratio,
     spread,
-    spread_of_any_size,
+    three_digits,
+    times,
 )
 from plainres.names import LANDSCAPE, SHARPNESS
 from plainres.probes import landscape, sharpness
 from plainres.screen.drawn_seeds import draw_means
 from plainres.screen.figure_style import MOST_COLUMNS, PAGE, by_arm, draw_legend, panels_in_rows, plain_style
 from plainres.screen.table import TextTable
+from plainres.settings.thresholds import MARGIN
 from plainres.tracking.runs import log_metrics
 
 DISTANCES = tuple(np.linspace(-1, 1, 21).round(2).tolist())
@@ -36,6 +40,7 @@ HERE = LANDSCAPE + "here"  # the loss at the network itself
 PROBED = 128  # images that the curvature is measured on, as in training
 TICKS = (-1, -0.5, 0, 0.5, 1)
 LOWEST, HIGHEST = 1e-4, 1e3  # losses that are drawn
+STABLE = "stable up to 2 (1 + momentum) / lr"
 
 
 class Around:
@@ -43,8 +48,9 @@ class Around:
 
     Attributes:
         lines: losses along random directions, (directions, distances).
-        planes: losses over two random directions, (distances, distances), for the first seed at the deepest depth.
+        planes: losses over two random directions, (distances, distances), for the first seed of each network.
         curvature: the largest eigenvalue of the Hessian by epoch.
+        stable: the eigenvalue up to which gradient descent is stable at the peak learning rate; NaN if it isn't SGD.
     """
 
     def __init__(self, results: SweepResults, images: int, directions: int) -> None:
@@ -52,8 +58,8 @@ class Around:
         self.lines: dict[str, np.ndarray] = {}
         self.planes: dict[str, np.ndarray] = {}
         self.curvature: dict[str, dict[int, float]] = {}
-        deepest = results.runs[results.runs["depth"] == results.runs["depth"].max()]
-        self.in_planes = set(deepest.groupby("arm")["run_id"].first())
+        self.stable: dict[str, float] = {}
+        self.in_planes = set(results.runs.groupby(["arm", "depth"])["run_id"].first())
 
     def measure(self, run_id: str, run: TrainedRun) -> dict[str, float]:
         """Measure by distance how far the loss rises above that of the network, the mean over directions."""
@@ -66,6 +72,8 @@ class Around:
         if run_id in self.in_planes:
             self.planes[run_id] = landscape.losses_over(run.network, batch, (drawn[0], drawn[1]), SIDE)
         self.curvature[run_id] = self._curvatures(run_id, run)
+        sgd = run.config.optimizer == "sgd"
+        self.stable[run_id] = sharpness.stability_threshold(run.config.lr, run.config.momentum) if sgd else math.nan
         here = float(lines[0, DISTANCES.index(0.0)])
         rises = dict(zip(DISTANCES, lines.mean(axis=0) - here, strict=True))
         return {HERE: here, **{f"{LANDSCAPE}{at:g}": float(rise) for at, rise in rises.items() if at}}
@@ -93,6 +101,7 @@ def findings(measured: pd.DataFrame, around: Around) -> Findings:
         curvature_start=[values[0] for values in by_epoch],
         curvature_highest=[max(values) for values in by_epoch],
         curvature_end=[values[-1] for values in by_epoch],
+        stable=[around.stable[run_id] for run_id in measured["run_id"]],
     )
     figures = {
         "landscape": draw_lines(data, around.lines, around.curvature),
@@ -105,63 +114,97 @@ def table(data: pd.DataFrame) -> TextTable:
     """Lay out a row for each network."""
     cells: Cells = {
         "loss": (HERE, partial(spread, digits=3)),
-        **{f"rise {distance}": (f"{LANDSCAPE}{distance}", spread_of_any_size) for distance in ("0.3", "0.5")},
-        "at start": ("curvature_start", spread_of_any_size),
-        "highest": ("curvature_highest", spread_of_any_size),
-        "at end": ("curvature_end", spread_of_any_size),
+        **{f"rise {distance}": (f"{LANDSCAPE}{distance}", geometric_spread) for distance in ("0.3", "0.5")},
+        "at start": ("curvature_start", geometric_spread),
+        "highest": ("curvature_highest", geometric_spread),
+        "at end": ("curvature_end", geometric_spread),
     }
     caption = (
-        "Mean ± standard deviation over seeds. Rise of the loss (nats) at a distance along random directions whose "
-        "filters have the network's norms, the mean over directions; at start, highest, at end: largest eigenvalue of "
-        "the Hessian."
+        "Over seeds: the loss (nats) mean ± standard deviation, all else geometric mean ×/÷ the factor of one standard "
+        "deviation. Rise of the loss at a distance along random directions whose filters have the network's norms, the "
+        "mean over directions; at start, highest, at end: largest eigenvalue of the Hessian."
     )
     return network_table(data, cells, caption)
 
 
 def sentences(data: pd.DataFrame) -> list[str]:
-    """Say for each depth how rises and curvatures of the first plain and the first residual arm compare."""
-    found, rise = [], f"{LANDSCAPE}0.5"
-    for depth, plain, residual in plain_and_residual(data):
-        higher, lower = (runs.assign(log=np.log10(runs["curvature_start"])) for runs in (plain, residual))
-        gap = difference(higher, lower, "log")
-        said = answer(gap, "plain starts at a sharper place", "plain starts at no sharper place", 0)
-        powers = [] if gap is None else [10**power for power in (gap.mean, gap.low, gap.high)]
-        factors = " (curvature by a factor of {:.3g}, 95 % interval {:.3g} to {:.3g})".format(*powers) if powers else ""
-        found.append(
-            f"Depth {depth}: {said}{factors}; at distance 0.5 from the trained network the loss rises by "
-            f"{spread_of_any_size(plain[rise])} in {arm_of(plain)} and by {spread_of_any_size(residual[rise])} in "
-            f"{arm_of(residual)}."
+    """Say for each depth how curvatures and rises of the first plain and the first residual arm compare."""
+    return [
+        f"Depth {depth}: {'; '.join([_start(plain, residual), *_stability(plain, residual), _rises(plain, residual)])}."
+        for depth, plain, residual in plain_and_residual(data)
+    ]
+
+
+def _start(plain: pd.DataFrame, residual: pd.DataFrame) -> str:
+    """Say which starts at the sharper place."""
+    sharper = ratio(plain, residual, "curvature_start")
+    said = answer(sharper, "plain starts at a sharper place", "plain starts at no sharper place", 1)
+    return f"{said}, {times(sharper)} the residual's curvature" if sharper else said
+
+
+def _stability(plain: pd.DataFrame, residual: pd.DataFrame) -> list[str]:
+    """Say how far above or below the threshold of stability both start and end, if all runs have the same."""
+    thresholds = pd.concat([plain, residual])["stable"].unique()
+    if len(thresholds) != 1 or not math.isfinite(thresholds[0]):
+        return []
+    shares = [
+        " and ends at ".join(
+            three_digits(math.exp(np.log(runs[f"curvature_{when}"]).mean()) / thresholds[0])
+            for when in ("start", "end")
         )
-    return found
+        for runs in (plain, residual)
+    ]
+    return [
+        f"gradient descent is stable up to 2 (1 + momentum) / lr = {three_digits(thresholds[0])}, and plain starts at "
+        f"{shares[0]} times that, residual at {shares[1]} times"
+    ]
+
+
+def _rises(plain: pd.DataFrame, residual: pd.DataFrame) -> str:
+    """Compare how the loss rises around trained networks, if both fit their images: else they lie at other losses."""
+    if max(runs["train_error"].max() for runs in (plain, residual)) > MARGIN:
+        return (
+            f"trained, they end at {points(plain['train_error'])} and {points(residual['train_error'])} % training "
+            "error, so that how the loss rises around them is not compared"
+        )
+    steeper = ratio(plain, residual, f"{LANDSCAPE}0.5")
+    said = answer(steeper, "the loss around plain rises more", "the loss around plain rises no more", 1)
+    factor = f", {times(steeper)} as far as around residual" if steeper else ""
+    return f"both fit their images, and at distance 0.5 {said}{factor}"
 
 
 def draw_lines(
     data: pd.DataFrame, lines: Mapping[str, np.ndarray], curvature: Mapping[str, Mapping[int, float]]
 ) -> Figure:
-    """Draw of the deepest networks the loss along directions, one thin line each; and the curvature by epoch."""
-    chosen = data[data["depth"] == data["depth"].max()]
-    chosen = chosen.assign(network=[f"{run['arm']} {run['depth']}" for _, run in chosen.iterrows()])
-    look = by_arm(chosen["network"].unique(), "network")
-    values = pd.DataFrame({run_id: curvature[run_id] for run_id in chosen["run_id"]}).rename_axis("epoch")
-    values = values.melt(var_name="run_id", ignore_index=False).reset_index().merge(chosen[["run_id", "network"]])
+    """Draw, a row a depth, the loss along directions, one thin line each; and the curvature by epoch."""
+    look, depths = by_arm(dict.fromkeys(data["arm"])), sorted(set(data["depth"]))
+    values = pd.DataFrame({run_id: curvature[run_id] for run_id in data["run_id"]}).rename_axis("epoch")
+    values = values.melt(var_name="run_id", ignore_index=False).reset_index().merge(data[["run_id", "arm", "depth"]])
     with plain_style():
-        figure = Figure(figsize=(PAGE, 2.8), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        for network, runs in chosen.groupby("network", sort=False):  # arrays, which seaborn would want as long tables
-            every = np.concatenate([lines[run_id] for run_id in runs["run_id"]]).clip(LOWEST, HIGHEST)
-            left.plot(DISTANCES, every.T, color=look["palette"][network], linewidth=0.5, alpha=0.35)
-            left.plot(DISTANCES, np.exp(np.log(every).mean(axis=0)), color=look["palette"][network], linewidth=1.8)
-        right.set_yscale("log")
-        draw_means(right, values[values["value"] > 0], "epoch", "value", **look, markersize=4)
-        left.set(yscale="log", xlabel="distance along a filter-normalised direction", ylabel="training loss (nats)")
-        right.set(xlabel="epoch", ylabel="largest eigenvalue of the Hessian")
+        figure = Figure(figsize=(PAGE, 0.4 + 2.4 * len(depths)), layout="constrained")
+        for depth, (left, right) in zip(
+            depths, figure.subplots(len(depths), 2, squeeze=False, sharex="col"), strict=True
+        ):
+            for arm, runs in data[data["depth"] == depth].groupby("arm", sort=False):  # arrays, no long tables
+                every = np.concatenate([lines[run_id] for run_id in runs["run_id"]]).clip(LOWEST, HIGHEST)
+                left.plot(DISTANCES, every.T, color=look["palette"][arm], linewidth=0.5, alpha=0.35)
+                left.plot(DISTANCES, np.exp(np.log(every).mean(axis=0)), color=look["palette"][arm], linewidth=1.8)
+            right.set_yscale("log")
+            of_depth = values[(values["depth"] == depth) & (values["value"] > 0)]
+            draw_means(right, of_depth, "epoch", "value", **look, markersize=4)
+            for threshold in data.loc[data["depth"] == depth, "stable"].dropna().unique():
+                right.axhline(threshold, color=".3", linestyle=":", linewidth=1.2, label=STABLE)
+            left.set(yscale="log", ylabel=f"training loss (nats), depth {depth}")
+            right.set(ylabel="largest eigenvalue")
+        left.set_xlabel("distance along a filter-normalised direction")
+        right.set_xlabel("epoch")
         right.xaxis.set_major_locator(MaxNLocator(integer=True))
         draw_legend(figure)
     return figure
 
 
 def draw_planes(data: pd.DataFrame, planes: Mapping[str, np.ndarray]) -> Figure:
-    """Draw contours of the loss around one network of each arm at the deepest depth, the first seed's.
+    """Draw contours of the loss around each network of the first seed.
 
     seaborn's contours are those of densities, so matplotlib draws these.
     """

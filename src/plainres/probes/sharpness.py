@@ -17,13 +17,22 @@ TOLERANCE = 1e-2  # of the residual, relative: the eigenvalue is far closer, as 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
     """Return the largest eigenvalue of the Hessian of the mean cross-entropy on the batch, in training mode.
 
-    Gradient descent at a learning rate above 2 over it climbs along its direction. Not a number if the loss isn't one.
+    Above `stability_threshold` gradient descent climbs along its direction. Not a number if the loss isn't one.
     """
     check_size(batch)
     images, labels = batch
     with undisturbed(network, training=True), torch.enable_grad():
         loss = cross_entropy(network(images), labels)
         return {SHARPNESS: top_eigenvalue(loss, list(network.parameters()))}
+
+
+def stability_threshold(lr: float, momentum: float) -> float:
+    """Return the eigenvalue of the Hessian up to which gradient descent with this momentum doesn't climb.
+
+    2 (1 + m) / lr, with momentum as in torch's SGD (Polyak's), on all images at once: Cohen et al. 2021, "Gradient
+    Descent on Neural Networks Typically Occurs at the Edge of Stability", on momentum.
+    """
+    return 2 * (1 + momentum) / lr
 
 
 def top_eigenvalue(loss: Tensor, parameters: Sequence[Tensor]) -> float:
