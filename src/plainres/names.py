@@ -36,6 +36,8 @@ LANDSCAPE = "landscape/"
 
 # Of experiments that look into trained networks.
 UPDATE = "update_size/initial"  # learning rate times the norm of all gradients, before the first step
+RELATIVE_UPDATE = "relative_update/initial"  # that of a layer over the norm of its weights: the mean over layers
+DISPARITY = "update_disparity/initial"  # the largest relative update of a convolution over the smallest
 CONSTRUCTED = (
     "constructed_from_"  # and a depth and a slash: trained on from a shallower network, with the run from scratch
 )

@@ -84,7 +84,7 @@ def test_finished_runs_are_measured_and_nothing_is_trained(name: str, constructi
     assert "[1/" not in output  # no progress of a training
     assert "plain" in output
     assert sorted(path.name for path in place(output).iterdir()) == FILES[name]
-    words = {"lesion": "dropping one block", "gradients": "a layer in plain", "landscape": "the loss rises by"}
+    words = {"lesion": "dropping one block", "gradients": "a layer in plain", "landscape": "plain starts at"}
     assert words.get(name, "a solution exactly as good") in output
     prefix = {"construction": "constructed_from_8/", "gradients": "initial_gradient_coherence/"}.get(name, f"{name}/")
     run = MlflowClient().get_run(runs["deep_run"].iloc[0])
@@ -106,18 +106,29 @@ def test_a_sweep_is_taken_by_its_parent_run(construction: str, ask: Ask) -> None
     ]
 
 
-def test_gradients_adds_two_arms_that_exchange_their_updates(construction: str, ask: Ask) -> None:
-    code, output = ask("gradients", "--depths", "14", *TINY)
+def test_gradients_adds_arms_that_exchange_their_updates_and_that_turn_the_growth(construction: str, ask: Ask) -> None:
+    code, output = ask("gradients", "--depths", "14", *TINY, "--leaks", "0", "0.5", "1")
     assert code == 0
-    measured = pd.read_csv(place(output) / "gradients.csv").groupby("arm", sort=False)["update_size/initial"].median()
-    plain, residual = measured["plain"], measured["residual"]
-    slowed, hurried = (
-        next(value for arm, value in measured.items() if arm.startswith(f"{of}:lr=")) for of in ("plain", "residual")
+    measured = pd.read_csv(place(output) / "gradients.csv").groupby("arm", sort=False)
+    size, relative, disparity = (
+        measured[f"{name}/initial"].median() for name in ("update_size", "relative_update", "update_disparity")
+    )
+    slowed, hurried, even = (
+        next(arm for arm in size.index if arm.startswith(start))
+        for start in ("plain:lr=", "residual:lr=", "plain:equal_updates=2,lr=")
     )
     # The images are others than those that the rates were chosen on.
-    assert slowed == pytest.approx(residual, rel=0.3)
-    assert hurried == pytest.approx(plain, rel=0.3)
+    assert size[slowed] == pytest.approx(size["residual"], rel=0.3)
+    assert size[hurried] == pytest.approx(size["plain"], rel=0.3)
+    assert relative[even] == pytest.approx(relative["residual"], rel=0.3)
+    assert disparity[even] == pytest.approx(1, rel=1e-3) != disparity["plain"]
     assert "With the residual's update size plain" in output
+    leaky = [arm for arm in size.index if "leak=" in arm]
+    assert leaky == ["plain:activation=leaky,leak=0.5", "plain:activation=leaky,leak=1.0"]
+    growth = measured["initial_growth_rate/gradient_norm"].mean()
+    assert growth["plain"] > growth[leaky[0]] > growth[leaky[1]]
+    assert "with slopes of 0, 0.5, 1 below zero" in output
+    assert (place(output) / "gradients-leaks.png").exists()
 
 
 def test_an_arm_that_cannot_be_constructed_is_refused_before_any_training(ask: Ask, folder: Path) -> None:
@@ -136,6 +147,12 @@ def test_bad_input_gets_one_line_before_anything_heavy_is_imported_or_written(na
     }
     of_its_own = {
         "construction": {"--depths 18": "construction takes two depths"},
+        "gradients": {
+            "--leaks 1.5": "leak 1.5 is outside 0 to 1",
+            "--leaks 0.5 0.5": "leak 0.5 is given twice",
+            "--arms residual --leaks 0.5": "--leaks takes a plain arm",
+            "--activation tanh --leaks 0.5": "--leaks takes a plain arm in --arms, and networks of rectifiers",
+        },
         "landscape": {"--directions 0": "directions 0 is below 1"},
         "lesion": {"--images 1": "images 1 is below 2"},
     }

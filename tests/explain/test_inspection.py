@@ -10,9 +10,7 @@ from matplotlib.figure import Figure
 from plainres.errors import StoreAway
 from plainres.explain.inspection import Findings, inspect, present
 from plainres.explain.why_construction import construct_all
-from plainres.explain.why_gradients import controls
 from plainres.screen.table import text_table
-from plainres.sweeps.plan import plan_sweep
 from tests.analysis.synthetic import sweep_of
 from tests.servers import free_port
 
@@ -34,9 +32,3 @@ RESULTS = replace(
 def test_a_server_that_is_gone_is_told_apart_from_bad_input(use: Callable[[], object]) -> None:
     with pytest.raises(StoreAway, match="Max retries exceeded"):
         use()
-
-
-def test_learning_rates_are_exchanged_where_there_is_no_gpu_though_others_will_train() -> None:
-    settings = {"width": 8, "train_images": 300, "device": "cuda", "precision": "bf16"}
-    sweep = plan_sweep(["plain", "residual"], [8], [0], elsewhere=True, **settings)
-    assert [arm.partition("=")[0] for arm in controls(sweep.configs)] == ["plain:lr", "residual:lr"]

@@ -68,40 +68,38 @@ def test_a_lesion_is_of_blocks_with_an_identity_beside_them_and_told_with_both_k
     assert why_lesion.sentences(summary.drop(columns=["rise", "renormalised_rise"])) == []
 
 
-def exchanged(slowed: float, hurried: float) -> pd.DataFrame:
-    errors = {"plain": 0.5, "plain:lr=0.1": 0.9, "residual": 0.0, "plain:lr=0.002": slowed, "residual:lr=0.2": hurried}
-    updates = {"plain": 1.7, "plain:lr=0.1": 8.0, "residual": 0.3, "plain:lr=0.002": 0.31, "residual:lr=0.2": 1.68}
-    return pd.DataFrame(
-        [
-            {
-                "arm": arm, "variant": arm.partition(":")[0], "depth": 34, "seed": seed,
-                "train_error": error + 0.001 * seed, "first_cosine": 0.1, "initial_growth_rate/gradient_norm": 1.2,
-                "update_size/initial": updates[arm],
-            }
-            for arm, error in errors.items()
-            for seed in range(3)
-        ]
-    )  # fmt: skip
-
-
-def test_the_exchange_of_update_sizes_says_which_cause_it_is() -> None:
-    _, small, large = why_gradients.sentences(exchanged(slowed=0.6, hurried=0.0))
-    assert small.endswith("size alone does not explain the failure.")
-    assert large.endswith("it bears that size.")
-    _, small, large = why_gradients.sentences(exchanged(slowed=0.0, hurried=0.7))
-    assert small.endswith("size explains the failure.")
-    assert large.endswith("size alone makes a residual network fail, too.")
-    data = exchanged(slowed=0.0, hurried=0.7)
-    assert len(why_gradients.sentences(data[data["arm"] != "plain:lr=0.002"])) == 1  # plain:lr=0.1 has another size
+def coherences(arms: list[str]) -> pd.DataFrame:
+    """Three seeds of networks of depth 34 whose cosines are all alike."""
+    cosines = {f"initial_{of}_coherence/layer1.{n}": 0.1 for of in ("gradient", "unrelated") for n in range(16)}
+    rows = [
+        {
+            "arm": arm, "variant": arm.partition(":")[0], "depth": 34, "seed": seed, "train_error": 0.1,
+            "first_cosine": 0.1, "initial_growth_rate/gradient_norm": 1.2, "update_size/initial": 1.0,
+            "relative_update/initial": 0.1, "update_disparity/initial": 10.0, **cosines,
+        }
+        for arm in arms
+        for seed in range(3)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def test_an_arm_that_is_missing_at_the_deepest_depth_is_drawn_where_it_is() -> None:
-    deep = exchanged(slowed=0.0, hurried=0.7).assign(
-        **{f"initial_gradient_coherence/layer1.{n}": 0.1 for n in range(16)}
-    )
+    deep = coherences(["plain", "residual", "plain:lr=0.1"])
     shallow = deep[deep["arm"] == "plain"].assign(depth=18, arm="plain:init=dirac")
     figure = why_gradients.draw_size_and_coherence(pd.concat([deep, shallow], ignore_index=True))
-    assert [max(line.get_xdata()) for line in figure.axes[0].lines[:2]] == [32, 32]  # plain's and residual's
+    nearby, unrelated, *causes = figure.axes
+    assert [max(line.get_xdata()) for line in nearby.lines] == [32, 32]  # plain's and residual's; no law is of these
+    assert [max(line.get_xdata()) for line in unrelated.lines] == [32, 32, 32]
+    law = unrelated.lines[-1].get_xydata()
+    assert law.tolist() == [[layers, 2.0**-layers] for layers in range(1, 33)]
+    assert [len(axes.collections[0].get_offsets()) for axes in causes] == [12, 12, 12]
+
+
+def test_what_turns_the_dial_is_drawn_in_its_own_figure_and_said() -> None:
+    data = coherences(["plain", "residual", *(f"plain:activation=leaky,leak={leak}" for leak in (0.5, 1.0))])
+    assert len(why_gradients.draw_size_and_coherence(data).axes[0].lines) == 2
+    assert "with slopes of 0, 0.5, 1 below zero" in why_gradients.sentences(data)[-1]
+    assert len(why_gradients.sentences(data[data["arm"].isin(["plain", "residual"])])) == 1
 
 
 def landscapes(plain_error: float, residual_error: float) -> pd.DataFrame:

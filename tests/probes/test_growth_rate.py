@@ -7,7 +7,7 @@ from torch import nn
 from plainres.errors import BadInput
 from plainres.networks.factory import Network
 from plainres.probes import gradients
-from plainres.probes.growth_rate import MEAN_FIELD, growth_rate, measure
+from plainres.probes.growth_rate import MEAN_FIELD, growth_rate, mean_field, measure
 
 
 def test_a_wide_plain_network_grows_as_mean_field_theory_says() -> None:
@@ -27,6 +27,7 @@ def test_the_slope_of_a_leaky_relu_is_a_dial_of_growth(leak: float) -> None:
     # The same theory: q the mean square after the activation of a normal x, less the square of its mean.
     q = (1 + leak**2) / 2
     expected = math.sqrt(q / (q - (1 - leak) ** 2 / (2 * math.pi)))
+    assert mean_field(leak) == pytest.approx(expected)
     torch.manual_seed(0)
     layers = [
         layer

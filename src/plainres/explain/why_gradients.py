@@ -1,6 +1,5 @@
-"""Asks what goes with the failure of deep networks: gradients' size, or that those of nearby images don't agree."""
+"""Asks what goes with the failure of deep networks: how large gradients are, how unequal, or how incoherent."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -13,78 +12,37 @@ from mlflow import MlflowClient
 from plainres.analysis.results import SweepResults
 from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import TrainedRun
+from plainres.explain import leaky_dial
+from plainres.explain.first_updates import exchange_sentences, first_update, is_exchange
 from plainres.explain.inspection import Findings, columns, network_at_start, training_batch
 from plainres.explain.paired_seeds import (
     Cells,
-    answer,
     arm_of,
-    difference,
+    geometric_spread,
     network_table,
     plain_and_residual,
     points,
     spread,
 )
-from plainres.names import COHERENCE, GRADIENT, GROWTH, INITIAL, UPDATE
-from plainres.probes import gradient_coherence, gradients
-from plainres.probes.growth_rate import MEAN_FIELD, growth_rate
+from plainres.names import COHERENCE, DISPARITY, GRADIENT, GROWTH, INITIAL, UNRELATED, UPDATE
+from plainres.probes import gradient_coherence, growth_rate
+from plainres.probes.growth_rate import MEAN_FIELD
 from plainres.screen.drawn_seeds import draw_means, draw_points
 from plainres.screen.figure_style import PAGE, by_arm, draw_legend, panels_in_rows, plain_style
 from plainres.screen.table import TextTable
-from plainres.settings import RunConfig
-from plainres.sweeps.arms import Arm, parse_arm, without
 from plainres.tracking.outages import reaching_store
-from plainres.training.trainer import PROBE_IMAGES
 
 FIRST = "first_cosine"
-ALIKE = 2.0  # the factor between two updates up to which their sizes are about the same
-
-
-def controls(configs: Sequence[RunConfig]) -> list[str]:
-    """Name two arms that exchange the size of their first updates: plain with the residual's, residual with plain's.
-
-    An arm that has the other's already is left out, and one whose rate would be no number.
-
-    Args:
-        configs: of the networks that are compared; the first plain and the first residual arm count, at their deepest.
-            They are looked at on the CPU, wherever they will be trained.
-    """
-    deepest = [config for config in configs if config.depth == max(each.depth for each in configs)]
-    first_arms = {config.variant: config.arm for config in reversed(deepest)}
-    of_variant = {variant: [config for config in deepest if config.arm == arm] for variant, arm in first_arms.items()}
-    if len(of_variant) < 2:
-        return []
-    first = {variant: of[0] for variant, of in of_variant.items()}
-    norms = {variant: float(np.median([_first_norm(config) for config in of])) for variant, of in of_variant.items()}
-    updates = {variant: first[variant].lr * norm for variant, norm in norms.items()}
-    rates = {
-        variant: float(f"{updates[other] / norms[variant]:.2g}")
-        for variant, other in (("plain", "residual"), ("residual", "plain"))
-    }
-    return [
-        Arm(variant, {**parse_arm(first[variant].arm).settings, "lr": rate}).name
-        for variant, rate in rates.items()
-        if 0 < rate < math.inf and rate != first[variant].lr
-    ]
-
-
-def _first_norm(config: RunConfig) -> float:
-    """Measure the norm of all gradients of a network before its first step."""
-    start = TrainedRun(network_at_start(config), config)
-    return gradients.measure(start.network, training_batch(start, PROBE_IMAGES))[f"{GRADIENT}total"]
 
 
 def measures(run: TrainedRun, images: int) -> dict[str, float]:
-    """Measure cosines by block and growth a layer, of the network at its start and as it was trained."""
+    """Measure cosines by block and growth a layer, at the start and as it was trained; and the first update."""
     batch = training_batch(run, images)
     found: dict[str, float] = {}
     for prefix, network in ((INITIAL, network_at_start(run.config)), ("", run.network)):
-        norms = gradients.measure(network, batch)
-        by_layer = {name.removeprefix(GRADIENT): norm for name, norm in norms.items()}
-        values = {**gradient_coherence.measure(network, batch), GROWTH: growth_rate(network, by_layer)}
+        values = {**gradient_coherence.measure(network, batch), **growth_rate.measure(network, batch)}
         found |= {prefix + name: value for name, value in values.items()}
-        if prefix:
-            found[UPDATE] = run.config.lr * norms[f"{GRADIENT}total"]
-    return found
+    return found | first_update(network_at_start(run.config), run.config, batch)
 
 
 @reaching_store()
@@ -93,29 +51,36 @@ def findings(measured: pd.DataFrame, results: SweepResults) -> Findings:
     first = columns(measured, INITIAL + COHERENCE)[0]
     data = measured.assign(**{FIRST: measured[first]})
     figures = {"gradients": draw_size_and_coherence(data), "gradients-training": draw_training(results)}
+    if leaky_dial.is_turned(data):
+        figures["gradients-leaks"] = leaky_dial.draw_dial(data)
     return Findings("gradients", data, table(data), sentences(data), figures)
 
 
 def table(data: pd.DataFrame) -> TextTable:
     """Lay out a row for each network."""
     three_digits = partial(spread, digits=3)
+    first_block = columns(data, COHERENCE)[0].removeprefix(COHERENCE)
     cells: Cells = {
         "training error": ("train_error", points),
         "growth": (INITIAL + GROWTH, three_digits),
         "update": (UPDATE, three_digits),
+        "disparity": (DISPARITY, geometric_spread),
         "cosine": (FIRST, three_digits),
-        "cosine trained": (columns(data, COHERENCE)[0], three_digits),
+        "unrelated": (INITIAL + UNRELATED + first_block, three_digits),
+        "cosine trained": (COHERENCE + first_block, three_digits),
     }
     caption = (
         "Mean ± standard deviation over seeds, at the start unless it says trained. Error in %; growth: factor of the "
         f"gradient's norm a layer, towards the input (mean field: {MEAN_FIELD:.3f}); update: norm of all "
-        "gradients times learning rate; cosine: of the gradients of nearby images, at the first block."
+        "gradients times learning rate; disparity: largest over smallest update of a convolution, each over the norm "
+        "of its weights, geometric mean ×/÷ the factor of one standard deviation; cosine: of the gradients of nearby "
+        "images, at the first block; unrelated: of two images of the data."
     )
     return network_table(data, cells, caption)
 
 
 def sentences(data: pd.DataFrame) -> list[str]:
-    """Say what growth, cosine and the exchange of update sizes tell, at the deepest depth."""
+    """Say what growth, cosine and the exchange of updates tell, at the deepest depth."""
     runs = data[data["depth"] == data["depth"].max()]
     compared = next(plain_and_residual(runs), None)
     if compared is None:
@@ -126,45 +91,44 @@ def sentences(data: pd.DataFrame) -> list[str]:
         f"{arm_of(plain)} and by {spread(residual[INITIAL + GROWTH], 3)} in {arm_of(residual)} (mean field without "
         f"shortcuts {MEAN_FIELD:.3f}); at the first block the cosine is {spread(plain[FIRST], 3)} and "
         f"{spread(residual[FIRST], 3)}.",
-        *_exchange(dict(list(runs.groupby("arm", sort=False))), plain, residual),
-    ]
-
-
-def _exchange(of_arm: Mapping[str, pd.DataFrame], plain: pd.DataFrame, residual: pd.DataFrame) -> list[str]:
-    """Say what follows from exchanged update sizes, where arms have them."""
-    slowed = _rescaled(of_arm, arm_of(plain), residual[UPDATE].median())
-    hurried = _rescaled(of_arm, arm_of(residual), plain[UPDATE].median())
-    if not slowed or not hurried:
-        return []
-    still, worse = (difference(of_arm[arm], residual, "train_error") for arm in (slowed, hurried))
-    return [
-        f"With the residual's update size plain ({slowed}) ends {still or '?'} points above it: "
-        f"{answer(still, 'size alone does not explain the failure', 'size explains the failure')}.",
-        f"With the plain's update size residual ({hurried}) ends {worse or '?'} points above itself: "
-        f"{answer(worse, 'size alone makes a residual network fail, too', 'it bears that size')}.",
+        *exchange_sentences(runs, plain, residual),
+        *([leaky_dial.sentence(data)] if leaky_dial.is_turned(data) else []),
     ]
 
 
 def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
-    """Draw, of the start, cosines by the layers above a block, with the laws; and errors against both causes."""
+    """Draw, of the start, cosines by the layers above a block, and errors against what may be their cause.
+
+    The law 2^-L is of unrelated inputs and networks without shortcuts (Balduzzi et al. 2017, theorem 1). That paper's
+    laws of residual networks are of blocks without a rectifier after the addition, and so aren't drawn.
+    """
+    dial = leaky_dial.dial_of(data)["arm"].unique()[1:] if leaky_dial.is_turned(data) else []
+    data = data[~data["arm"].isin(dial)]  # which has a figure of its own
     arms = list(dict.fromkeys(data["arm"]))
     look = by_arm(arms)
-    cosines = _by_layers_above(data[~data["arm"].isin([arm for arm in arms if _is_control(arm, arms)])])
-    layers = np.arange(1, max(2, cosines["above"].max() if len(cosines) else 2) + 1)
-    predicted = {r"$2^{-L}$": (2.0**-layers, ":"), r"$1/\sqrt{L}$": (layers**-0.5, "--")}
+    compared = data[~data["arm"].isin([arm for arm in arms if is_exchange(arm, arms)])]
+    cosines = {of: _by_layers_above(compared, INITIAL + of) for of in (COHERENCE, UNRELATED)}
+    layers = np.arange(1, max([2, *cosines[COHERENCE]["above"]]) + 1)
     with plain_style():
-        figure = Figure(figsize=(PAGE, 3.1), layout="constrained")
-        laws, size, coherence = figure.subplots(1, 3)
-        draw_means(laws, cosines, "above", "cosine", **look, markersize=3.5, legend=False)
-        for law, (values, dashes) in predicted.items():  # no data, so nothing for seaborn
-            laws.plot(layers, values, color=".3", linestyle=dashes, linewidth=1.2, label=law)
-        laws.set(yscale="log", ylim=(1e-3, 1.3), xlabel="layers above", ylabel="cosine of nearby gradients")
-        errors = data.assign(error=100 * data["train_error"])
-        for axes, column in ((size, UPDATE), (coherence, FIRST)):
-            draw_points(axes, errors, column, "error", **look, s=25, alpha=0.8, linewidth=0)
-        size.set(xscale="log", xlabel="size of the first update", ylabel="final training error (%)", ylim=(-3, 100))
-        size.xaxis.set_minor_formatter(NullFormatter())
-        coherence.set(xlabel="cosine at the first block", ylim=(-3, 100))
+        figure = Figure(figsize=(PAGE, 5.4), layout="constrained")
+        above, below = [COHERENCE, UNRELATED], [UPDATE, DISPARITY, FIRST]
+        panels = figure.subplot_mosaic([np.repeat(above, 3).tolist(), np.repeat(below, 2).tolist()])
+        for of, words in zip(above, ("nearby", "unrelated"), strict=True):
+            draw_means(panels[of], cosines[of], "above", "cosine", **look, markersize=3.5, legend=False)
+            panels[of].set(yscale="log", ylim=(1e-3, 1.3), xlim=(0, layers[-1] + 1), xlabel="layers above")
+            panels[of].set_ylabel(f"cosine of {words} images' gradients")
+        panels[UNRELATED].plot(  # no data, so nothing for seaborn
+            layers, 2.0**-layers, color=".3", linestyle=":", linewidth=1.2, label=r"$2^{-L}$, no shortcuts"
+        )
+        errors = data.reindex(columns=["arm", "train_error", *below]).assign(error=100 * data["train_error"])
+        causes = "size of the first update", "disparity of its layers", "cosine of nearby images"
+        for column, words in zip(below, causes, strict=True):
+            draw_points(panels[column], errors, column, "error", **look, s=25, alpha=0.8, linewidth=0)
+            panels[column].set(xlabel=words, ylim=(-3, 100))
+        for column in (UPDATE, DISPARITY):
+            panels[column].set_xscale("log")
+            panels[column].xaxis.set_minor_formatter(NullFormatter())
+        panels[UPDATE].set_ylabel("final training error (%)")
         draw_legend(figure)
     return figure
 
@@ -195,13 +159,13 @@ def draw_training(results: SweepResults) -> Figure:
     return figure
 
 
-def _by_layers_above(data: pd.DataFrame) -> pd.DataFrame:
-    """The deepest networks' cosines, a row for each run and block, by the rectifiers above the block's input.
+def _by_layers_above(data: pd.DataFrame, of: str) -> pd.DataFrame:
+    """The deepest networks' cosines of such names, a row for each run and block, by the rectifiers above its input.
 
     A block whose mean over seeds isn't positive, which no logarithmic axis has, is left out.
     """
     deepest = data[data["depth"] == data["depth"].max()]
-    table = deepest.melt(["arm", "depth"], columns(data, INITIAL + COHERENCE), "block", "cosine").dropna()
+    table = deepest.melt(["arm", "depth"], columns(data, of), "block", "cosine").dropna()
     blocks = table.groupby("arm")["block"]
     count, place = blocks.transform("nunique"), blocks.transform(lambda names: pd.factorize(names)[0])
     # Layers of a block, those of the stem and the classifier left out, times the blocks from this one on.
@@ -222,15 +186,3 @@ def _mean_log(values: Mapping[str, Mapping[str, Mapping[int, float]]], run_ids: 
         )
     mean: np.ndarray = np.where(np.isfinite(logs), logs, np.nan).mean(axis=0)
     return mean
-
-
-def _rescaled(arms: Mapping[str, pd.DataFrame], arm: str, update: float) -> str | None:
-    """Find the arm that differs from this one in the learning rate alone and has about this first update, if any."""
-    others = [other for other in arms if other != arm and without(other, "lr") == without(arm, "lr")]
-    apart = {other: abs(math.log(arms[other][UPDATE].median() / update)) for other in others}
-    nearest = min(apart, key=lambda other: apart[other], default=None)
-    return nearest if nearest and apart[nearest] < math.log(ALIKE) else None
-
-
-def _is_control(arm: str, arms: Sequence[str]) -> bool:
-    return any(without(other, "lr") == without(arm, "lr") for other in arms[: arms.index(arm)])

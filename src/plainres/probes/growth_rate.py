@@ -13,12 +13,21 @@ from torch import nn
 from plainres.errors import BadInput
 from plainres.names import GRADIENT, GROWTH
 from plainres.probes import gradients
-from plainres.probes.probe import Batch, check_size
+from plainres.probes.probe import Batch, check_size, main_convolutions
 
-# Of the norm, at initialisation, without shortcuts, in wide networks and large batches. With h normal after batch norm,
-# a rectifier lets half of the gradient's square through, and the next batch norm divides by the variance of relu(h)
-# over the batch, 1/2 - 1/(2 pi): the square grows by pi / (pi - 1) = 1.467 a layer.
-MEAN_FIELD = math.sqrt(math.pi / (math.pi - 1))
+
+def mean_field(leak: float = 0.0) -> float:
+    """Return the factor at initialisation, without shortcuts, in wide networks and large batches.
+
+    With h normal after batch norm, an activation lets q = (1 + leak^2) / 2 of the gradient's square through, and the
+    next batch norm divides by the variance of activation(h) over the batch, q - (1 - leak)^2 / (2 pi). Of a rectifier
+    the square grows by pi / (pi - 1) = 1.467 a layer.
+    """
+    q = (1 + leak**2) / 2
+    return math.sqrt(q / (q - (1 - leak) ** 2 / (2 * math.pi)))
+
+
+MEAN_FIELD = mean_field()
 
 
 def measure(network: nn.Module, batch: Batch) -> dict[str, float]:
@@ -41,13 +50,8 @@ def growth_rate(network: nn.Module, norms: Mapping[str, float]) -> float:
         BadInput: no two convolutions have a shape in common.
     """
     groups: dict[torch.Size, list[tuple[int, float]]] = defaultdict(list)
-    convolutions = [
-        (name, module.weight.shape)
-        for name, module in network.named_modules()
-        if isinstance(module, nn.Conv2d) and "downsample" not in name
-    ]
-    for position, (name, shape) in enumerate(convolutions):
-        groups[shape].append((position, norms[name]))
+    for position, (name, convolution) in enumerate(main_convolutions(network).items()):
+        groups[convolution.weight.shape].append((position, norms[name]))
     products = squares = 0.0
     for group in groups.values():
         middle = sum(position for position, _ in group) / len(group)

@@ -67,6 +67,15 @@ def blocks_of(network: nn.Module) -> dict[str, Block]:
     return found
 
 
+def main_convolutions(network: nn.Module) -> dict[str, nn.Conv2d]:
+    """Return the convolutions of the main path by name, first to last: all but those of shortcuts."""
+    return {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d) and "downsample" not in name
+    }
+
+
 @contextmanager
 def undisturbed(network: nn.Module, *, training: bool) -> Iterator[None]:
     """Put the network in training or evaluation mode for a while; afterwards modes and buffers are as before.
