@@ -116,7 +116,7 @@ def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
         for of, words in zip(above, ("nearby", "unrelated"), strict=True):
             draw_means(panels[of], cosines[of], "above", "cosine", **look, markersize=3.5, legend=False)
             panels[of].set(yscale="log", ylim=(1e-3, 1.3), xlim=(0, layers[-1] + 1), xlabel="layers above")
-            panels[of].set_ylabel(f"cosine of {words} images' gradients")
+            panels[of].set_ylabel(f"cosine, {words} images")
         panels[UNRELATED].plot(  # no data, so nothing for seaborn
             layers, 2.0**-layers, color=".3", linestyle=":", linewidth=1.2, label=r"$2^{-L}$, no shortcuts"
         )

@@ -17,6 +17,7 @@ from plainres.explain.inspection import Findings, network_at_start, training_bat
 from plainres.explain.paired_seeds import (
     Cells,
     answer,
+    arm_of,
     geometric_spread,
     network_table,
     plain_and_residual,
@@ -147,17 +148,18 @@ def _stability(plain: pd.DataFrame, residual: pd.DataFrame) -> list[str]:
     thresholds = pd.concat([plain, residual])["stable"].unique()
     if len(thresholds) != 1 or not math.isfinite(thresholds[0]):
         return []
-    shares = [
-        " and ends at ".join(
-            three_digits(math.exp(np.log(runs[f"curvature_{when}"]).mean()) / thresholds[0])
-            for when in ("start", "end")
-        )
+    ends = (
+        f"{arm_of(runs)} starts at {start} and ends at {end} times that"
         for runs in (plain, residual)
-    ]
+        for start, end in [[_times(runs[f"curvature_{when}"], thresholds[0]) for when in ("start", "end")]]
+    )
     return [
-        f"gradient descent is stable up to 2 (1 + momentum) / lr = {three_digits(thresholds[0])}, and plain starts at "
-        f"{shares[0]} times that, residual at {shares[1]} times"
+        f"gradient descent is stable up to 2 (1 + momentum) / lr = {three_digits(thresholds[0])}; {', '.join(ends)}"
     ]
+
+
+def _times(values: pd.Series, threshold: float) -> str:
+    return three_digits(math.exp(np.log(values).mean()) / threshold)
 
 
 def _rises(plain: pd.DataFrame, residual: pd.DataFrame) -> str:
