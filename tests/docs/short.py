@@ -23,6 +23,7 @@ SMALL = {
     "budgets": "2 4",
     "values": "2",
     "choices": "lr-third",
+    "leaks": "0 0.5 1",
     "steps": "10",
     "rounds": "2",
     "seconds": "0.05",

@@ -30,8 +30,8 @@ WHOLE, IDENTITY, SWAPPED = "none", "identity_", "swapped_"  # `identity_4`: with
 RISES = {LESION: "rise", RENORMALISED: "renormalised_rise"}  # of the error, without one block
 ROWS = (
     ("block dropped", "training error (%)"),
-    ("blocks dropped that have an identity beside them", "training error (%)"),
-    ("Kendall's rank correlation with the order of training", "training error (%)"),
+    ("blocks with an identity dropped", "training error (%)"),
+    ("Kendall's tau of the order after swaps", "training error (%)"),
     ("block", "std of F(x) / std of x"),
 )  # of panels: what their axes are
 
