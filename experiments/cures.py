@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from plainres.cli.command_line import FINISHED, RUN_FAILED, exit_code, run_command
 from plainres.errors import BadInput
 from plainres.screen.console import console
-from plainres.settings.declaration import redeclared, setting
+from plainres.settings.declaration import TUNING, redeclared, setting
 from plainres.sweeps.arms import dose_arms
 from plainres.workflows.compare import Studies, carry_out, check_left_out, planned, store_beside
 from plainres.workflows.requests import CompareRequest, Studied, StudyRequest, SweepRequest
@@ -32,6 +32,7 @@ class Flags(CompareRequest):
 
     EXAMPLES: ClassVar[tuple[str, ...]] = (
         "",
+        "--tuned --depths 20 56",
         "--arms residual --dose shortcut_scale 0 0.25 0.5 1",
         "--frontier --depths 20 56 110 --seeds 3",
     )
@@ -46,15 +47,15 @@ class Flags(CompareRequest):
         (
             "plain",
             "plain:init=dirac",
-            "plain:weights=dirac",
-            "plain:activation=leaky,leak=0.5",
+            "plain:weights=dirac,downsampling=pool,param_groups=paper",  # DiracNets
+            "plain:activation=crelu,init=delta-orthogonal,norm=none",  # looks linear
             "plain:activation=tat,norm=none",
             "plain:optimizer=muon",
             "residual",
             "residual:block=pre",
-            "residual:branch_power=0.5",
-            "residual:norm=none",
-            "residual:norm=none,residual_gate=True",
+            "residual:norm=none,param_groups=paper",  # Fixup
+            "residual:block=pre,norm=none,residual_gate=True",  # SkipInit
+            "residual:block=before,residual_gate=True",  # ReZero
             "residual:shortcut_scale=0.5",
             "residual:shortcut_until=0.5",
             "residual:zero_gamma=True",
@@ -80,6 +81,7 @@ class Flags(CompareRequest):
         False,
         "Find the learning rate of every network first, by a study each and all alike, on a seed of their own.",
         switch=True,
+        heading=TUNING,
     )
     trials: int = redeclared(Studied, "trials", 12, help="Of each network's study, for --tuned.")
     storage: str = redeclared(StudyRequest, "storage", StudyRequest.storage, help="Database of the studies.")

@@ -76,6 +76,7 @@ def arms_table(results: SweepResults, verdict: Verdict, parameters: Mapping[str,
         of_arm = [of_network.get((arm, depth), nothing) for depth in results.depths]
         deep = of_arm[-1]
         gap = verdict.gap(arm, deepest)
+        fate = fate_of(arm, results, verdict)
         time = seconds.get(arm, math.nan) / seconds.get(results.arms[0], math.nan)
         rows.append(
             (
@@ -86,7 +87,7 @@ def arms_table(results: SweepResults, verdict: Verdict, parameters: Mapping[str,
                 f"{parameters[arm]:,}",
                 NOTHING if math.isnan(time) else f"{time:.2f}",
                 *([_rate(deep)] if tuned else []),
-                fate_of(arm, results, verdict),
+                f"fails at depth {results.depths[0]}" if fate == FAILS else fate,
             )
         )
     words = (
