@@ -222,6 +222,14 @@ def test_a_report_of_another_margin_is_made_anew(swept: tuple[Path, str], here: 
         assert words in report.read_text()
 
 
+def test_an_export_says_where_it_is(swept: tuple[Path, str], here: Here, tmp_path: Path) -> None:
+    folder = tmp_path / "paper"
+    code, output = here("--report", parent_id(swept[1]), "--export", str(folder), "--width-in", "3")
+    files = {path.name for path in folder.iterdir()}
+    assert (code, output.splitlines()[-1]) == (0, f"Export: {len(files)} files in {folder}")
+    assert {"table.tex", "curves.csv", "degradation.pdf"} <= files
+
+
 def test_the_report_of_a_run_that_is_no_parent_is_refused(swept: tuple[Path, str], here: Here) -> None:
     _, output = swept
     parent = MlflowClient(os.environ["MLFLOW_TRACKING_URI"]).get_run(parent_id(output))

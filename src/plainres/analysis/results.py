@@ -113,7 +113,8 @@ class SweepResults:
     @property
     def classes(self) -> int | None:
         """Count the classes of the images; None where only their files tell."""
-        return CATALOGUE[name].num_classes if (name := self.params.get("dataset", "")) in CATALOGUE else None
+        dataset = self.params.get("dataset", "")
+        return CATALOGUE[dataset].num_classes if dataset in CATALOGUE else None
 
 
 def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResults:
