@@ -131,7 +131,7 @@ def test_what_an_exchange_does_to_the_gap_follows_from_the_errors(plain: float, 
     assert size.startswith("With the residual's update size plain (plain:lr=0.002) ends ")
     assert size.endswith(f"{outcome}.")
     assert "in every layer plain (plain:equal_updates=12,lr=0.008) ends " in equal
-    assert f": {outcome}; +0.0 [+0.0, +0.0] points below plain with the size alone." in equal
+    assert f": {outcome}; +0.0 [+0.0, +0.0] points above plain with the size alone." in equal
 
 
 def test_seeds_that_differ_too_much_say_nothing_and_so_does_one() -> None:

@@ -109,11 +109,11 @@ def exchange_sentences(runs: pd.DataFrame, plain: pd.DataFrame, residual: pd.Dat
         ends = f"residual ({arm_of(hurried)}) ends {worse or '?'} points above itself"
         found.append(f"With the plain's update size {ends}: {said}.")
     if even is not None:
-        beyond = difference(slowed, even, "train_error") if slowed is not None else None
+        beyond = difference(even, slowed, "train_error") if slowed is not None else None
         found.append(
             "With updates that have the residual's mean ratio to the weights in every layer "
             f"{_gap_left(plain, even, residual)}"
-            + (f"; {beyond} points below plain with the size alone." if beyond else ".")
+            + (f"; {beyond} points above plain with the size alone." if beyond else ".")
         )
     return found
 

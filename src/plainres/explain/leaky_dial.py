@@ -49,7 +49,7 @@ def following(runs: pd.DataFrame) -> Interval | None:
 
 
 def sentence(data: pd.DataFrame) -> str:
-    """Say whether the error of the deepest networks follows the growth; an interval that isn't above 0 refutes it."""
+    """Say whether the error of the deepest networks follows the growth: an interval above 0 shows it, below refutes."""
     dial = dial_of(data)
     runs = dial[dial["depth"] == dial["depth"].max()]
     growths = runs.groupby("leak")[INITIAL + GROWTH].mean()
@@ -80,7 +80,7 @@ def draw_dial(data: pd.DataFrame) -> Figure:
         draw_points(turned, dial, "leak", "growth", **look)
         turned.plot(slopes, [mean_field(slope) for slope in slopes], color=".3", linestyle=":", label="mean field")
         draw_points(followed, dial, "growth", "error", **look)
-        turned.set(xlabel="slope below zero", ylabel="growth of the gradient a layer, at the start")
+        turned.set(xlabel="slope below zero", ylabel="growth of the gradient a layer")
         followed.set(xlabel="growth of the gradient a layer", ylabel="final training error (%)", ylim=(-3, 100))
         draw_legend(figure)
     return figure

@@ -98,8 +98,10 @@ def ratio(higher: pd.DataFrame, lower: pd.DataFrame, column: str) -> Interval | 
     return Interval(*np.exp([logs.mean, logs.low, logs.high]).tolist()) if logs else None
 
 
-def times(factor: Interval) -> str:
+def times(factor: Interval | None) -> str:
     """Write a ratio with its interval, as `51.5 times (95 % interval 43.7 to 60.8)`."""
+    if factor is None:
+        return "? times"
     mean, low, high = map(three_digits, (factor.mean, factor.low, factor.high))
     return f"{mean} times (95 % interval {low} to {high})"
 

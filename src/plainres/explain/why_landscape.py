@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from mlflow import MlflowClient
 
 from plainres.analysis.results import SweepResults
+from plainres.analysis.statistics import Interval
 from plainres.analysis.stored_runs import histories
 from plainres.analysis.trained import TrainedRun
 from plainres.explain.inspection import Findings, network_at_start, training_batch
@@ -139,8 +140,8 @@ def sentences(data: pd.DataFrame) -> list[str]:
 def _start(plain: pd.DataFrame, residual: pd.DataFrame) -> str:
     """Say which starts at the sharper place."""
     sharper = ratio(plain, residual, "curvature_start")
-    said = answer(sharper, "plain starts at a sharper place", "plain starts at no sharper place", 1)
-    return f"{said}, {times(sharper)} the residual's curvature" if sharper else said
+    said = _answer(sharper, "plain starts at a sharper place", "plain starts at no sharper place")
+    return f"the curvature at the start of {arm_of(plain)} is {times(sharper)} that of {arm_of(residual)}: {said}"
 
 
 def _stability(plain: pd.DataFrame, residual: pd.DataFrame) -> list[str]:
@@ -170,9 +171,12 @@ def _rises(plain: pd.DataFrame, residual: pd.DataFrame) -> str:
             "error, so that how the loss rises around them is not compared"
         )
     steeper = ratio(plain, residual, f"{LANDSCAPE}0.5")
-    said = answer(steeper, "the loss around plain rises more", "the loss around plain rises no more", 1)
-    factor = f", {times(steeper)} as far as around residual" if steeper else ""
-    return f"both fit their images, and at distance 0.5 {said}{factor}"
+    said = _answer(steeper, "it rises more around plain", "it rises no more around plain")
+    return f"both fit their images, and at distance 0.5 the loss around plain rises {times(steeper)} as far: {said}"
+
+
+def _answer(factor: Interval | None, yes: str, no: str) -> str:
+    return answer(factor, yes, no, 1) if factor else "two seeds, and values above 0, are needed to say more"
 
 
 def draw_lines(

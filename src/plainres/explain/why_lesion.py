@@ -64,9 +64,7 @@ def table(summary: pd.DataFrame, images: int) -> TextTable:
         "one dropped": (f"{LESION}{IDENTITY}1", points),
         "one dropped*": (f"{RENORMALISED}{IDENTITY}1", points),
         "four dropped": (f"{LESION}{IDENTITY}4", points),
-        "four dropped*": (f"{RENORMALISED}{IDENTITY}4", points),
         "four swaps": (f"{LESION}{SWAPPED}4", points),
-        "four swaps*": (f"{RENORMALISED}{SWAPPED}4", points),
         "std F(x) / std x": ("ratio", partial(spread, digits=2)),
     }
     caption = (
