@@ -49,7 +49,7 @@ def test_what_no_verdict_can_come_of_is_known_before_it_is_trained() -> None:
     # Six seeds are the fewest whose 2^6 signs reach 2.5 %.
     assert verdict_lacks(["plain", "residual:shortcut=C"], [18, 34], range(6), fewest_seeds()) == []
     assert verdict_lacks(["plain", "plain:lr=0.1"], [18], range(5), fewest_seeds()) == [
-        "both variants, plain and residual",
+        "both variants (plain and residual)",
         "at least two depths",
         "at least 6 seeds",
     ]

@@ -132,7 +132,7 @@ def asked_words(arms: Sequence[str], depths: Sequence[int], seeds: Sequence[int]
 def verdict_lacks(arms: Sequence[str], depths: Sequence[int], seeds: Sequence[int], fewest: int = 2) -> list[str]:
     """Name what a verdict needs and runs of these arms, depths and seeds lack, of which `fewest` are enough."""
     needs = {
-        "both variants, plain and residual": {arm.partition(":")[0] for arm in arms} >= set(VARIANTS),
+        "both variants (plain and residual)": {arm.partition(":")[0] for arm in arms} >= set(VARIANTS),
         "at least two depths": len(depths) >= 2,
         f"at least {fewest} seeds": len(seeds) >= fewest,
     }
