@@ -10,6 +10,7 @@ from experiments.degradation import Flags
 from plainres.analysis.asked import changed_settings, command_of
 from plainres.analysis.results import GRADIENTS, RESULTS, SweepResults
 from plainres.cli.command_line import run_command
+from plainres.settings.declaration import Role
 from plainres.sweeps.plan import plan_sweep
 from plainres.workflows.compare import planned
 
@@ -31,7 +32,7 @@ def asked(**settings: Any) -> SweepResults:
         {"epochs": 6, "width": 8, "train_images": 600, "keep_last_batch": True},
         {"shortcut": "B", "init": "orthogonal", "projection_norm": False},
         {"dataset": "cifar10", "recipe": "cifar10-cpu", "train_images": 0, "lr": 0.2},
-        {"probes": ("gradient_coherence", "sharpness"), "optimizer": "adamw"},
+        {"threads": 2, "probes": ("gradient_coherence", "sharpness"), "optimizer": "adamw"},
     ],
 )
 def test_the_command_asks_for_the_same_sweep(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,11 +50,11 @@ def test_the_command_asks_for_the_same_sweep(settings: dict[str, Any], monkeypat
 
 
 def test_settings_that_differ_from_the_recipe_are_told_with_its_value() -> None:
-    assert changed_settings(asked()) == {}
-    assert changed_settings(asked(epochs=6, momentum=0.9)) == {"epochs": "12"}
+    assert changed_settings(asked(threads=2), Role.IDENTITY) == {}
+    assert changed_settings(asked(epochs=6, momentum=0.9), Role.IDENTITY) == {"epochs": "12"}
 
 
 def test_of_a_sweep_that_cannot_be_planned_any_more_nothing_is_known() -> None:
     results = asked()
     results.params["dataset"] = "no such"
-    assert changed_settings(results) == {}
+    assert changed_settings(results, Role.IDENTITY) == {}

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import get_origin
+from typing import Any, get_origin
 
 from plainres.analysis.results import SweepResults
 from plainres.errors import BadInput
@@ -17,12 +17,16 @@ PROGRAM = "uv run python -m experiments.degradation"
 CHOOSING = ("dataset", "recipe")  # what chooses the recipe
 
 
-def changed_settings(results: SweepResults) -> dict[str, str]:
+def changed_settings(results: SweepResults, *roles: Role) -> dict[str, str]:
     """Give the recipe's value of each setting in which a sweep differs from it, arms' own settings aside.
 
-    Machine and places are no part of a recipe. Of a sweep that can't be planned any more nothing is known.
+    Of a sweep that can't be planned any more nothing is known.
+
+    Args:
+        results: of the sweep.
+        roles: of the settings that are looked at; those of the machine are compared with this one's.
     """
-    chosen = {name: results.params[name] for name in CHOOSING if results.params.get(name)}
+    chosen: dict[str, Any] = {name: results.params[name] for name in CHOOSING if results.params.get(name)}
     try:
         recipe = plan_sweep(results.arms, results.depths, results.seeds, **chosen).params
     except BadInput:
@@ -30,7 +34,10 @@ def changed_settings(results: SweepResults) -> dict[str, str]:
     return {
         name: recipe[name]
         for name, text in results.params.items()
-        if name in ABOUT and ABOUT[name].role is Role.IDENTITY and name not in CHOOSING and text != recipe[name]
+        if name in recipe.keys() & ABOUT.keys() - set(CHOOSING)
+        and ABOUT[name].role in roles
+        and ABOUT[name].on_command_line
+        and text != recipe[name]
     }
 
 
@@ -40,8 +47,7 @@ def command_of(results: SweepResults, margin: float = MARGIN) -> str:
 
 
 def _flags(results: SweepResults, margin: float) -> Iterator[str]:
-    for name in ("depths", "arms", "seeds"):
-        yield from (f"--{name}", *results.params[name].split())
+    yield from ("--depths", *map(str, results.depths), "--arms", *results.arms, "--seeds", *map(str, results.seeds))
     asked = {name: results.params.get(name, "") for name in CHOOSING}
     yield from (
         word for name, text in asked.items() if text and text != DECLARED[name].default for word in (f"--{name}", text)
@@ -49,7 +55,7 @@ def _flags(results: SweepResults, margin: float) -> Iterator[str]:
     if asked["dataset"] == "imagefolder":
         yield from ("--data-dir", results.params["data_dir"])
     tuned = {name for values in from_params(results.params) for name in values.values}
-    for name in changed_settings(results):
+    for name in changed_settings(results, Role.IDENTITY, Role.MACHINE):
         yield from () if name in tuned else _flag(name, results.params[name])
     if tuned:
         yield "--tuned"
@@ -63,7 +69,7 @@ def _flag(name: str, text: str) -> Sequence[str]:
     for each in text.split("), "):
         value, _, network = each.removesuffix(")").rpartition(" (") if text.endswith(")") else (each, "", "")
         is_own = f"{name}=" in network or (name == "shortcut" and network.startswith("plain"))
-        if ABOUT[name].on_command_line and not is_own:
+        if not is_own:
             if value in ("True", "False"):
                 return [f"--{'' if value == 'True' else 'no-'}{flag}"]
             return [f"--{flag}", *(value.split() if get_origin(kind_of(DECLARED[name])) is tuple else [value])]

@@ -27,6 +27,7 @@ from plainres.analysis.tuned_table import tuned_tables
 from plainres.analysis.verdict import Verdict
 from plainres.screen.figure_style import by_arm
 from plainres.screen.table import TextTable, escaped, markdown, text_table
+from plainres.settings.declaration import Role
 from plainres.sweeps.tuned import PARAM as TUNED_PARAM, from_params
 from plainres.tracking.store import browse_hint
 
@@ -138,6 +139,7 @@ def seeds_by_epoch(curves: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any]:
     """
     if not 0 < len(curves) <= MOST_EPOCHS:
         return {}
+    of_runs: Any = curves.groupby(["arm", "depth", "seed"], sort=False)
     return {
         "arms": {arm: by_arm(arms)["palette"][arm] for arm in arms if arm in set(curves["arm"])},
         "depths": sorted(int(depth) for depth in curves["depth"].unique()),
@@ -149,7 +151,7 @@ def seeds_by_epoch(curves: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any]:
                 "epochs": of_run["epoch"].tolist(),
                 **{split: _errors(of_run[metric]) for metric, split in SPLITS.items()},
             }
-            for (arm, depth, seed), of_run in curves.groupby(["arm", "depth", "seed"], sort=False)
+            for (arm, depth, seed), of_run in of_runs
         ],
     }
 
@@ -250,7 +252,7 @@ def _difference_lines(results: SweepResults, verdict: Verdict) -> list[str]:
 def _settings(results: SweepResults, verdict: Verdict) -> Section:
     """The command, then the settings, first those that the recipe has otherwise."""
     asked = {name: value for name, value in results.params.items() if not name.startswith(TUNED_PARAM)}
-    changed = changed_settings(results)
+    changed = changed_settings(results, Role.IDENTITY)
     rows = [(name, asked[name], recipe) for name, recipe in changed.items()]
     words = "Changed: these differ from the data set's recipe, arms' own settings aside."
     return Section(
