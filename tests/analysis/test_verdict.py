@@ -38,9 +38,10 @@ def test_plain_that_degrades_where_residual_does_not_is_reproduced() -> None:
     assert verdict.lines == (
         "Reproduced: with depth, plain trains worse, and residual trains no worse.",
         "plain degrades: training error 5.0 % with 18 layers, 25.0 % with 50, where 6 of 6 seeds fail",
-        "residual does not degrade: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds fail",
+        "residual does not degrade: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds fail, "
+        "at most 39 % do",
         "By 6 seeds and an exact test of whether the training error changes by more than 1 percentage point, at the "
-        "2.5 % level. A seed fails that ends above 10 %.",
+        "2.5 % level. A seed fails that ends above 10 %; how many do at most, at 95 %.",
     )
     plain, residual = (verdict.gaps[arm][50] for arm in ("plain", "residual"))
     assert str(plain) == "+20.0 [+15.3, +24.7] (degrades, p = 0.0156; 6 of 6 seeds fail)"
@@ -162,11 +163,12 @@ def test_other_arms_get_a_line_each_and_differences_from_plain_and_residual() ->
     verdict = judge(sweep_of(ends | others))
     assert verdict.outcome == "reproduced"
     # Two further arms: by Holm's method the smaller p, 1 / 64, counts twice.
+    assert verdict.basis.endswith(" Arms beyond the first plain and residual one are corrected by Holm's method.")
     assert verdict.others == (
-        "plain:lr=0.01 is undecided: training error 5.0 % with 18 layers, 10.0 % with 50, where 0 of 6 seeds fail; "
-        "about 7 seeds would probably decide",
+        "plain:lr=0.01 is undecided: training error 5.0 % with 18 layers, 10.0 % with 50, where 0 of 6 seeds fail, "
+        "at most 39 % do; about 7 seeds would probably decide",
         "residual:shortcut=C is undecided: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds "
-        "fail; about 7 seeds would probably decide",
+        "fail, at most 39 % do; about 7 seeds would probably decide",
     )
     assert {verdict.gaps[arm][50].p for arm in verdict.differences} == {1 / 32}
     assert {arm: {other: str(each) for other, each in of.items()} for arm, of in verdict.differences.items()} == {

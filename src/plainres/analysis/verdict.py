@@ -56,9 +56,14 @@ class Gap:
     failed: int
     seeds: int
 
-    def __str__(self) -> str:
+    @property
+    def failures(self) -> str:
+        """Says how many seeds fail, and how many of all do at most (Clopper and Pearson 1934, 95 %, one-sided)."""
         bound = f", at most {100 * most_failures(self.failed, self.seeds):.0f} % do" if self.failed < self.seeds else ""
-        return f"{self.interval} ({self.status}, p = {self.p:.3g}; {self.failed} of {self.seeds} seeds fail{bound})"
+        return f"{self.failed} of {self.seeds} seeds fail{bound}"
+
+    def __str__(self) -> str:
+        return f"{self.interval} ({self.status}, p = {self.p:.3g}; {self.failures})"
 
 
 @dataclass(frozen=True)
@@ -232,17 +237,19 @@ def _arm_line(arm: str, results: SweepResults, gap: Gap, *, judged: bool = True)
     does = f" {'is ' if gap.status == 'undecided' else ''}{gap.status}" if judged else ""
     return (
         f"{arm}{does}: training error {100 * gap.before:.1f} % with {results.depths[0]} layers, "
-        f"{100 * gap.after:.1f} % with {results.depths[-1]}, where {gap.failed} of {gap.seeds} seeds fail"
+        f"{100 * gap.after:.1f} % with {results.depths[-1]}, where {gap.failures}"
     )
 
 
 def _basis(results: SweepResults, margin: float, level: float, look: int) -> str:
     """Say what was tested, and in which look at these networks."""
+    further = set(results.arms) - set(first_of_each_variant(results.arms))
     looks = "" if look == 1 else f", {NUMBERS.get(look, f'{look}th')} look at these networks"
     return (
         f"By {len(results.seeds)} seeds and an exact test of whether the training error changes by more than "
         f"{points(margin)}, at the {100 * level:g} % level{looks}. "
-        f"A seed fails that ends above {TARGET_ERROR * 100:g} %."
+        f"A seed fails that ends above {TARGET_ERROR * 100:g} %; how many do at most, at 95 %."
+        + (" Arms beyond the first plain and residual one are corrected by Holm's method." if further else "")
     )
 
 
