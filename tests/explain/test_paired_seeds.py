@@ -78,5 +78,5 @@ def test_a_ratio_is_the_geometric_mean_of_each_seeds_with_the_interval_of_the_lo
     assert (factor.mean, factor.low, factor.high) == pytest.approx((100, 10 ** (2 - half), 10 ** (2 + half)), rel=1e-3)
     assert times(Interval(51.5, 43.7, 60.8)) == "51.5 times (95 % interval 43.7 to 60.8)"
     assert ratio(runs(1.0, 2.0), runs(1.0, 0.0), "error") is None
-    assert ratio(runs(1.0, -2.0), runs(1.0, 1.0), "error") is None
+    assert ratio(runs(1.0, -2.0), runs(1.0, -1.0), "error") is None
     assert ratio(runs(1.0), runs(1.0), "error") is None

@@ -93,8 +93,9 @@ def ratio(higher: pd.DataFrame, lower: pd.DataFrame, column: str) -> Interval | 
 
     The interval is the t interval of their logarithms; None for fewer than two seeds, or where one isn't positive.
     """
-    ratios = higher.set_index("seed")[column] / lower.set_index("seed")[column]
-    logs = paired_interval(np.log(ratios)) if ratios.between(0, math.inf, inclusive="neither").all() else None
+    values = [runs.set_index("seed")[column] for runs in (higher, lower)]
+    positive = all(each.between(0, math.inf, inclusive="neither").all() for each in values)
+    logs = paired_interval(np.log(values[0]) - np.log(values[1])) if positive else None
     return Interval(*np.exp([logs.mean, logs.low, logs.high]).tolist()) if logs else None
 
 
