@@ -93,9 +93,8 @@ def exchange_sentences(runs: pd.DataFrame, plain: pd.DataFrame, residual: pd.Dat
         runs: of all arms at one depth, a row each, with what `first_update` measures and train_error.
         plain, residual: those of the two arms that are compared.
     """
-    of_arm = dict(list(runs.groupby("arm", sort=False)))
     slowed, hurried, even = (
-        of_arm.get(_with_update(runs, arm_of(own), size, other, even=even))
+        _with_update(runs, arm_of(own), size, other, even=even)
         for own, size, other, even in (
             (plain, UPDATE, residual, False), (residual, UPDATE, plain, False), (plain, RELATIVE_UPDATE, residual, True)
         )
@@ -137,8 +136,8 @@ def is_exchange(arm: str, arms: Sequence[str]) -> bool:
     return any(_but_for_updates(other) == _but_for_updates(arm) for other in arms[: arms.index(arm)])
 
 
-def _with_update(runs: pd.DataFrame, arm: str, size: str, of: pd.DataFrame, *, even: bool) -> str | None:
-    """Find the arm that differs from this one in its updates alone, and whose size is about that of the other runs.
+def _with_update(runs: pd.DataFrame, arm: str, size: str, of: pd.DataFrame, *, even: bool) -> pd.DataFrame | None:
+    """Find the runs of the arm that differs from this one in its updates alone, and whose size is about that of the other runs.
 
     Args:
         even: whether it also differs in how long updates are equal.
@@ -146,13 +145,13 @@ def _with_update(runs: pd.DataFrame, arm: str, size: str, of: pd.DataFrame, *, e
     sizes = runs.groupby("arm", sort=False)[size].median() if size in runs else pd.Series(dtype=float)
     apart = {
         other: abs(math.log(value / of[size].median()))
-        for other, value in sizes.items()
+        for other, value in zip(map(str, sizes.index), sizes, strict=True)
         if other != arm
         and _but_for_updates(other) == _but_for_updates(arm)
         and (_epochs_of_equal_updates(other) != _epochs_of_equal_updates(arm)) == even
     }
     nearest = min(apart, key=lambda other: apart[other], default=None)
-    return nearest if nearest and apart[nearest] < math.log(ALIKE) else None
+    return runs[runs["arm"] == nearest] if nearest and apart[nearest] < math.log(ALIKE) else None
 
 
 def _but_for_updates(arm: str) -> Arm:

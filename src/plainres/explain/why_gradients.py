@@ -102,7 +102,7 @@ def draw_size_and_coherence(data: pd.DataFrame) -> Figure:
     The law 2^-L is of unrelated inputs and networks without shortcuts (Balduzzi et al. 2017, theorem 1). That paper's
     laws of residual networks are of blocks without a rectifier after the addition, and so aren't drawn.
     """
-    dial = leaky_dial.dial_of(data)["arm"].unique()[1:] if leaky_dial.is_turned(data) else []
+    dial = list(dict.fromkeys(leaky_dial.dial_of(data)["arm"]))[1:] if leaky_dial.is_turned(data) else []
     data = data[~data["arm"].isin(dial)]  # which has a figure of its own
     arms = list(dict.fromkeys(data["arm"]))
     look = by_arm(arms)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -82,7 +83,7 @@ def sentences(summary: pd.DataFrame) -> list[str]:
     Blocks count that have an identity beside them; networks that have none are passed over.
     """
     found = []
-    known = summary.reindex(columns=summary.columns.union(RISES.values(), sort=False))
+    known = summary.reindex(columns=[*summary.columns, *(rise for rise in RISES.values() if rise not in summary)])
     for depth, plain, residual in plain_and_residual(known):
         for column, words in zip(RISES.values(), ("", ", batch norm's statistics estimated anew,"), strict=True):
             if pd.concat([plain, residual])[column].isna().any():
@@ -132,7 +133,7 @@ def draw_lesions(summary: pd.DataFrame) -> Figure:
 
 def _errors_by_place(runs: pd.DataFrame, of: str) -> list[pd.DataFrame]:
     """Lay out errors in % by block dropped, by number of blocks dropped, and by Kendall's tau after swaps."""
-    whole = runs.get(of + WHOLE, math.nan)
+    whole: Any = runs.get(of + WHOLE, math.nan)
     blocks = {place: runs[of + block] for place, block in enumerate(_blocks(runs), start=1) if of + block in runs}
     dropped = {int(name.removeprefix(of + IDENTITY)): runs[name] for name in columns(runs, of + IDENTITY)}
     swapped = {runs[TAU + name.removeprefix(of)].mean(): runs[name] for name in columns(runs, of + SWAPPED)}
@@ -140,9 +141,9 @@ def _errors_by_place(runs: pd.DataFrame, of: str) -> list[pd.DataFrame]:
     return [_long(runs, {place: 100 * errors for place, errors in table.items()}) for table in shown]
 
 
-def _long(runs: pd.DataFrame, by_place: Mapping[float, pd.Series]) -> pd.DataFrame:
-    """Lay out a row for each run and place."""
-    table = pd.DataFrame(by_place, index=runs.index).assign(arm=runs["arm"])
+def _long(runs: pd.DataFrame, by_place: Mapping[Any, Any]) -> pd.DataFrame:
+    """Lay out a row for each run and place; a place has a value for each run, or one for all."""
+    table = pd.DataFrame(dict(by_place), index=runs.index).assign(arm=runs["arm"])
     return table.melt("arm", var_name="place").astype({"place": float, "value": float})
 
 

@@ -38,7 +38,8 @@ def neighbours(images: Tensor, distance: float = DISTANCE) -> Tensor:
     """Return images each at a distance from one of these, in a random direction."""
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
     share = images.flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)
-    return images + distance * share.view(-1, *[1] * (images.dim() - 1)) * noise
+    moved: Tensor = images + distance * share.view(-1, *[1] * (images.dim() - 1)) * noise
+    return moved
 
 
 def coherence(network: nn.Module, batch: Batch, others: Tensor, modules: Mapping[str, nn.Module]) -> dict[str, float]:
