@@ -14,7 +14,7 @@
   }
   // Deeper networks have more of their arm's colour, shallower ones more of the page's.
   const shade = (colour, depth) => {
-    const share = depths.length < 2 ? 100 : 40 + 60 * depths.indexOf(depth) / (depths.length - 1);
+    const share = depths.length < 2 ? 100 : 50 + 50 * depths.indexOf(depth) / (depths.length - 1);
     return `color-mix(in srgb, ${colour === "#000000" ? "var(--text)" : colour} ${share}%, var(--back))`;
   };
 
