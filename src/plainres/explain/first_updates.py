@@ -137,7 +137,7 @@ def is_exchange(arm: str, arms: Sequence[str]) -> bool:
 
 
 def _with_update(runs: pd.DataFrame, arm: str, size: str, of: pd.DataFrame, *, even: bool) -> pd.DataFrame | None:
-    """Find the runs of the arm that differs from this one in its updates alone, and whose size is about that of the other runs.
+    """Find the runs of the arm that differs from this one in its updates alone, with about the size of the other runs.
 
     Args:
         even: whether it also differs in how long updates are equal.
