@@ -17,9 +17,9 @@ from plainres.workflows.compare import planned
 ARMS = ("plain", "residual", "residual:shortcut=C", "plain:init=dirac,lr=0.01")
 
 
-def asked(**settings: Any) -> SweepResults:
+def asked(*seeds: int, **settings: Any) -> SweepResults:
     """A sweep of which nothing is trained yet."""
-    params = plan_sweep(ARMS, (8, 14), (0, 3), **settings).params
+    params = plan_sweep(ARMS, (8, 14), seeds or (0, 3), **settings).params
     return SweepResults(
         "", "", "", params, pd.DataFrame(columns=list(RESULTS)), pd.DataFrame(columns=list(GRADIENTS)), ()
     )
@@ -47,6 +47,10 @@ def test_the_command_asks_for_the_same_sweep(settings: dict[str, Any], monkeypat
     assert run_command(Flags, take, program) == 0
     assert planned(found[0]).params == results.params
     assert found[0].margin == 5
+
+
+def test_one_seed_is_asked_for_as_a_range_of_one() -> None:
+    assert "--seeds 5-5" in command_of(asked(5))
 
 
 def test_settings_that_differ_from_the_recipe_are_told_with_its_value() -> None:

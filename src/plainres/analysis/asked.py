@@ -47,7 +47,9 @@ def command_of(results: SweepResults, margin: float = MARGIN) -> str:
 
 
 def _flags(results: SweepResults, margin: float) -> Iterator[str]:
-    yield from ("--depths", *map(str, results.depths), "--arms", *results.arms, "--seeds", *map(str, results.seeds))
+    seeds = [str(seed) for seed in results.seeds]
+    yield from ("--depths", *map(str, results.depths), "--arms", *results.arms)
+    yield from ("--seeds", *(seeds if len(seeds) > 1 else [f"{seeds[0]}-{seeds[0]}"]))  # one number is how many
     asked = {name: results.params.get(name, "") for name in CHOOSING}
     yield from (
         word for name, text in asked.items() if text and text != DECLARED[name].default for word in (f"--{name}", text)
