@@ -31,8 +31,7 @@ class Flags(CompareRequest):
     """
 
     EXAMPLES: ClassVar[tuple[str, ...]] = (
-        "",
-        "--tuned --depths 20 56",
+        "--tuned",
         "--arms residual --dose shortcut_scale 0 0.25 0.5 1",
         "--frontier --depths 20 56 110 --seeds 3",
     )
