@@ -36,6 +36,8 @@ def write_result(place: Path, number: int, value: object) -> None:
 def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SlurmLauncher:
     """Of a Slurm whose queue is empty."""
     monkeypatch.setattr(slurm_commands, "states", dict)
+    monkeypatch.setattr(slurm_commands, "largest_array", lambda: 1000)  # what its commands say where they are installed
+    monkeypatch.setattr(slurm_commands, "last_state", lambda _: "UNKNOWN")
     monkeypatch.setattr(slurm_launcher, "SECONDS_TO_WAIT", 0.01)
     return SlurmLauncher(1, 0, "", 60, tmp_path / "slurm", print)
 
@@ -68,7 +70,6 @@ def test_what_a_limit_refuses_is_submitted_in_smaller_parts_and_the_rest_when_ot
         return list(slurm_launcher._jobs_in(submission(launcher.folder, submitted[-1], f"{len(submitted) - 1}")))
 
     monkeypatch.setattr(SlurmLauncher, "_submit", submit)
-    monkeypatch.setattr(slurm_commands, "largest_array", lambda: 1000)
     ended = []
     for happening in launcher.run(tasks(list("abcdefg"))):
         if isinstance(happening, Returned):
@@ -97,7 +98,6 @@ def test_after_a_refusal_with_nothing_in_flight_the_next_try_is_submitted(
         return list(slurm_launcher._jobs_in(place))
 
     monkeypatch.setattr(SlurmLauncher, "_submit", submit)
-    monkeypatch.setattr(slurm_commands, "largest_array", lambda: 1000)
     queue = tasks(["a"])
     ends = []
     for happening in launcher.run(queue):
@@ -116,7 +116,6 @@ def test_a_job_that_ended_without_a_result_while_no_command_waited_is_submitted_
     submitted: list[str] = []
     monkeypatch.setattr(slurm_launcher, "SECONDS_TO_BE_SEEN", 0.0)
     monkeypatch.setattr(slurm_commands, "last_state", lambda _: "CANCELLED")
-    monkeypatch.setattr(slurm_commands, "largest_array", lambda: 1000)
     monkeypatch.setattr(SlurmLauncher, "_submit", lambda _, new: submitted.extend(task.key for task in new) or [])
     with pytest.raises(ValueError, match="zip"):  # for the stand-in gives no job
         list(launcher.run(tasks(["a", "b"])))
