@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from plainres.screen.console import console
+
 PRINT = r"""
 from plainres.screen.table import text_table
 from plainres.screen.console import console
@@ -72,3 +74,9 @@ def test_a_terminal_of_no_size_has_80_columns() -> None:
     os.close(ours)
     assert process.wait(60) == 0
     assert "33.20 ± 21.60" in output.decode()
+
+
+def test_a_notebook_gets_text_that_streams(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    console().print("epoch 1/5  " + "x" * 200, soft_wrap=True)
+    assert capsys.readouterr().out == "epoch 1/5  " + "x" * 200 + "\n"

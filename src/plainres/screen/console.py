@@ -14,6 +14,8 @@ REPLACE = "plainres.replace"
 def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
     """Make a console on stdout or stderr, on which names and paths are never read as markup.
 
+    A notebook gets text, as a file does: rich would make a display of every line, too wide for the page.
+
     Args:
         stderr: whether it prints there.
         soft_wrap: whether long lines are left to the terminal to break.
@@ -21,7 +23,7 @@ def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors=REPLACE)
-    made = Console(stderr=stderr, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False)
+    made = Console(stderr=stderr, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False, force_jupyter=False)
     if made.width < 1:
         made.width = WIDTH
     return made

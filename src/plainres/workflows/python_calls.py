@@ -93,10 +93,10 @@ def _console(*, progress: bool) -> "Console":
 
     from plainres.screen.console import console
 
+    if Console().is_jupyter:
+        return Console(quiet=True, force_jupyter=progress)  # bars in a notebook need no console
     screen = console(stderr=True)
-    if progress and screen.is_terminal and not screen.is_jupyter:
-        return screen
-    return Console(quiet=True, force_jupyter=progress and screen.is_jupyter)  # bars in a notebook need no console
+    return screen if progress and screen.is_terminal else Console(quiet=True)
 
 
 def _studies(tuned: StudyResults | Studies | bool | None) -> Studies | None:
