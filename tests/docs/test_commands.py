@@ -20,6 +20,8 @@ OTHER = {
     "uv run mlflow ui",
     "uv run plainres sweeps",
     "uv run plainres browse",
+    "uv run --with jupyterlab jupyter lab docs/lesson.ipynb",
+    "uv run --with jupyterlab jupyter lab docs/why.ipynb",
 }  # what else may be shown, beside uv's extras
 
 
@@ -46,7 +48,7 @@ def test_every_experiment_and_study_is_shown() -> None:
 
 
 def test_a_flag_that_the_text_names_exists() -> None:
-    known = {"help", "config", "open", "most", "extra", "group", "pdb", "run"} | {
+    known = {"help", "config", "open", "most", "extra", "group", "with", "pdb", "run"} | {
         flag for module in MODULES for flag in flags_of(import_module(module).Flags)
     }
     named = {flag for page in PAGES for span in page.spans for flag in re.findall(r"--([a-z][a-z-]*)", span)}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -47,13 +48,39 @@ def test_a_notebook_is_made_of_its_page(name: str) -> None:
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_command_of_a_page_is_a_cell(name: str) -> None:
-    lines = "\n".join(code(notebook(name)))
+    lines = [sorted(line.lstrip("# ").split()) for line in "\n".join(code(notebook(name))).splitlines()]
     for line in re.findall(
         "^uv run python -m (?:experiments|studies)[.](.+)$", page_of(name).read_text(), re.MULTILINE
     ):
-        command, _, flags = line.partition(" ")
+        command, *flags = line.partition("  #")[0].split()
         if command != "degradation":
-            assert f"plainres {command.replace('_', '-')} {flags}".strip() in lines
+            assert sorted(["%run", "-m", "plainres", command.replace("_", "-"), *flags]) in lines
+
+
+def test_flags_that_differ_from_the_command_before_come_first() -> None:
+    (broken,) = [
+        source for source in code(STORED) if "--variant plain" in source and "--epochs" in source and "#" not in source
+    ]
+    plain, residual = (line.removeprefix("%run -m plainres image-classification ") for line in broken.splitlines())
+    assert plain.startswith("--depth 34 --variant plain --dataset digits ")
+    assert residual.startswith("--depth 34 --dataset digits ")
+    tries = [
+        source for source in code(STORED) if source.startswith("# %run -m plainres image-classification --depth 18")
+    ]
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_keeps_its_runs_where_the_commands_do(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / f"{name}.ipynb").touch()
+    monkeypatch.chdir(tmp_path / "docs")
+    start = next(iter(code(notebook(name)))).partition("try:")[0]
+    for _ in range(2):  # a cell may be run again
+        exec(start, {})
+        assert Path.cwd() == tmp_path
 
 
 @pytest.mark.parametrize("command", COMMANDS)

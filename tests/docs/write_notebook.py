@@ -1,13 +1,14 @@
 """Writes docs/PAGE.ipynb from docs/PAGE.md: `python -m tests.docs.write_notebook PAGE`, and with `--run` its outputs.
 
 The text becomes text, a command becomes a cell, and what the page shows as its output is left to the cell. The flags of
-a question to try become a cell of its own, whose lines a reader uncomments.
+a question to try become a cell of its own, whose lines a reader uncomments. Of flags that most repeat those before,
+what differs comes first: the end of a long line is out of view.
 """
 
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,11 +22,15 @@ from tests.environment import ROOT
 NOTEBOOKS = {"lesson": "the lesson", "why": "the page"}  # what the pages call themselves
 PARTS = re.compile(r"^```(\w*)\n(.*?)^```\n|^(\*Try:\*[^\n]*)\n", re.MULTILINE | re.DOTALL)
 COMMAND = "uv run python -m "
-INSTALL = """\
+START = """\
+import os
+
+if os.path.exists("{}.ipynb"):
+    os.chdir("..")  # the clone's own folder, whose store the commands share
 try:
     import plainres
 except ImportError:  # on a machine that has nothing yet; some minutes
-    %pip install --quiet ..
+    %pip install --quiet .
     import plainres"""
 NOTE = (
     "*This is [{}]({}.md) as a notebook: run a cell, change a number, run it again. A line that begins "
@@ -46,7 +51,7 @@ def notebook_of(name: str) -> Path:
 def notebook(name: str) -> NotebookNode:
     """The notebook of a page, without outputs."""
     note = new_markdown_cell(NOTE.format(NOTEBOOKS[name], name))
-    cells = [note, new_code_cell(INSTALL), *cells_of(page_of(name).read_text())]
+    cells = [note, new_code_cell(START.format(name)), *cells_of(page_of(name).read_text())]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -62,8 +67,8 @@ def cells_of(text: str) -> Iterator[NotebookNode]:
         language, block, question = part.groups()
         if block and block.startswith(COMMAND):
             yield from text_cell(prose)
-            commands = block.splitlines()
-            yield new_code_cell("\n".join(map(call, commands)))
+            before, commands = commands[0], block.splitlines()
+            yield new_code_cell("\n".join(call(changed_first(line, before)) for line in commands))
             prose, after_command = "", True
         elif block and after_command and not language and not before.strip():
             after_command = False  # the output of the command before
@@ -71,7 +76,7 @@ def cells_of(text: str) -> Iterator[NotebookNode]:
             yield from text_cell(prose + question)
             prose = ""
             lines = [with_flags(commands[0], flags) for flags in re.findall("`(--[^`]+)`", question)]
-            tries = [f"# {call(line, last=False)}" for line in lines]
+            tries = [f"# {call(changed_first(line, commands[0]), last=False)}" for line in lines]
             if tries:
                 yield new_code_cell("\n".join(tries))
         else:
@@ -83,11 +88,27 @@ def text_cell(prose: str) -> list[NotebookNode]:
     return [new_markdown_cell(prose.strip())] if prose.strip() else []
 
 
+def parts_of(command: str) -> tuple[str, dict[str, list[str]]]:
+    """The module of a command, and the values of each of its flags."""
+    module, *words = shlex.split(command.removeprefix(COMMAND), comments=True) or [""]
+    return module, given(words)
+
+
+def command_of(module: str, flags: Mapping[str, list[str]]) -> str:
+    return COMMAND + shlex.join([module, *(word for name in flags for word in (f"--{name}", *flags[name]))])
+
+
 def with_flags(command: str, flags: str) -> str:
     """A command with these flags in place of its own of the same names."""
-    module, *words = shlex.split(command.removeprefix(COMMAND), comments=True)
-    asked = {**given(words), **given(shlex.split(flags))}
-    return COMMAND + shlex.join([module, *(word for name in asked for word in (f"--{name}", *asked[name]))])
+    module, asked = parts_of(command)
+    return command_of(module, {**asked, **given(shlex.split(flags))})
+
+
+def changed_first(command: str, before: str) -> str:
+    """A command whose flags mostly repeat the ones before, with what differs first; any other as it is."""
+    (module, flags), (_, shown) = parts_of(command), parts_of(before)
+    changed = {name: values for name, values in flags.items() if shown.get(name) != values}
+    return command_of(module, {**changed, **flags}) if len(changed) < len(flags) / 2 else command
 
 
 def call(command: str, *, last: bool = True) -> str:
