@@ -25,6 +25,11 @@ SECONDS = 60_000  # in ms, that a page may take
 PLOTTED = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data
     .filter(trace => trace.x && trace.x.length > 1)
     .map(trace => [trace.metricKey || 'band', [...trace.x], [...trace.y]]))"""
+# Of each chart of points, their places.
+POINTS = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data
+    .filter(trace => trace.mode === 'markers')
+    .map(trace => [[...trace.x], [...trace.y]]))"""
+ARMS, DEPTHS = ("plain", "residual"), (8, 14)
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")]
 
@@ -88,6 +93,12 @@ def plotted(page: Any, kind: str) -> list[tuple[list[float], list[float]]]:
     return [(x, y) for of, x, y in page.evaluate(PLOTTED) if of == kind]
 
 
+def mean_error(swept: Swept, arm: str, depth: int, name: str) -> float:
+    """A network's final error, its mean over the two seeds."""
+    first, second = swept.client.search_runs(["1"], f"tags.network = '{arm}-{depth}'")
+    return float(first.data.metrics[f"final/{name}"] + second.data.metrics[f"final/{name}"]) / 2
+
+
 def test_the_printed_address_shows_a_curve_for_each_network_and_its_range_over_seeds(swept: Swept, page: Any) -> None:
     page.goto(swept.address())
     runs = swept.client.search_runs(["1"], "tags.arm LIKE '%'")
@@ -107,21 +118,24 @@ def test_the_printed_address_shows_a_curve_for_each_network_and_its_range_over_s
             assert any(y[-len(highest) :] == pytest.approx(highest) for _, y in bands), (metric, network)
 
 
-@pytest.mark.parametrize("where", ["in the sweep's view", "on the parent's own page"])
-def test_the_parents_chart_is_error_by_depth(swept: Swept, page: Any, where: str) -> None:
-    own = f"{swept.server}/#/experiments/1/runs/{swept.parent}/model-metrics"
-    page.goto(swept.address() if "view" in where else own)
-    for arm in ("plain", "residual"):
-        errors = [
-            [
-                run.data.metrics["final/train_error"]
-                for run in swept.client.search_runs(["1"], f"tags.network = '{arm}-{depth}'")
-            ]
-            for depth in (8, 14)
-        ]
-        (line, *others) = plotted(page, f"train_error_by_depth/{arm}")
-        assert all(other == line for other in others)
-        assert line == ([8, 14], pytest.approx([sum(values) / 2 for values in errors]))
+def test_the_view_has_each_network_at_its_depth_and_names_no_other(swept: Swept, page: Any) -> None:
+    page.goto(swept.address())
+    page.wait_for_function(f"() => ({POINTS})().length === 2")
+    for (x, y), name in zip(page.evaluate(POINTS), ("train_error", "test_error"), strict=True):
+        means = sorted((depth, mean_error(swept, arm, depth, name)) for arm in ARMS for depth in DEPTHS)
+        assert sorted(zip(map(float, x), y, strict=True)) == [(depth, pytest.approx(mean)) for depth, mean in means]
+    shown = page.inner_text("body")  # legends and headings
+    assert {f"{arm}-{depth}" for arm in ARMS for depth in DEPTHS} <= set(re.findall(r"\w+-\d+", shown))
+    assert "error_by_depth/" not in shown  # of the parent: a legend would name every network for its lines
+
+
+def test_the_parents_own_page_has_the_errors_of_an_arm_by_depth(swept: Swept, page: Any) -> None:
+    page.goto(f"{swept.server}/#/experiments/1/runs/{swept.parent}/model-metrics")
+    for arm in ARMS:
+        (line, *again) = plotted(page, f"train_error_by_depth/{arm}")
+        assert all(other == line for other in again)
+        assert line == ([8, 14], pytest.approx([mean_error(swept, arm, depth, "train_error") for depth in DEPTHS]))
+    assert f"{page.inner_text('h2')} (train_error_by_depth/plain)" in page.inner_text("body")
 
 
 def test_no_column_that_is_filled_is_empty(swept: Swept, page: Any) -> None:

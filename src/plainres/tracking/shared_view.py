@@ -1,7 +1,7 @@
 """Makes the view of a sweep that MLflow's UI opens on: error by depth, and a curve a network with a band over seeds.
 
-MLflow keeps such a view as a tag of the experiment. Errors by depth are metrics of the sweep's parent run, so that
-MLflow's chart of them is the degradation figure.
+MLflow keeps such a view as a tag of the experiment. In it each network is a point at its depth: below a line of the
+parent run MLflow's legend names every network. Errors by depth are metrics of the parent too, for its own page.
 """
 
 import base64
@@ -71,7 +71,7 @@ def store_view(
         layers: of the deepest network, the first layer first, as far as they are known.
     """
     text = _packed(_state(name, arms, depths, layers))
-    while len(text) > LONGEST_TAG:  # then only some of the networks are folded away, and only some arms drawn
+    while len(text) > LONGEST_TAG:  # then only some of the networks are folded away, and fewer layers drawn
         arms, layers = arms[: len(arms) // 2], layers[: len(layers) // 2]
         text = _packed(_state(name, arms, depths, layers))
     making_once(lambda: client.set_experiment_tag(experiment_id, VIEW_TAG + name, text))
@@ -108,8 +108,7 @@ def _packed(state: State) -> str:
 def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequence[str]) -> State:
     tag, _, value = name.rpartition("-")
     networks = [f"{arm}-{depth}" for arm in arms for depth in depths]
-    by_depth = (TRAIN_ERROR_BY_DEPTH, TEST_ERROR_BY_DEPTH)
-    folded = (GRADIENT, INITIAL_GRADIENT, *by_depth)
+    folded = (GRADIENT, INITIAL_GRADIENT, TRAIN_ERROR_BY_DEPTH, TEST_ERROR_BY_DEPTH)
     shown = {GRADIENT + layer for layer in _spread(layers)}
     return {
         "searchFilter": f"tags.{tag} = '{value}'",
@@ -137,9 +136,9 @@ def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequen
             *(_section(metrics, metrics.rstrip("/"), display=False) for metrics in folded),
         ],
         "compareRunCharts": [
-            *(_chart([depth_metric(prefix, arm) for arm in arms], "sweep") for prefix in by_depth if arms),
-            *(_chart([metric], "networks") for metric in CURVES),
-            *(_chart([metric], "layers") for metric in sorted(shown)),
+            *(_by_depth(metric) for metric in (FINAL_TRAIN_ERROR, FINAL_TEST_ERROR)),
+            *(_curve(metric, "networks") for metric in CURVES),
+            *(_curve(metric, "layers") for metric in sorted(shown)),
         ],
     }  # fmt: skip
 
@@ -151,11 +150,18 @@ def _section(uuid: str, name: str, *, columns: int = 3, display: bool = True) ->
     }  # fmt: skip
 
 
-def _chart(metrics: Sequence[str], section: str) -> State:
-    several = {"selectedMetricKeys": list(metrics)} if len(metrics) > 1 else {}
+def _by_depth(metric: str) -> State:
+    """Make a chart of the networks' means over seeds, each a point at its depth."""
     return {
-        "uuid": f"{section} {metrics[0]}", "type": "LINE", "metricSectionId": section, "metricKey": metrics[0],
-        "useGlobalXaxisKey": True, "useGlobalLineSmoothing": True, "isGenerated": False, "deleted": False, **several,
+        "uuid": f"sweep {metric}", "type": "SCATTER", "metricSectionId": "sweep", "isGenerated": False,
+        "xaxis": {"key": "depth", "type": "PARAM"}, "yaxis": {"key": metric, "type": "METRIC"}, "deleted": False,
+    }  # fmt: skip
+
+
+def _curve(metric: str, section: str) -> State:
+    return {
+        "uuid": f"{section} {metric}", "type": "LINE", "metricSectionId": section, "metricKey": metric,
+        "useGlobalXaxisKey": True, "useGlobalLineSmoothing": True, "isGenerated": False, "deleted": False,
     }  # fmt: skip
 
 
