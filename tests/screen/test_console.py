@@ -78,5 +78,7 @@ def test_a_terminal_of_no_size_has_80_columns() -> None:
 
 def test_a_notebook_gets_text_that_streams(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)  # as ipykernel's is
+    assert not console().is_terminal
     console().print("epoch 1/5  " + "x" * 200, soft_wrap=True)
     assert capsys.readouterr().out == "epoch 1/5  " + "x" * 200 + "\n"

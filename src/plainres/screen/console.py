@@ -23,7 +23,10 @@ def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors=REPLACE)
-    made = Console(stderr=stderr, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False, force_jupyter=False)
+    made = Console(
+        stderr=stderr, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False, force_jupyter=False,
+        force_terminal=False if Console().is_jupyter else None,  # as which a notebook's streams give themselves out
+    )  # fmt: skip
     if made.width < 1:
         made.width = WIDTH
     return made
