@@ -109,7 +109,7 @@ def compare(
         margin: Smallest change of the training error that counts, in percentage points.
         tuned: What `tune` gave: each network is trained at the values that its studies found best.
             True for the studies of the default storage.
-        progress: Show bars while it trains, in a notebook or a terminal.
+        progress: Show bars while it trains, in a notebook or a terminal; elsewhere print a line on stderr for each run.
 
     Returns:
         The sweep as the store has it: table, runs, curves, verdict and figures.
@@ -327,7 +327,7 @@ def tune(
         seed: Of initial weights and order of the images in every trial of a first study; later ones have their own.
         storage: Database of the studies: sqlite:///FILE, postgresql://USER@HOST/DATABASE or another SQLAlchemy URL.
         study_name: What the studies' names begin with; data set and network follow.
-        progress: Show bars while it trains, in a notebook or a terminal.
+        progress: Show bars while it trains, in a notebook or a terminal; elsewhere print a line on stderr for each run.
 
     Returns:
         What the studies came to, which `compare` takes as `tuned`.

@@ -30,7 +30,7 @@ def compare(
     Args:
         tuned: What `tune` gave: each network is trained at the values that its studies found best.
             True for the studies of the default storage.
-        progress: Show bars while it trains, in a notebook or a terminal.
+        progress: Show bars while it trains, in a notebook or a terminal; elsewhere print a line on stderr for each run.
 
     Returns:
         The sweep as the store has it: table, runs, curves, verdict and figures.
@@ -54,7 +54,7 @@ def tune(request: StudyRequest, *, progress: bool = True) -> StudyResults:
     first trial's.
 
     Args:
-        progress: Show bars while it trains, in a notebook or a terminal.
+        progress: Show bars while it trains, in a notebook or a terminal; elsewhere print a line on stderr for each run.
 
     Returns:
         What the studies came to, which `compare` takes as `tuned`.
@@ -88,15 +88,14 @@ def load_sweep(
 
 
 def _console(*, progress: bool) -> "Console":
-    """Where progress is shown; nothing is printed where lines would be left behind."""
+    """Where progress is shown: on stderr, since what a script prints is its own."""
     from rich.console import Console
 
     from plainres.screen.console import console
 
     if Console().is_jupyter:
         return Console(quiet=True, force_jupyter=progress)  # bars in a notebook need no console
-    screen = console(stderr=True)
-    return screen if progress and screen.is_terminal else Console(quiet=True)
+    return console(stderr=True) if progress else Console(quiet=True)
 
 
 def _studies(tuned: StudyResults | Studies | bool | None) -> Studies | None:
