@@ -8,20 +8,20 @@ import pytest
 from plainres.cli.command_line import run_command
 from plainres.sweeps.configure import configure
 from plainres.sweeps.plan import plan_sweep
-from tests.docs.pages import COMMANDS, PAGES, extras_and_groups, program_of
+from tests.docs.pages import COMMANDS, PAGES, Page, extras_and_groups, program_of
 from tests.docs.short import flags_of
 from tests.environment import ROOT
 
 PYTHON = [command for command in COMMANDS if program_of(command)[1][:2] == ["python", "-m"]]
 MODULES = {f"{room}.{path.stem}" for room in ("experiments", "studies") for path in (ROOT / room).glob("[!_]*.py")}
 OTHER = {
-    "uv run pytest",
-    "uv run pytest -m slow",
     "uv run mlflow ui",
     "uv run plainres sweeps",
     "uv run plainres browse",
     "uv run --with jupyterlab jupyter lab docs/lesson.ipynb",
     "uv run --with jupyterlab jupyter lab docs/why.ipynb",
+    "uv pip install --torch-backend cpu --exclude-newer-package torch=false --exclude-newer-package torchvision=false "
+    "--editable .",
 }  # what else may be shown, beside uv's extras
 
 
@@ -60,3 +60,8 @@ def test_other_commands_are_few_and_known() -> None:
         asked = re.findall(r"--(?:extra|group) (\S+)", command)
         assert asked or command.startswith(("uv run python ", "uv run torchrun ")), command
         assert set(asked) <= extras_and_groups(), command
+
+
+def test_readmes_second_command_is_what_a_change_must_pass() -> None:
+    _, tests, *_ = Page(ROOT / "README.md").commands
+    assert tests in (ROOT / ".ci" / "run").read_text().splitlines()
