@@ -29,6 +29,6 @@ def test_they_run(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "[8/8] " in done.stderr  # without a terminal a line for each run that ends, and nothing among what's printed
-    assert done.stdout.startswith("Undertrained: at depth 8")
+    assert done.stdout.startswith("Undertrained: with 8 layers")
     assert re.search(r"^arm +depth +failed .* with depth$", done.stdout, re.MULTILINE)  # no column is left out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "mlflow.db", "mlruns", "script.py"]
