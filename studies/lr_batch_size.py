@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED, run_command
-from plainres.cli.flags import flag, words_of
+from plainres.cli.flags import words_of
 from plainres.errors import StudiesFail, without_credentials
 from plainres.settings.thresholds import fewest_seeds
+from plainres.settings.values import flag
 from plainres.sweeps.configure import filled
 from plainres.workflows.requests import CompareRequest, StudyRequest
 from plainres.workflows.tune import StudyResults, carry_out_studies

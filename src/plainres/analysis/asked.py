@@ -2,14 +2,14 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import Any, get_origin
+from typing import Any
 
 from plainres.analysis.results import SweepResults
 from plainres.errors import BadInput
 from plainres.settings import ABOUT, DECLARED
 from plainres.settings.declaration import Role
 from plainres.settings.thresholds import MARGIN
-from plainres.settings.values import kind_of
+from plainres.settings.values import as_flag, in_short, parse
 from plainres.sweeps.plan import plan_sweep
 from plainres.sweeps.tuned import from_params
 
@@ -47,9 +47,7 @@ def command_of(results: SweepResults, margin: float = MARGIN) -> str:
 
 
 def _flags(results: SweepResults, margin: float) -> Iterator[str]:
-    seeds = [str(seed) for seed in results.seeds]
-    yield from ("--depths", *map(str, results.depths), "--arms", *results.arms)
-    yield from ("--seeds", *(seeds if len(seeds) > 1 else [f"{seeds[0]}-{seeds[0]}"]))  # one number is how many
+    yield from ("--depths", *map(str, results.depths), "--arms", *results.arms, "--seeds", *in_short(results.seeds))
     asked = {name: results.params.get(name, "") for name in CHOOSING}
     yield from (
         word for name, text in asked.items() if text and text != DECLARED[name].default for word in (f"--{name}", text)
@@ -67,12 +65,9 @@ def _flags(results: SweepResults, margin: float) -> Iterator[str]:
 
 def _flag(name: str, text: str) -> Sequence[str]:
     """The flag of a setting that a sweep has, by arm where these differ; none where each arm has its own."""
-    flag = ABOUT[name].option.replace("_", "-")
     for each in text.split("), "):
         value, _, network = each.removesuffix(")").rpartition(" (") if text.endswith(")") else (each, "", "")
         is_own = f"{name}=" in network or (name == "shortcut" and network.startswith("plain"))
         if not is_own:
-            if value in ("True", "False"):
-                return [f"--{'' if value == 'True' else 'no-'}{flag}"]
-            return [f"--{flag}", *(value.split() if get_origin(kind_of(DECLARED[name])) is tuple else [value])]
+            return as_flag(ABOUT[name].option, DECLARED[name], parse(DECLARED[name], value))
     return []

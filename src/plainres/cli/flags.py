@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from plainres.errors import BadInput
-from plainres.settings.declaration import RUNNING, about, declared_in, setting
-from plainres.settings.values import given_by, kind_of, made, options_of, read
+from plainres.settings.declaration import RUNNING, about, declared_in, nearest, setting
+from plainres.settings.values import as_flag, flag, given_by, kind_of, made, options_of, read
 from plainres.workflows.settings_file import read_settings
 
 Flags = TypeVar("Flags")
@@ -34,11 +33,6 @@ ALSO = declared_in(_Also)
 def flags_of(command: type) -> dict[str, Field[Any]]:
     """Return all that a command takes by flags, by option."""
     return options_of(command) | ALSO
-
-
-def flag(name: str) -> str:
-    """Write an option as a flag."""
-    return f"--{name.replace('_', '-')}"
 
 
 def given_in(command: type, words: Sequence[str]) -> Given:
@@ -87,20 +81,12 @@ def words_of(request: Any) -> list[str]:
     chosen: Given = {name: given[name] for name in ("dataset", "recipe") if name in options}
     defaults = {**given_by(made(type(request), chosen)), **{name: options[name].default for name in chosen}}
     changed = [name for name in options if given[name] != defaults[name]]
-    return [word for name in changed for word in _written(name, options[name], given[name])]
+    return [word for name in changed for word in as_flag(name, options[name], given[name])]
 
 
 def has_pair(declared: Field[Any]) -> bool:
     """Tell whether a flag has one beside it that turns it off."""
     return kind_of(declared) is bool and not about(declared).switch
-
-
-def _written(name: str, declared: Field[Any], value: Any) -> list[str]:
-    if isinstance(value, bool):
-        return [flag(name if value else f"no_{name}")]
-    if about(declared).counts_to and value == tuple(range(value[0], value[-1] + 1)):
-        return [flag(name), f"{value[0]}-{value[-1]}"]
-    return [flag(name), *map(str, value if isinstance(value, tuple) else [value])]
 
 
 def _read(name: str, declared: Field[Any], words: list[str]) -> Any:
@@ -111,5 +97,4 @@ def _read(name: str, declared: Field[Any], words: list[str]) -> Any:
 
 
 def _unknown(word: str, options: Mapping[str, Field[Any]]) -> str:
-    near = get_close_matches(word, map(flag, options), n=1)
-    return f"no flag is called {word!r}; {f'is {near[0]} meant?' if near else '--help lists them'}"
+    return f"no flag is called {word!r}; {nearest(word, map(flag, options), '--help lists them')}"

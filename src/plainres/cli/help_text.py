@@ -7,10 +7,10 @@ from shutil import get_terminal_size
 from textwrap import fill
 from typing import Any, get_args
 
-from plainres.cli.flags import Given, flag, flags_of, request_of
+from plainres.cli.flags import Given, flags_of, request_of
 from plainres.settings import as_text
 from plainres.settings.declaration import HEADINGS, about
-from plainres.settings.values import given_by, kind_of
+from plainres.settings.values import flag, given_by, kind_of
 
 WIDEST, NARROWEST = 100, 20  # columns of text
 TWO_COLUMNS = 70  # the fewest in which the help of a flag stands beside it

@@ -3,7 +3,6 @@
 import ast
 import re
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +10,7 @@ from textwrap import fill
 
 from plainres.cli.command_line import BAD_INPUT, FINISHED, run_command
 from plainres.cli.help_text import beside, columns
+from plainres.settings.declaration import nearest
 from plainres.system.stopping import say_interrupts_in_a_line
 
 LIBRARY = Path(__file__).parents[1]
@@ -34,8 +34,7 @@ def main() -> int:
         return FINISHED
     found = command_files()
     if name not in found:
-        near = get_close_matches(name, found, n=1)
-        hint = f"is {near[0]} meant?" if near else "--help lists them"
+        hint = nearest(name, found, "--help lists them")
         print(f"error: no command is called {name!r}; {hint}", file=sys.stderr)
         return BAD_INPUT
     program = f"plainres {name}"

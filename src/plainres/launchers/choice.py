@@ -13,6 +13,7 @@ from plainres.launchers.launcher import Launcher
 from plainres.launchers.slurm_commands import check_job
 from plainres.launchers.together_launcher import TogetherLauncher, check_together
 from plainres.settings import LaunchSettings, RunConfig
+from plainres.settings.values import flag
 from plainres.system.hardware import gpu_count, processes
 from plainres.system.processes import worker_context
 
@@ -50,7 +51,7 @@ def check_launch(launch: LaunchSettings, jobs: int | None, config: RunConfig) ->
         raise BadInput(f"--jobs is for --launcher local: {launcher} trains as many runs at a time as it has room for")
     for name, launchers in LAUNCHERS_OF.items():
         if launcher not in launchers and getattr(launch, name) != getattr(LaunchSettings, name):
-            raise BadInput(f"--{name.replace('_', '-')} is for --launcher {' or '.join(launchers)}")
+            raise BadInput(f"{flag(name)} is for --launcher {' or '.join(launchers)}")
     if launch.gpus and config.device != "cuda":
         raise BadInput(f"--gpus is for --device cuda, and the runs' device is {config.device}")
     if launcher == "slurm" and shutil.which("sbatch") is None:

@@ -1,7 +1,7 @@
 """Declare a setting, of a run or of what a command asks for: its type, default, help and bounds, once."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import Enum
@@ -181,5 +181,11 @@ def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
 def check_name(name: str, known: tuple[str, ...]) -> None:
     """Raise BadInput, with the nearest name that there is, if no setting has this one."""
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        raise BadInput(f"no setting is called {name!r}" + (f"; is {near[0]} meant?" if near else ""))
+        hint = nearest(name, known)
+        raise BadInput(f"no setting is called {name!r}" + (f"; {hint}" if hint else ""))
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Ask whether the nearest of the known names is meant; where none is near, say something else."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"is {near[0]} meant?" if near else otherwise

@@ -63,6 +63,26 @@ def as_text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+def flag(option: str) -> str:
+    """Write an option as a flag."""
+    return f"--{option.replace('_', '-')}"
+
+
+def as_flag(option: str, declared: Field[Any], value: Any) -> list[str]:
+    """Write the words of a command line that give an option this value."""
+    if isinstance(value, bool):
+        return [flag(option if value else f"no_{option}")]
+    if about(declared).counts_to:
+        return [flag(option), *in_short(value)]
+    return [flag(option), *map(str, value if isinstance(value, tuple) else [value])]
+
+
+def in_short(numbers: Sequence[int]) -> list[str]:
+    """Write numbers where they count, of which `read` makes the same: a row as 7-9, and one alone as 7-7."""
+    first, last = numbers[0], numbers[-1]
+    return [f"{first}-{last}"] if [*numbers] == [*range(first, last + 1)] else [*map(str, numbers)]
+
+
 def parse(declared: Field[Any], text: str) -> Any:
     """Make a setting's value of text, several values with blanks between; raises BadInput as `read` does."""
     return read(declared, text.split() if get_origin(kind_of(declared)) is tuple else [text])

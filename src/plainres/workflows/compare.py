@@ -12,6 +12,7 @@ from plainres.errors import BadInput
 from plainres.launchers.choice import begin_imports_of, make_launcher
 from plainres.settings.recipes import recipe_of
 from plainres.settings.thresholds import check_margin, fewest_seeds
+from plainres.settings.values import flag
 from plainres.sweeps.arms import parse_arm
 from plainres.sweeps.plan import Sweep, on_known_images, plan_sweep, verdict_lacks, with_own
 from plainres.sweeps.tuned import to_params, tuned_settings
@@ -94,7 +95,7 @@ def check_left_out(sweep: Sweep, taken: Collection[str]) -> None:
     searched = [name for name in SEARCHABLE if name in taken]
     own = any(parse_arm(arm).settings.keys() & taken for arm in sweep.arms)
     if own or any(shared[name] != recipe[name] for name in searched):
-        flags = " and ".join(f"--{name.replace('_', '-')}" for name in searched)
+        flags = " and ".join(map(flag, searched))
         raise BadInput(f"--tuned takes from the studies what was searched: leave out {flags}, and an arm's own")
 
 
