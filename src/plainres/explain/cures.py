@@ -19,7 +19,7 @@ from plainres.screen.table import TextTable, text_table
 from plainres.settings import RunConfig
 from plainres.settings.thresholds import TARGET_ERROR, is_learnt
 from plainres.sweeps.arms import dose_of
-from plainres.sweeps.tuned import from_params, study_of_seed
+from plainres.sweeps.tuned import from_params, tuned_settings
 
 FAILS = f"above {TARGET_ERROR * 100:g} % at the shallowest depth already"  # which no depth can harm much further
 INCOMPLETE = "runs are missing"
@@ -101,17 +101,14 @@ def arms_table(results: SweepResults, verdict: Verdict, parameters: Mapping[str,
 
 
 def with_rates(results: SweepResults) -> SweepResults:
-    """Add to tuned runs the columns lr, the rate that the run's study chose, and at_border, of what it searched."""
+    """Add to tuned runs the columns lr, the rate that the run's study chose, and at_border, of any of its network's."""
     tuned = from_params(results.params)
     if not tuned:
         return results
-    of_study = {(each.arm, each.depth, each.number): each for each in tuned}
-    studies = 1 + max(each.number for each in tuned)
-    chosen = [
-        of_study[arm, depth, study_of_seed(seed, studies)]
-        for arm, depth, seed in zip(*(results.runs[name] for name in ("arm", "depth", "seed")), strict=True)
-    ]
-    columns = {"lr": [each.values["lr"] for each in chosen], "at_border": [bool(each.borders) for each in chosen]}
+    values = tuned_settings(tuned, results.seeds)
+    bordered = {(each.arm, each.depth) for each in tuned if each.borders}
+    runs = list(zip(*(results.runs[name] for name in ("arm", "depth", "seed")), strict=True))
+    columns = {"lr": [values[run]["lr"] for run in runs], "at_border": [run[:2] in bordered for run in runs]}
     return replace(results, runs=results.runs.assign(**columns))
 
 

@@ -15,7 +15,7 @@ from plainres.networks.network import Network
 from plainres.probes.gradients import GradientNorms
 from plainres.probes.probe import Batch, main_convolutions, undisturbed
 from plainres.settings import RunConfig
-from plainres.sweeps.arms import Arm, parse_arm
+from plainres.sweeps.arms import Arm, parse_arm, without
 from plainres.training.adjustment import Adjustment
 from plainres.training.trainer import PROBE_IMAGES
 
@@ -133,7 +133,7 @@ def _gap_left(plain: pd.DataFrame, changed: pd.DataFrame, residual: pd.DataFrame
 
 def is_exchange(arm: str, arms: Sequence[str]) -> bool:
     """Tell whether an arm differs from one before it in its updates alone."""
-    return any(_but_for_updates(other) == _but_for_updates(arm) for other in arms[: arms.index(arm)])
+    return any(without(other, *CHANGES) == without(arm, *CHANGES) for other in arms[: arms.index(arm)])
 
 
 def _with_update(runs: pd.DataFrame, arm: str, size: str, of: pd.DataFrame, *, even: bool) -> pd.DataFrame | None:
@@ -147,16 +147,11 @@ def _with_update(runs: pd.DataFrame, arm: str, size: str, of: pd.DataFrame, *, e
         other: abs(math.log(value / of[size].median()))
         for other, value in zip(map(str, sizes.index), sizes, strict=True)
         if other != arm
-        and _but_for_updates(other) == _but_for_updates(arm)
+        and without(other, *CHANGES) == without(arm, *CHANGES)
         and (_epochs_of_equal_updates(other) != _epochs_of_equal_updates(arm)) == even
     }
     nearest = min(apart, key=lambda other: apart[other], default=None)
     return runs[runs["arm"] == nearest] if nearest and apart[nearest] < math.log(ALIKE) else None
-
-
-def _but_for_updates(arm: str) -> Arm:
-    parsed = parse_arm(arm)
-    return Arm(parsed.variant, {name: parsed.settings[name] for name in parsed.settings if name not in CHANGES})
 
 
 def _epochs_of_equal_updates(arm: str) -> int:

@@ -10,7 +10,7 @@ from plainres.names import GROWTH, INITIAL
 from plainres.probes.growth_rate import mean_field
 from plainres.screen.drawn_seeds import draw_points
 from plainres.screen.figure_style import PAGE, depth_colours, draw_legend, plain_style
-from plainres.sweeps.arms import Arm, parse_arm
+from plainres.sweeps.arms import parse_arm, without
 
 FEWEST = 3  # slopes whose order says something
 DIAL = ("activation", "leak")
@@ -24,7 +24,7 @@ def is_turned(data: pd.DataFrame) -> bool:
 def dial_of(data: pd.DataFrame) -> pd.DataFrame:
     """Return the runs of the first plain arm and of those that differ from it in their slope alone, as column leak."""
     arms = {arm: parse_arm(arm) for arm in dict.fromkeys(data["arm"])}
-    apart = {arm: _without_slope(parsed) for arm, parsed in arms.items() if parsed.variant == "plain"}
+    apart = {arm: without(arm, *DIAL) for arm, parsed in arms.items() if parsed.variant == "plain"}
     leaks = {
         arm: arms[arm].settings.get("leak", 0.0)
         for arm, rest in apart.items()
@@ -84,7 +84,3 @@ def draw_dial(data: pd.DataFrame) -> Figure:
         followed.set(xlabel="growth of the gradient a layer", ylabel="final training error (%)", ylim=(-3, 100))
         draw_legend(figure)
     return figure
-
-
-def _without_slope(arm: Arm) -> Arm:
-    return Arm(arm.variant, {name: arm.settings[name] for name in arm.settings if name not in DIAL})

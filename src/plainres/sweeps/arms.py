@@ -99,10 +99,10 @@ def dose_of(arm: str, setting: str) -> float:
     return float(parse_arm(arm).settings[setting.replace("-", "_")])
 
 
-def without(arm: str, setting: str) -> str:
-    """Return the arm that `dose_arms` made this one of."""
+def without(arm: str, *settings: str) -> str:
+    """Return the arm without these settings, as the one that `dose_arms` made this one of."""
     parsed = parse_arm(arm)
-    return Arm(parsed.variant, {name: value for name, value in parsed.settings.items() if name != setting}).name
+    return Arm(parsed.variant, {name: value for name, value in parsed.settings.items() if name not in settings}).name
 
 
 def _check_own(name: str) -> None:
