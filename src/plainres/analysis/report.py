@@ -1,6 +1,6 @@
 """Stores the report of a sweep with its parent run, writes it to a folder, and prints what a command ends with."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -112,10 +112,10 @@ def _write_pages(
     results: SweepResults, verdict: Verdict, curves: pd.DataFrame, drawn: Mapping[str, Figure], folder: Path
 ) -> list[Path]:
     """Write both pages, with these figures, and the table of runs."""
-    on_phone = _drawn(results, curves, COLUMN)
+    too_wide = [name for name, figure in drawn.items() if figure.get_figwidth() > COLUMN]
+    on_phone = _drawn(results, curves, COLUMN, too_wide)
     drawings = {
-        name: (_svg(figure), _svg(on_phone[name]) if figure.get_figwidth() > COLUMN else "")
-        for name, figure in drawn.items()
+        name: (_svg(figure), _svg(on_phone[name]) if name in on_phone else "") for name, figure in drawn.items()
     }
     sections = content(results, verdict)
     texts = {
@@ -147,18 +147,21 @@ def _errors_by_depth(results: SweepResults) -> dict[str, Errors]:
     return {TRAIN_ERROR_BY_DEPTH: found["train_error"], TEST_ERROR_BY_DEPTH: found["test_error"]}
 
 
-def _drawn(results: SweepResults, curves: pd.DataFrame, width: float | None = None) -> dict[str, Figure]:
-    """Draw the figures, by name, all of them so wide if that is given; none where no run has finished."""
+def _drawn(
+    results: SweepResults, curves: pd.DataFrame, width: float | None = None, names: Collection[str] | None = None
+) -> dict[str, Figure]:
+    """Draw the figures, or those of these names, so wide if that is given; none where no run has finished."""
     if results.runs.empty:
         return {}
     from plainres.analysis import figures  # with seaborn: a command whose report is stored draws nothing
 
     arms, classes = results.arms, results.classes
-    return {
-        "degradation": figures.draw_degradation(results.runs, arms, classes=classes, width=width),
-        "curves": figures.draw_curves(curves, arms, classes=classes, width=width),
-        "gradients": figures.draw_gradients(results.gradients, arms, width=width),
+    draws = {
+        "degradation": partial(figures.draw_degradation, results.runs, arms, classes=classes, width=width),
+        "curves": partial(figures.draw_curves, curves, arms, classes=classes, width=width),
+        "gradients": partial(figures.draw_gradients, results.gradients, arms, width=width),
     }
+    return {name: draw() for name, draw in draws.items() if names is None or name in names}
 
 
 def _svg(figure: Figure) -> str:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from plainres.analysis.asked import changed_settings, command_of
 from plainres.analysis.results import SPLITS, SweepResults, first_of_each_variant
-from plainres.analysis.results_table import diverged_words, explanation, percent, sweep_table
+from plainres.analysis.results_table import ERRORS, diverged_words, explanation, percent, sweep_table
 from plainres.analysis.statistics import CONFIDENCE, EXACT_UP_TO, most_failures
 from plainres.analysis.tuned_table import tuned_tables
 from plainres.analysis.verdict import Verdict
@@ -88,8 +88,7 @@ def content(results: SweepResults, verdict: Verdict) -> list[Section]:
     has_runs = not results.runs.empty
     missing = [f"Missing: {', '.join(results.missing)}."] if results.missing else []
     table = sweep_table(results, verdict)
-    words = "Errors in %, mean ± standard deviation over seeds; failed: above 10 % training error at the end."
-    first = table.picked(MAIN_COLUMNS, words + diverged_words(results))
+    first = table.picked(MAIN_COLUMNS, ERRORS + diverged_words(results))
     sections = [
         Section(
             paragraphs=missing,
@@ -233,8 +232,6 @@ def _gaps_table(verdict: Verdict) -> TextTable:
         for depth, gap in gaps.items()
     ]  # fmt: skip
     words = "At most: of all seeds so many fail, with 95 % confidence (Clopper and Pearson 1934, one-sided)."
-    if len(verdict.differences) > 1:
-        words += " p of arms beyond the first plain and residual one: by Holm's method."
     return text_table(("arm", "depth", "change", "p", "with depth", "failed", "at most"), rows, words)
 
 

@@ -17,6 +17,7 @@ COLUMNS = (
     "arm", "depth", "failed", "training error", "test error", "epochs to 10 %", "grad. growth", "time (s)",
     "with depth",
 )  # fmt: skip
+ERRORS = "Errors in %, mean ± standard deviation over seeds; failed: above 10 % training error at the end."
 NOTHING = "–"
 NOT_FINITE = "not finite"
 QUIETLY = np.errstate(over="ignore", invalid="ignore")  # sums of what is not finite are not finite
@@ -34,11 +35,6 @@ def explanation(results: SweepResults, verdict: Verdict) -> str:
         "the one before it at initialisation, median over seeds; above 1 it explodes with depth (Yang et al. 2019). "
         "Time: median of a run. With depth: whether the training error is higher than at the shallowest depth by more "
         f"than {points(verdict.margin)}, paired by seed, by an exact sign-flip test."
-        + (
-            " Arms beyond the first plain and residual one: corrected by Holm's method."
-            if len(verdict.gaps) > 3
-            else ""
-        )
     )
 
 
@@ -60,9 +56,8 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
         for arm, depth, group in _networks(results)
     )
     words = (
-        "Errors in %, mean ± standard deviation over seeds; failed: above 10 % training error at the end. Medians: "
-        "epochs to 10 % training error, growth of the gradient a layer at initialisation, time of a run. With depth: "
-        f"training error higher by more than {points(verdict.margin)}."
+        f"{ERRORS} Medians: epochs to 10 % training error, growth of the gradient a layer at initialisation, time of a "
+        f"run. With depth: training error higher by more than {points(verdict.margin)}."
     )
     return TextTable(COLUMNS, rows, words + diverged_words(results))
 
