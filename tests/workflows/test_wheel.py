@@ -70,7 +70,7 @@ def test_help_lists_every_experiment_and_study(installed: Run) -> None:
 def test_a_command_trains_where_the_user_stands_and_python_finds_it(installed: Run) -> None:
     done = installed("plainres", "degradation", "--depths", "8", "14", "--seeds", "0", "1", *TINY)
     assert done.returncode == 0, done.stderr
-    assert "Undertrained: at depth 8" in done.stdout
+    assert "Undertrained: with 8 layers" in done.stdout
     code = (
         "import plainres; print(plainres.__file__, plainres.__version__)\n"
         "sweep = plainres.compare(depths=[8, 14], seeds=2, width=8, epochs=1, train_images=600, device='cpu', jobs=1)\n"
