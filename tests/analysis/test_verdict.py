@@ -36,7 +36,7 @@ def test_plain_that_degrades_where_residual_does_not_is_reproduced() -> None:
     # All six gaps lie on one side of the margin: 1 / 2**6. None of six fails: 1 - 0.05**(1/6) is 39 %.
     assert verdict.outcome == "reproduced"
     assert verdict.lines == (
-        "Reproduced: with depth, plain trains worse, and residual trains no worse.",
+        "Reproduced: with depth plain trains worse by more than 1 percentage point, and residual doesn't.",
         "plain degrades: training error 5.0 % with 18 layers, 25.0 % with 50, where 6 of 6 seeds fail",
         "residual does not degrade: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds fail, "
         "at most 39 % do",
@@ -63,8 +63,8 @@ def test_five_seeds_that_agree_are_undecided_and_six_could_decide() -> None:
     assert verdict.outcome == "undecided"
     assert {gap.p for gap in (verdict.gaps["plain"][50], verdict.gaps["residual"][50])} == {1 / 32}
     assert verdict.sentence == (
-        "Undecided: it can't be said yet whether plain or residual trains worse with depth; about 6 seeds would "
-        "probably decide."
+        "Undecided: it can't be said yet whether plain or residual trains worse by more than 1 percentage point with "
+        "depth; about 6 seeds would probably decide."
     )
 
 
@@ -142,7 +142,7 @@ def test_what_is_undecided_says_how_many_seeds_would_do() -> None:
         if stats.nct.sf(stats.t.isf(level, seeds - 1), seeds - 1, shift / spread * seeds**0.5) >= 0.8
     )
     assert verdict.sentence == (
-        "Undecided: it can't be said yet whether plain trains worse with depth; "
+        "Undecided: it can't be said yet whether plain trains worse by more than 1 percentage point with depth; "
         f"about {enough} seeds would probably decide."
     )
     on_the_margin = {**DEGRADING, ("plain", 50): [0.059, 0.06, 0.061] * 2}
@@ -198,7 +198,7 @@ def test_without_a_bare_arm_the_first_of_its_variant_stands_for_it() -> None:
     named = {(f"{arm}:lr=0.1", depth): values for (arm, depth), values in (DEGRADING | STEADY).items()}
     verdict = judge(sweep_of(named))
     assert verdict.outcome == "reproduced"
-    assert "plain:lr=0.1 trains worse, and residual:lr=0.1 trains no worse" in verdict.sentence
+    assert "plain:lr=0.1 trains worse by more than 1 percentage point, and residual:lr=0.1 doesn't" in verdict.sentence
 
 
 def test_diverged_runs_count_with_the_error_they_ended_at() -> None:
@@ -253,9 +253,13 @@ def test_one_variant_alone_still_has_its_line() -> None:
 @pytest.mark.parametrize(
     ("plain", "residual", "sentence"),
     [
-        (0.0, 0.0, "Not reproduced: with depth, plain and residual train no worse."),
-        (0.5, 0.5, "Not reproduced: with depth, plain and residual train worse."),
-        (0.0, 0.5, "Not reproduced: with depth, residual trains worse, and plain trains no worse."),
+        (0.0, 0.0, "Not reproduced: with depth plain and residual don't train worse by more than 1 percentage point."),
+        (0.5, 0.5, "Not reproduced: with depth plain and residual train worse by more than 1 percentage point."),
+        (
+            0.0,
+            0.5,
+            "Not reproduced: with depth residual trains worse by more than 1 percentage point, and plain doesn't.",
+        ),
     ],
 )
 def test_what_is_not_reproduced_says_what_both_arms_do(plain: float, residual: float, sentence: str) -> None:

@@ -138,6 +138,13 @@ def test_the_parents_own_page_has_the_errors_of_an_arm_by_depth(swept: Swept, pa
     assert f"{page.inner_text('h2')} (train_error_by_depth/plain)" in page.inner_text("body")
 
 
+def test_the_parents_own_page_says_the_verdict_and_hides_what_it_keeps_for_itself(swept: Swept, page: Any) -> None:
+    page.goto(f"{swept.server}/#/experiments/1/runs/{swept.parent}?workflowType=machine_learning")
+    page.wait_for_selector("text=/with 8 layers/")  # the verdict
+    assert swept.client.get_run(swept.parent).data.tags["verdict"] in page.inner_text("body")
+    assert "run." not in page.inner_text("body")
+
+
 def test_no_column_that_is_filled_is_empty(swept: Swept, page: Any) -> None:
     page.goto(f"{swept.server}/#/experiments/1/runs?workflowType=machine_learning")
     page.wait_for_selector("text=/digits \\(\\w+\\)/")  # the parent's data set

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 
 from experiments.degradation import PROGRAM, Flags, main
 from plainres.cli.command_line import run_command
+from plainres.names import MEMBER_TAG
 from plainres.tracking.parents import members_of
 from tests.bad_input import check_bad_input
 from tests.environment import environment
@@ -200,7 +201,7 @@ def test_networks_of_superseded_sweeps_are_deleted_on_request(swept: tuple[Path,
 def member_tag(client: MlflowClient, output: str) -> str:
     """The tag of the sweep's parent that names its first plain run."""
     tags = client.get_run(parent_id(output)).data.tags
-    return next(tag for tag, text in tags.items() if tag.startswith("run.") and text.endswith(" plain-8-seed0"))
+    return next(tag for tag, text in tags.items() if tag.startswith(MEMBER_TAG) and text.endswith(" plain-8-seed0"))
 
 
 def test_a_stored_report_that_lacks_a_run_is_made_anew(swept: tuple[Path, str], here: Here) -> None:

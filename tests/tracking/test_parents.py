@@ -1,6 +1,8 @@
 import pytest
 
-from plainres.tracking.parents import open_parent
+from plainres.names import MEMBER_TAGS
+from plainres.sweeps.configure import configure
+from plainres.tracking.parents import add_members, members_of, open_parent
 from plainres.tracking.runs import Experiment, open_experiment
 from plainres.tracking.source import Source
 
@@ -36,3 +38,15 @@ def test_a_sweep_whose_fresh_successor_was_deleted_counts_again(experiment: Expe
     fresh = open_parent(experiment, "hash", {}, SOURCE, fresh=True)
     experiment.client.delete_run(fresh.run_id)
     assert open_parent(experiment, "hash", {}, SOURCE, fresh=False) == first
+
+
+def test_the_runs_of_a_sweep_are_read_as_stores_of_before_name_them(experiment: Experiment) -> None:
+    config = configure("plain", 18)
+    parent = open_parent(experiment, "hash", {}, SOURCE, fresh=False)
+    experiment.client.set_tag(parent.run_id, f"run.{config.config_hash}", "1f2e plain-18-seed0")
+    parent = open_parent(experiment, "hash", {}, SOURCE, fresh=False)
+    add_members(experiment, parent, [(config, "1f2e"), (configure("plain", 34), "3d4c")])
+    tags = experiment.client.get_run(parent.run_id).data.tags
+    assert members_of(tags) == {"plain-18-seed0": "1f2e", "plain-34-seed0": "3d4c"}
+    assert len([tag for tag in tags if tag.startswith(MEMBER_TAGS)]) == 2  # none is there twice
+    assert members_of({"run.plain-18-seed0": "1f2e"}) == {"plain-18-seed0": "1f2e"}  # before there were arms

@@ -12,6 +12,7 @@ from plainres.settings.thresholds import LEVEL, fewest_seeds
 CONFIDENCE = 0.95  # of intervals and bounds
 EXACT_UP_TO = 40  # values, whose sign patterns are all counted: two halves of 2^20
 PATTERNS_DRAWN = 9_999  # of more values
+NARROW = 0.002  # an interval's width, as a share, of which one decimal in percentage points leaves too little
 POWER = 0.8  # with which so many seeds decide, if the spread seen is the true one
 MOST_SEEDS = 1000
 
@@ -25,8 +26,11 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        """Write it in percentage points, as `+45.2 [+38.0, +52.4]`."""
-        mean, low, high = (f"{round(share * 100, 1) + 0.0:+.1f}" for share in (self.mean, self.low, self.high))
+        """Write it in percentage points, as `+45.2 [+38.0, +52.4]`; a narrow one as `+0.03 [+0.01, +0.04]`."""
+        digits = 2 if 0 < self.high - self.low < NARROW else 1
+        mean, low, high = (
+            f"{round(100 * share, digits) + 0.0:+.{digits}f}" for share in (self.mean, self.low, self.high)
+        )
         return f"{mean} [{low}, {high}]"
 
 

@@ -29,7 +29,7 @@ from plainres.sweeps.plan import verdict_lacks
 
 MOST_LISTED = 5  # names in a sentence
 NUMBERS = {2: "second", 3: "third"}
-WORSE = {"degrades": "worse", "does not degrade": "no worse"}
+WORSE = {"degrades": ("trains", "train"), "does not degrade": ("doesn't", "don't")}
 
 Status = Literal["degrades", "does not degrade", "undecided"]
 Judgement = Literal["reproduced", "not reproduced", "undecided", "undertrained", "incomplete"]
@@ -128,7 +128,7 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
             outcome = outcome_of(*(gap.status for gap in of_pair.values()))
     return Verdict(
         outcome,
-        f"Incomplete: {lacking}." if lacking else _sentence(outcome, of_pair, results.depths[0]),
+        f"Incomplete: {lacking}." if lacking else _sentence(outcome, of_pair, results.depths[0], margin),
         tuple(_arm_line(arm, results, gap, judged=outcome != "undertrained") for arm, gap in of_pair.items()),
         tuple(
             _arm_line(arm, results, gaps[arm][deepest]) + _seeds_words([gaps[arm][deepest]])
@@ -213,23 +213,24 @@ def _difference(gaps: Mapping[str, pd.Series], arm: str, reference: str) -> Inte
     return paired_interval(gaps[arm] - gaps[reference])
 
 
-def _sentence(outcome: Judgement, gaps: Mapping[str, Gap], shallowest: int) -> str:
+def _sentence(outcome: Judgement, gaps: Mapping[str, Gap], shallowest: int, margin: float) -> str:
     """State the outcome from the gaps of the plain and of the residual arm."""
     if outcome == "undertrained":
         return (
             f"Undertrained: with {shallowest} layers {' and '.join(gaps)} already end above {TARGET_ERROR * 100:g} % "
             "training error; what depth does has not been asked yet, and takes more epochs."
         )
+    worse = f"worse by more than {points(margin)}"
     by_status = {status: [arm for arm, gap in gaps.items() if gap.status == status] for status in ("undecided", *WORSE)}
     if outcome == "undecided":
         arms = " or ".join(by_status["undecided"])
-        return f"Undecided: it can't be said yet whether {arms} trains worse with depth{_seeds_words(gaps.values())}."
+        needed = _seeds_words(gaps.values())
+        return f"Undecided: it can't be said yet whether {arms} trains {worse} with depth{needed}."
     said = [
-        f"{' and '.join(arms)} train{'' if len(arms) > 1 else 's'} {WORSE[status]}"
-        for status, arms in by_status.items()
-        if status in WORSE and arms
+        f"{' and '.join(arms)} {words[len(arms) > 1]}" for status, words in WORSE.items() if (arms := by_status[status])
     ]
-    return f"{outcome.capitalize()}: with depth, {', and '.join(said)}."
+    said[0] += f" {worse}" if by_status["degrades"] else f" train {worse}"
+    return f"{outcome.capitalize()}: with depth {', and '.join(said)}."
 
 
 def _arm_line(arm: str, results: SweepResults, gap: Gap, *, judged: bool = True) -> str:

@@ -14,6 +14,7 @@ from plainres.names import (
     GENERATION_TAG,
     MARGIN_TAG,
     MEMBER_TAG,
+    MEMBER_TAGS,
     MODEL_FILE,
     PAGE_FILE,
     REPLACED_TAG,
@@ -110,7 +111,8 @@ def add_members(experiment: Experiment, parent: Parent, runs: Iterable[tuple[Run
     """
     client = experiment.client
     asked = {MEMBER_TAG + config.config_hash: f"{run_id} {config.name}" for config, run_id in runs}
-    new = {tag: text for tag, text in asked.items() if parent.noted.get(tag) != text}
+    noted = set(parent.noted.values())
+    new = {tag: text for tag, text in asked.items() if text not in noted}
     if new:
         making_once(lambda: client.set_tag(parent.run_id, REPORT_TAG, ""))
     log_batches(client, parent.run_id, tags=[RunTag(tag, text) for tag, text in new.items()])
@@ -121,9 +123,9 @@ def members_of(tags: Mapping[str, str]) -> dict[str, str]:
     """Read the ids of a sweep's runs out of its parent run's tags, by their names as `plain-34-seed0`."""
     members = {}
     for tag, text in tags.items():
-        if tag.startswith(MEMBER_TAG):
+        if tag.startswith(MEMBER_TAGS):
             run_id, _, name = text.partition(" ")
-            members[name or tag.removeprefix(MEMBER_TAG)] = run_id  # the tag held the name before there were arms
+            members[name or tag.partition("run.")[2]] = run_id  # the tag held the name before there were arms
     return members
 
 
