@@ -23,6 +23,7 @@ from plainres.analysis.results_table import COLUMNS, sweep_table
 from plainres.analysis.verdict import Verdict, judge
 from plainres.explain import (
     budget,
+    leaky_dial,
     robustness,
     trainability,
     why_construction,
@@ -66,9 +67,9 @@ MEASURED: dict[str, Callable[[pd.DataFrame], tuple[TextTable, Sequence[str]]]] =
     "landscape": lambda data: (why_landscape.table(data), why_landscape.sentences(data)),
     "lesion": lambda data: (why_lesion.table(data, IMAGES), why_lesion.sentences(data)),
 }
-DRAWN: dict[str, Callable[[pd.DataFrame], Figure]] = {  # the other figures hold more than the files
-    "gradients": why_gradients.draw_size_and_coherence,
-    "lesion": why_lesion.draw_lesions,
+DRAWN: dict[str, dict[str, Callable[[pd.DataFrame], Figure]]] = {  # the other figures hold more than the files
+    "why-gradients": {"why-gradients": why_gradients.draw_size_and_coherence, "why-leaks": leaky_dial.draw_dial},
+    "why-lesion": {"why-lesion": why_lesion.draw_lesions},
 }
 
 
@@ -145,11 +146,15 @@ def rewritten(text: str) -> str:
     return BLOCK.sub(lambda found: _with(found, block(found[1], short=bool(found[2]))), text)
 
 
-def figure_of(name: str) -> Figure | None:
-    """Draw a file's figure; None where it takes more than the file."""
+def figures_of(name: str) -> dict[str, Figure]:
+    """Draw a file's figures by their names; none where they take more than the file."""
     if name.startswith(WHY):
-        draw = DRAWN.get(name.removeprefix(WHY))
-        return draw(rows_of(name)) if draw else None
+        data = rows_of(name)
+        return {figure: draw(data) for figure, draw in DRAWN.get(name, {}).items()}
+    return {name: _figure_of_sweep(name)}
+
+
+def _figure_of_sweep(name: str) -> Figure:
     if name == ROBUSTNESS:
         return robustness.draw(choices_in(name))
     results = published(name)
@@ -205,8 +210,8 @@ def main() -> None:
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
     for path in sorted(DATA.glob("*.csv")):
-        if figure := figure_of(path.stem):
-            save_figure(figure, ROOT / "docs" / "figures" / f"{path.stem}.png")
+        for name, figure in figures_of(path.stem).items():
+            save_figure(figure, ROOT / "docs" / "figures" / f"{name}.png")
 
 
 if __name__ == "__main__":

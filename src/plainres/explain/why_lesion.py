@@ -125,7 +125,7 @@ def draw_lesions(summary: pd.DataFrame) -> Figure:
             column[0].set_title(f"depth {depth}")
         for axes in panels[:-1, 0]:
             axes.set_ylim(-3, 102)
-        panels[-1, 0].set_yscale("log")
+        panels[-1, 0].set_ylim(bottom=0)
         panels[0, 0].plot([], [], color=".3", linestyle="--", linewidth=0.9, label="batch norm's statistics anew")
         draw_legend(figure)
     return figure
