@@ -43,9 +43,10 @@ def test_a_bad_flag_is_named_whatever_the_terminals_width(tmp_path: Path, column
     assert "--nonsense" in done.stderr
 
 
-def test_who_reads_the_help_may_leave(tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [DEGRADATION, [sys.executable, "-m", "plainres"]], ids=["experiment", "plainres"])
+def test_who_reads_the_help_may_leave(tmp_path: Path, program: list[str]) -> None:
     with subprocess.Popen(
-        [*DEGRADATION, "--help"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*program, "--help"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as command:
         assert command.stdout
         assert command.stderr

@@ -34,6 +34,12 @@ def exit_code(results: "SweepResults") -> int:
     return RUN_FAILED if results.missing else FINISHED
 
 
+def left_by_reader() -> int:
+    """Print nothing any more, since who reads, as `head`, has seen enough; returns the exit code of that."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
+
+
 def run_command(flags: type[Flags], command: Callable[[Flags], int], program: str) -> int:
     """Parse the flags, run the command and return its exit code; what a person can mend becomes one line on stderr."""
     end_uncollected()
@@ -60,9 +66,8 @@ def run_command(flags: type[Flags], command: Callable[[Flags], int], program: st
             print(f"error: the output could not be written: {error.strerror}", file=sys.stderr)
             code = code or RUN_FAILED
         return code
-    except BrokenPipeError:  # who reads, as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+    except BrokenPipeError:
+        return left_by_reader()
     except BadInput as error:
         if is_first():
             print(f"error: {error}", file=sys.stderr)

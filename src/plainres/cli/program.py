@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from textwrap import fill
 
-from plainres.cli.command_line import BAD_INPUT, FINISHED, run_command
+from plainres.cli.command_line import BAD_INPUT, FINISHED, left_by_reader, run_command
 from plainres.cli.help_text import beside, columns
 from plainres.settings.declaration import nearest
 from plainres.system.stopping import say_interrupts_in_a_line
@@ -26,11 +26,11 @@ def main() -> int:
     """Run the command that the first argument names."""
     say_interrupts_in_a_line()
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else "--help"), sys.argv[2:]
-    if name in ("--help", "-h"):
-        print(help_text())
-        return FINISHED
-    if name == "--version":
-        print(version("plainres"))
+    if name in ("--help", "-h", "--version"):
+        try:
+            print(version("plainres") if name == "--version" else help_text(), flush=True)
+        except BrokenPipeError:
+            return left_by_reader()
         return FINISHED
     found = command_files()
     if name not in found:
