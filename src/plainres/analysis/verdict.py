@@ -223,9 +223,8 @@ def _sentence(outcome: Judgement, gaps: Mapping[str, Gap], shallowest: int, marg
     worse = f"worse by more than {points(margin)}"
     by_status = {status: [arm for arm, gap in gaps.items() if gap.status == status] for status in ("undecided", *WORSE)}
     if outcome == "undecided":
-        arms = " or ".join(by_status["undecided"])
-        needed = _seeds_words(gaps.values())
-        return f"Undecided: it can't be said yet whether {arms} trains {worse} with depth{needed}."
+        either, needed = " or ".join(by_status["undecided"]), _seeds_words(gaps.values())
+        return f"Undecided: it can't be said yet whether {either} trains {worse} with depth{needed}."
     said = [
         f"{' and '.join(arms)} {words[len(arms) > 1]}" for status, words in WORSE.items() if (arms := by_status[status])
     ]
