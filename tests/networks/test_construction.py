@@ -9,8 +9,6 @@ from plainres.errors import BadInput
 from plainres.networks.construction import construct
 from plainres.networks.factory import Network, build_network
 
-torch.set_num_threads(1)
-
 
 def trained(variant: str, depth: int, **settings: Any) -> Network:
     """A net with running statistics and scales of its own, as after a training."""
