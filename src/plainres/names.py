@@ -35,6 +35,7 @@ SHARPNESS = "sharpness/top_eigenvalue"
 LANDSCAPE = "landscape/"
 
 # Of experiments that look into trained networks.
+RISE = "rise/"  # of the loss, at a distance along a random direction
 UPDATE = "update_size/initial"  # learning rate times the norm of all gradients, before the first step
 RELATIVE_UPDATE = "relative_update/initial"  # that of a layer over the norm of its weights: the mean over layers
 DISPARITY = "update_disparity/initial"  # the largest relative update of a convolution over the smallest

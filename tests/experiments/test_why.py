@@ -1,6 +1,7 @@
 """The four experiments that ask why deep plain networks fail, on one tiny sweep."""
 
 import importlib
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from plainres.analysis.trained import load_run
 from plainres.cli.command_line import run_command
+from plainres.explain.inspection import training_batch
+from plainres.probes.landscape import losses_along, random_direction
 from tests.bad_input import check_bad_input
 
 TINY = ["--width", "8", "--train-images", "300", "--epochs", "2", "--seeds", "0", "1", "--device", "cpu", "--jobs", "1"]
@@ -104,6 +108,20 @@ def test_a_sweep_is_taken_by_its_parent_run(construction: str, ask: Ask) -> None
     assert [line for line in output.splitlines() if "solution" in line] == [
         line for line in construction.splitlines() if "solution" in line
     ]
+
+
+def test_how_the_loss_rises_is_the_median_over_each_seeds_own_directions_both_ways(construction: str, ask: Ask) -> None:
+    runs = pd.read_csv(place(construction) / "construction.csv")
+    _, output = ask("landscape", "--run", *runs["deep_run"], "--images", "64", "--directions", "3")
+    for measured in pd.read_csv(place(output) / "landscape.csv").to_dict("records"):
+        run = load_run(measured["run_id"])
+        batch = training_batch(run, 64)
+        rises = [
+            losses_along(run.network, batch, random_direction(run.network, seed), [at])[0] - measured["landscape/here"]
+            for seed in range(3 * measured["seed"], 3 * measured["seed"] + 3)
+            for at in (-0.5, 0.5)
+        ]
+        assert measured["rise/0.5"] == pytest.approx(statistics.median(rises), rel=1e-3, abs=1e-5)
 
 
 def test_gradients_adds_arms_that_exchange_their_updates_and_that_turn_the_growth(construction: str, ask: Ask) -> None:

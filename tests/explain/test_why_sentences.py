@@ -111,7 +111,7 @@ def landscapes(plain_error: float, residual_error: float) -> pd.DataFrame:
         [
             {
                 "arm": arm, "variant": arm, "depth": 18, "seed": seed, "train_error": errors[arm], "stable": 190.0,
-                "curvature_start": starts[arm], "curvature_end": 1.9, "landscape/0.5": rises[arm] * 10**seed,
+                "curvature_start": starts[arm], "curvature_end": 1.9, "rise/0.5": rises[arm] * 10**seed,
             }
             for arm in errors
             for seed in range(3)
@@ -137,7 +137,7 @@ def test_rises_are_compared_where_both_networks_fit_their_images() -> None:
     assert said.endswith(
         "the loss around plain rises 3.00 times (95 % interval 3.00 to 3.00) as far: it rises more around plain."
     )
-    falls = landscapes(0.0, 0.005).assign(**{"landscape/0.5": -1.0})
+    falls = landscapes(0.0, 0.005).assign(**{"rise/0.5": -1.0})
     assert why_landscape.sentences(falls)[0].endswith(
         "rises ? times as far: two seeds, and values above 0, are needed to say more."
     )

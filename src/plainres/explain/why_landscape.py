@@ -28,7 +28,7 @@ from plainres.explain.paired_seeds import (
     three_digits,
     times,
 )
-from plainres.names import LANDSCAPE, SHARPNESS
+from plainres.names import LANDSCAPE, RISE, SHARPNESS
 from plainres.probes import landscape, sharpness
 from plainres.screen.drawn_seeds import draw_means
 from plainres.screen.figure_style import MOST_COLUMNS, PAGE, by_arm, draw_legend, panels_in_rows, plain_style
@@ -64,9 +64,12 @@ class Around:
         self.in_planes = set(results.runs.groupby(["arm", "depth"])["run_id"].first())
 
     def measure(self, run_id: str, run: TrainedRun) -> dict[str, float]:
-        """Measure by distance how far the loss rises above that of the network, the mean over directions."""
+        """Measure by distance how far the loss rises above that of the network: the median over directions, both ways.
+
+        Every seed has directions of its own, which its plain and its residual network share.
+        """
         batch = training_batch(run, self.images)
-        drawn = [landscape.random_direction(run.network, seed) for seed in range(max(2, self.directions))]
+        drawn = self._directions(run)
         lines = np.array(
             [landscape.losses_along(run.network, batch, one, DISTANCES) for one in drawn[: self.directions]]
         )
@@ -77,8 +80,13 @@ class Around:
         sgd = run.config.optimizer == "sgd"
         self.stable[run_id] = sharpness.stability_threshold(run.config.lr, run.config.momentum) if sgd else math.nan
         here = float(lines[0, DISTANCES.index(0.0)])
-        rises = dict(zip(DISTANCES, lines.mean(axis=0) - here, strict=True))
-        return {HERE: here, **{f"{LANDSCAPE}{at:g}": float(rise) for at, rise in rises.items() if at}}
+        both = {at: lines[:, [DISTANCES.index(at), DISTANCES.index(-at)]] for at in DISTANCES if at > 0}
+        return {HERE: here, **{f"{RISE}{at:g}": float(np.median(losses) - here) for at, losses in both.items()}}
+
+    def _directions(self, run: TrainedRun) -> list[landscape.Direction]:
+        """Draw those of a run's seed, and two at least for the plane."""
+        count = max(2, self.directions)
+        return [landscape.random_direction(run.network, run.config.seed * count + number) for number in range(count)]
 
     def _curvatures(self, run_id: str, run: TrainedRun) -> dict[int, float]:
         """Read what the probe measured in training; else measure at start and end, and log it with the run."""
@@ -116,7 +124,7 @@ def table(data: pd.DataFrame) -> TextTable:
     """Lay out a row for each network."""
     cells: Cells = {
         "loss": (HERE, partial(spread, digits=3)),
-        **{f"rise {distance}": (f"{LANDSCAPE}{distance}", geometric_spread) for distance in ("0.3", "0.5")},
+        **{f"rise {distance}": (f"{RISE}{distance}", geometric_spread) for distance in ("0.3", "0.5")},
         "at start": ("curvature_start", geometric_spread),
         "highest": ("curvature_highest", geometric_spread),
         "at end": ("curvature_end", geometric_spread),
@@ -124,7 +132,7 @@ def table(data: pd.DataFrame) -> TextTable:
     caption = (
         "Over seeds: the loss (nats) mean ± standard deviation, all else geometric mean ×/÷ the factor of one standard "
         "deviation. Rise of the loss at a distance along random directions whose filters have the network's norms, the "
-        "mean over directions; at start, highest, at end: largest eigenvalue of the Hessian."
+        "median over directions, both ways; at start, highest, at end: largest eigenvalue of the Hessian."
     )
     return network_table(data, cells, caption)
 
@@ -170,7 +178,7 @@ def _rises(plain: pd.DataFrame, residual: pd.DataFrame) -> str:
             f"trained, they end at {points(plain['train_error'])} and {points(residual['train_error'])} % training "
             "error, so that how the loss rises around them is not compared"
         )
-    steeper = ratio(plain, residual, f"{LANDSCAPE}0.5")
+    steeper = ratio(plain, residual, f"{RISE}0.5")
     said = _answer(steeper, "it rises more around plain", "it rises no more around plain")
     return f"both fit their images, and at distance 0.5 the loss around plain rises {times(steeper)} as far: {said}"
 
