@@ -41,7 +41,7 @@ def test_plain_that_degrades_where_residual_does_not_is_reproduced() -> None:
         "residual does not degrade: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds fail, "
         "at most 39 % do",
         "By 6 seeds and an exact test of whether the training error changes by more than 1 percentage point, at the "
-        "2.5 % level. A seed fails that ends above 10 %; how many do at most, at 95 %.",
+        "2.5 % level. A seed fails that ends above 10 %; of all seeds so many do at most, with 95 % confidence.",
     )
     plain, residual = (verdict.gaps[arm][50] for arm in ("plain", "residual"))
     assert str(plain) == "+20.0 [+15.3, +24.7] (degrades, p = 0.0156; 6 of 6 seeds fail)"
@@ -63,8 +63,8 @@ def test_five_seeds_that_agree_are_undecided_and_six_could_decide() -> None:
     assert verdict.outcome == "undecided"
     assert {gap.p for gap in (verdict.gaps["plain"][50], verdict.gaps["residual"][50])} == {1 / 32}
     assert verdict.sentence == (
-        "Undecided: it can't be said yet whether plain or residual trains worse by more than 1 percentage point with "
-        "depth; about 6 seeds would probably decide."
+        "Undecided: it can't be said yet of plain or residual whether it trains worse by more than 1 percentage point "
+        "with depth; about 6 seeds would probably decide."
     )
 
 
@@ -142,7 +142,7 @@ def test_what_is_undecided_says_how_many_seeds_would_do() -> None:
         if stats.nct.sf(stats.t.isf(level, seeds - 1), seeds - 1, shift / spread * seeds**0.5) >= 0.8
     )
     assert verdict.sentence == (
-        "Undecided: it can't be said yet whether plain trains worse by more than 1 percentage point with depth; "
+        "Undecided: it can't be said yet of plain whether it trains worse by more than 1 percentage point with depth; "
         f"about {enough} seeds would probably decide."
     )
     on_the_margin = {**DEGRADING, ("plain", 50): [0.059, 0.06, 0.061] * 2}

@@ -76,7 +76,11 @@ def test_a_servers_page_of_a_sweep_is_its_view(
     for words in ([], [sweep.parent], ["--no-open", sweep.parent]):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)  # MLflow's server sets its own
         assert run(browse, monkeypatch, *words) == 0
-        assert capsys.readouterr().out.startswith(page)
+        what, compared, files, address = capsys.readouterr().out.splitlines()
+        assert sweep.parent in what
+        assert compared.startswith("  sweep: plain, residual at 8 14")
+        assert files.startswith("Report and files: ")
+        assert address.startswith(page)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     assert run(browse, monkeypatch, "0" * 32) == 2
     assert "has no run" in capsys.readouterr().err
@@ -89,7 +93,7 @@ def test_a_database_is_served_on_a_free_port_until_it_is_interrupted(sweep: Swee
         cwd=tmp_path, env={**environment(), "MLFLOW_TRACKING_URI": sweep.store}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert command.stdout
-    address = command.stdout.readline().removeprefix("Browse: ")
+    *_, address = [command.stdout.readline().removeprefix("Browse: ") for _ in range(4)]
     assert f"/#/experiments/{sweep.experiment}/runs" in address
     assert requests.get(address, timeout=60).ok
     command.send_signal(signal.SIGINT)

@@ -20,7 +20,7 @@ from plainres.analysis.figures import draw_degradation, draw_dose_response
 from plainres.analysis.judged_sweep import JudgedSweep
 from plainres.analysis.results import GRADIENTS, SweepResults, first_of_each_variant, read_sweep, variant_of
 from plainres.analysis.results_table import COLUMNS, sweep_table
-from plainres.analysis.verdict import Verdict, judge
+from plainres.analysis.verdict import Verdict, judge, points
 from plainres.explain import (
     budget,
     leaky_dial,
@@ -174,7 +174,11 @@ def _figure_of_sweep(name: str) -> Figure:
 def _changes(results: SweepResults, verdict: Verdict) -> str:
     """Write the numbers behind the verdict: the change to the deepest depth, its interval and p."""
     gaps = {arm: gaps[results.depths[-1]] for arm, gaps in verdict.gaps.items() if results.depths[-1] in gaps}
-    said = [f"{arm} {gap.interval}, p = {gap.p:.3g}" for arm, gap in gaps.items()]
+    said = [
+        f"{arm} {gap.interval}, {'above' if gap.interval.mean > verdict.margin else 'below'} {points(verdict.margin)} "
+        f"with p = {gap.p:.3g}"
+        for arm, gap in gaps.items()
+    ]
     worth = f"; plain less residual, what the shortcut is worth, {verdict.difference}" if verdict.difference else ""
     return f"Change in percentage points, mean and 95 % t interval over seeds: {'; '.join(said)}{worth}."
 

@@ -35,7 +35,7 @@ def test_an_arm_that_fails_at_the_shallowest_depth_is_not_said_to_be_cured() -> 
 
 def test_the_sentence_names_every_arm_under_its_fate() -> None:
     assert fates_sentence(RESULTS, VERDICT) == (
-        "From depth 8 to 20 (10 seeds, margin 1 in percentage points): degrades: plain; does not degrade: "
+        "From depth 8 to 20 (10 seeds, margin 1 in percentage points): degrades: plain (+50.0); does not degrade: "
         "plain:init=dirac, residual:block=pre; undecided: plain:init=orthogonal; above 10 % at the shallowest depth "
         "already: residual; runs are missing: residual:norm=none."
     )

@@ -1,8 +1,8 @@
 """Says what a sweep was asked for: the settings in which it differs from its data set's recipe, and the command."""
 
 import shlex
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from plainres.analysis.results import SweepResults
 from plainres.errors import BadInput
@@ -17,23 +17,36 @@ PROGRAM = "uv run python -m experiments.degradation"
 CHOOSING = ("dataset", "recipe")  # what chooses the recipe
 
 
-def changed_settings(results: SweepResults, *roles: Role) -> dict[str, str]:
+class Asked(Protocol):
+    """What a sweep was asked for, as its parent run tells."""
+
+    @property
+    def arms(self) -> Sequence[str]: ...
+    @property
+    def depths(self) -> Sequence[int]: ...
+    @property
+    def seeds(self) -> Sequence[int]: ...
+    @property
+    def params(self) -> Mapping[str, str]: ...
+
+
+def changed_settings(asked: Asked, *roles: Role) -> dict[str, str]:
     """Give the recipe's value of each setting in which a sweep differs from it, arms' own settings aside.
 
     Of a sweep that can't be planned any more nothing is known.
 
     Args:
-        results: of the sweep.
+        asked: of the sweep.
         roles: of the settings that are looked at; those of the machine are compared with this one's.
     """
-    chosen: dict[str, Any] = {name: results.params[name] for name in CHOOSING if results.params.get(name)}
+    chosen: dict[str, Any] = {name: asked.params[name] for name in CHOOSING if asked.params.get(name)}
     try:
-        recipe = plan_sweep(results.arms, results.depths, results.seeds, **chosen).params
+        recipe = plan_sweep(asked.arms, asked.depths, asked.seeds, **chosen).params
     except BadInput:
         return {}
     return {
         name: recipe[name]
-        for name, text in results.params.items()
+        for name, text in asked.params.items()
         if name in recipe.keys() & ABOUT.keys() - set(CHOOSING)
         and ABOUT[name].role in roles
         and ABOUT[name].on_command_line

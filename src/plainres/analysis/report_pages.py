@@ -69,8 +69,8 @@ DEGRADATION = Picture(
 )
 CURVES = Picture(
     "curves",
-    "Training error (bold, running mean of each epoch) and validation error (thin): mean over seeds, band from the "
-    "lowest to the highest seed.",
+    "Training error (bold, running mean of each epoch) and validation error (thin and dashed): mean over seeds, band "
+    "from the lowest to the highest seed.",
     "Chart of the error in percent by epoch, a panel for each arm and a line for each depth",
 )
 GRADIENTS = Picture(

@@ -1,5 +1,6 @@
 """Lists the sweeps that a store holds, by what their parent runs tell."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,7 @@ class StoredSweep:
 
     Attributes:
         question: the experiment that it belongs to, or the one that looked into its networks.
+        params: of its parent run.
         outcome: of its verdict; its parent run's status where there is none, as `running`.
         begun: in this machine's time.
         view: the name of its shared view in MLflow's UI, empty for one of before there were any.
@@ -34,6 +36,7 @@ class StoredSweep:
     depths: tuple[int, ...]
     seeds: tuple[int, ...]
     dataset: str
+    params: Mapping[str, str]
     outcome: str
     begun: datetime
     view: str
@@ -62,6 +65,7 @@ def _sweep(run: Run, experiment: str) -> StoredSweep:
         depths=depths,
         seeds=seeds,
         dataset=params.get("dataset", Settings.dataset),
+        params=params,
         outcome=tags.get(REPORT_TAG) or run.info.status.lower(),
         begun=datetime.fromtimestamp(run.info.start_time / 1000),
         view=view_name(tags),

@@ -73,7 +73,9 @@ def load_run(run_id: str, tracking_uri: str | None = None) -> TrainedRun:
             path = download_artifact(uri, run_id, MODEL_FILE, Path(folder))
             weights, damage = _weights(path, stored.tags.get(MODEL_DIGEST_TAG))
     except (MlflowException, OSError) as error:
-        raise BadInput(f"run {run_id} holds no trained network: {first_line(error)}") from error
+        raise BadInput(
+            f"run {run_id} holds no trained network, as in a sweep that was handed on without: {first_line(error)}"
+        ) from None
     config = RunConfig.from_params(params)
     if damage:
         raise BadInput(

@@ -224,7 +224,7 @@ def _sentence(outcome: Judgement, gaps: Mapping[str, Gap], shallowest: int, marg
     by_status = {status: [arm for arm, gap in gaps.items() if gap.status == status] for status in ("undecided", *WORSE)}
     if outcome == "undecided":
         either, needed = " or ".join(by_status["undecided"]), _seeds_words(gaps.values())
-        return f"Undecided: it can't be said yet whether {either} trains {worse} with depth{needed}."
+        return f"Undecided: it can't be said yet of {either} whether it trains {worse} with depth{needed}."
     said = [
         f"{' and '.join(arms)} {words[len(arms) > 1]}" for status, words in WORSE.items() if (arms := by_status[status])
     ]
@@ -248,7 +248,7 @@ def _basis(results: SweepResults, margin: float, level: float, look: int) -> str
     return (
         f"By {len(results.seeds)} seeds and an exact test of whether the training error changes by more than "
         f"{points(margin)}, at the {100 * level:g} % level{looks}. "
-        f"A seed fails that ends above {TARGET_ERROR * 100:g} %; how many do at most, at 95 %."
+        f"A seed fails that ends above {TARGET_ERROR * 100:g} %; of all seeds so many do at most, with 95 % confidence."
         + (" Arms beyond the first plain and residual one are corrected by Holm's method." if further else "")
     )
 

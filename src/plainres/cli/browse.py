@@ -8,6 +8,7 @@ from threading import Event
 from typing import ClassVar
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED
+from plainres.cli.list_sweeps import lines_of
 from plainres.errors import BadInput, StoreAway, Terminated, without_credentials
 from plainres.settings.declaration import check_values, setting
 from plainres.tracking.store import check_store, page_of, run_exists, tracking_uri
@@ -15,10 +16,10 @@ from plainres.tracking.store import check_store, page_of, run_exists, tracking_u
 
 @dataclass(frozen=True)
 class Flags:
-    """Open a sweep in MLflow's UI, the last one or that of an id, and print the address.
+    """Open a sweep in MLflow's UI, the last one or that of an id, and print what it is, where its files lie and where.
 
     The store is MLFLOW_TRACKING_URI, or mlflow.db in this folder. That of a database is served for this machine alone,
-    on a free port, until Ctrl-C.
+    on port 5000 or another free one, until Ctrl-C.
     """
 
     ALONE: ClassVar[str] = "run"
@@ -40,6 +41,7 @@ def main(flags: Flags) -> int:
     if flags.run is not None and not run_exists(uri, flags.run):
         raise BadInput(f"the tracking store has no run {flags.run!r}")
     from plainres.analysis.stored_sweeps import stored_sweeps
+    from plainres.tracking.artifacts import artifact_location
     from plainres.tracking.outages import reaching_store
     from plainres.tracking.ui_server import served
 
@@ -47,6 +49,7 @@ def main(flags: Flags) -> int:
         sweep = next((each for each in stored_sweeps(uri) if flags.run in (None, each.run_id)), None)
     if sweep is None:
         raise BadInput(f"run {flags.run} is no sweep's parent run" if flags.run else "the store holds no sweep yet")
+    print(f"{lines_of(sweep)}\nReport and files: {artifact_location(uri, sweep.run_id)}", flush=True)
     page = page_of(sweep.experiment_id, sweep.view)
     if uri.startswith("http"):
         show(without_credentials(uri).rstrip("/") + page, flags)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from plainres.cli.command_line import FINISHED
-from plainres.settings.declaration import check_values, setting
+from plainres.settings.declaration import Role, check_values, setting
 from plainres.sweeps.plan import asked_words
 from plainres.tracking.store import check_store, tracking_uri
 
@@ -36,7 +36,7 @@ def main(flags: Flags) -> int:
     with reaching_store():
         sweeps = stored_sweeps(uri)
     for sweep in sweeps[: flags.most]:
-        print(f"{sweep.begun:%Y-%m-%d %H:%M}  {sweep.outcome:14}  {sweep.run_id}\n  {words_of(sweep)}")
+        print(lines_of(sweep))
     if len(sweeps) > flags.most:
         print(f"and {len(sweeps) - flags.most} more, with --most")
     if not sweeps:
@@ -44,6 +44,10 @@ def main(flags: Flags) -> int:
     return FINISHED
 
 
-def words_of(sweep: "StoredSweep") -> str:
-    """Say what a sweep compares."""
-    return f"{sweep.question}: {asked_words(sweep.arms, sweep.depths, sweep.seeds)}, {sweep.dataset}"
+def lines_of(sweep: "StoredSweep") -> str:
+    """Say in two lines when a sweep began, what came of it, its id, and what it compares, not by its recipe."""
+    from plainres.analysis.asked import changed_settings
+
+    compared = f"{sweep.question}: {asked_words(sweep.arms, sweep.depths, sweep.seeds)}, {sweep.dataset}"
+    changed = "".join(f", {name} {sweep.params[name]}" for name in changed_settings(sweep, Role.IDENTITY))
+    return f"{sweep.begun:%Y-%m-%d %H:%M}  {sweep.outcome:14}  {sweep.run_id}\n  {compared}{changed}"

@@ -43,7 +43,14 @@ def fate_of(arm: str, results: SweepResults, verdict: Verdict) -> str:
 
 def fates_sentence(results: SweepResults, verdict: Verdict) -> str:
     """Say which arms degrade from the shallowest to the deepest depth, which do not, and which cannot be judged."""
-    return _by_fate({arm: fate_of(arm, results, verdict) for arm in results.arms}, results, verdict)
+    fates = {_with_change(arm, results, verdict): fate_of(arm, results, verdict) for arm in results.arms}
+    return _by_fate(fates, results, verdict)
+
+
+def _with_change(arm: str, results: SweepResults, verdict: Verdict) -> str:
+    """Write an arm that degrades with its change in percentage points, as `plain (+54.2)`."""
+    gap = verdict.gap(arm, results.depths[-1])
+    return f"{arm} ({100 * gap.interval.mean:+.1f})" if gap and gap.status == "degrades" else arm
 
 
 def _by_fate(fates: Mapping[str, str], results: SweepResults, verdict: Verdict, what: str = "") -> str:

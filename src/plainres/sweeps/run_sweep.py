@@ -60,6 +60,8 @@ def run_sweep(
     with reaching_store():
         if todo and began_on_other_images(experiment, todo[0]):
             console.print(f"The images in {todo[0].data_dir} have changed: runs on those of before don't count.")
+    if finished:
+        console.print(f"{len(finished)} of {len(sweep.configs)} are in the store already.", highlight=False)
     unnoted = list(finished.items())
     left = {config: folders[config] for config, _ in unnoted if folders[config].path.exists()}
     with reaching_store():

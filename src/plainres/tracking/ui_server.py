@@ -15,6 +15,7 @@ import requests
 from plainres.errors import StoreAway, without_credentials
 
 HOST = "127.0.0.1"  # for this machine alone
+USUAL_PORT = 5000
 SECONDS_TO_ANSWER = 5.0
 # Of fifteen processes two are left, which show a sweep as well.
 FEW_PROCESSES = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -62,6 +63,10 @@ def _answers(server: "subprocess.Popen[bytes]", address: str) -> bool:
 
 
 def _free_port() -> int:
+    """Find a free port: MLflow's own, to which reports link, if nothing listens there."""
+    with socket.socket() as usual:
+        if usual.connect_ex((HOST, USUAL_PORT)):
+            return USUAL_PORT
     with socket.socket() as free:
         free.bind((HOST, 0))
         return int(free.getsockname()[1])
