@@ -195,7 +195,7 @@ def test_figures_are_as_wide_as_an_articles_text(exported: Path) -> None:
 def test_the_table_compiles_and_fits_a_column_of_an_article(exported: Path, tmp_path: Path, columns: str) -> None:
     (tmp_path / "article.tex").write_text(
         rf"\documentclass[{columns}]{{article}}\usepackage{{booktabs}}"
-        rf"\begin{{document}}\input{{{exported / 'table.tex'}}}\ref{{tab:degradation}}\end{{document}}"
+        rf"\begin{{document}}\input{{{exported / 'table.tex'}}}\ref{{tab:{exported.name}}}\end{{document}}"
     )
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "article.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -213,9 +213,9 @@ def test_figures_are_as_wide_as_asked_for(results: SweepResults, tmp_path: Path)
 
 
 def test_the_same_results_give_the_same_files(results: SweepResults, exported: Path, tmp_path: Path) -> None:
-    export_report(results, judge(results), tmp_path / "again")
+    export_report(results, judge(results), tmp_path / exported.name)
     for path in exported.iterdir():
-        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+        assert path.read_bytes() == (tmp_path / exported.name / path.name).read_bytes(), path.name
 
 
 def test_a_folder_that_is_none_is_bad_input(results: SweepResults, tmp_path: Path) -> None:

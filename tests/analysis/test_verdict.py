@@ -194,6 +194,16 @@ def test_two_seeds_are_enough_for_a_difference_and_one_is_not() -> None:
     assert list(one.differences["plain:lr=0.01"]) == ["plain"]
 
 
+def test_where_a_seed_that_failed_forbids_a_claim_no_number_of_seeds_is_said_to_decide() -> None:
+    improving = {("residual", 18): [0.3] * 6, ("residual", 50): [0.12, 0.2, 0.15, 0.2, 0.11, 0.05]}
+    verdict = judge(sweep_of({**DEGRADING, **improving}))
+    gap = verdict.gaps["residual"][50]
+    assert (gap.p, gap.status, gap.is_forbidden, gap.failed) == (1 / 64, "undecided", True, 5)
+    assert verdict.sentence.endswith(
+        "with depth; more seeds won't decide, since one that fails forbids to say that it doesn't."
+    )
+
+
 def test_without_a_bare_arm_the_first_of_its_variant_stands_for_it() -> None:
     named = {(f"{arm}:lr=0.1", depth): values for (arm, depth), values in (DEGRADING | STEADY).items()}
     verdict = judge(sweep_of(named))

@@ -116,7 +116,7 @@ def test_the_studys_run_holds_its_result(studied: tuple[Path, str]) -> None:
 
 def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tuple[Path, str]) -> None:
     folder, _ = studied
-    assert commands.run(folder, "--tuned", *SETTINGS, "--epochs", "25", "--seeds", "1") == 0
+    assert commands.run(folder, "--tuned", *SETTINGS, "--epochs", "25", "--seeds", "1-1") == 0
     output = folder.with_name("folder.out").read_text()
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'degradation'")
@@ -126,15 +126,14 @@ def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tupl
     for arm in ("plain-8", "residual-8"):
         done = [trial for trial in trials(folder, arm) if trial.state == TrialState.COMPLETE]
         best = min(done, key=lambda trial: trial.value or 0)
-        (run,) = client.search_runs([experiment.experiment_id], f"attributes.run_name = '{arm}-seed0'")
+        (run,) = client.search_runs([experiment.experiment_id], f"attributes.run_name = '{arm}-seed1'")
         assert (float(run.data.params["lr"]), int(run.data.params["batch_size"])) == tuple(
             best.params[name] for name in ("lr", "batch_size")
         )
         assert f"| {arm} | 2 | {best.params['lr']:.3g} (" in report.read_text()
-        # The same seed, so trained from scratch to the same bits as the trial was.
-        assert run.data.metrics["final/train_loss"] == best.value
     for refused, words in {
         "--lr 0.1": "what was searched: leave out --lr and --batch-size, and an arm's own",
+        "--seeds 2": "seed 0 helped to choose the values of study",
         "--seeds 2 1000001": "seed 1000001 helped to choose the values of study",
     }.items():
         assert commands.run(folder, "--tuned", *SETTINGS, "--epochs", "25", *refused.split()) == 2

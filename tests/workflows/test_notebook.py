@@ -23,7 +23,7 @@ CELLS = {
     "again": COMPARE,
     "plot": "sweep.plot('curves')",
     "tune": f"study = plainres.tune(depths=[8], trials=2, batch_sizes=[64, 128], epochs=2, {SMALL})\nstudy",
-    "tuned": f"plainres.compare(depths=[8], seeds=1, epochs=2, tuned=study, {SMALL}).table['depth'].tolist()",
+    "tuned": f"plainres.compare(depths=[8], seeds=[1], epochs=2, tuned=study, {SMALL}).table['depth'].tolist()",
     "load": "run = plainres.load_run(sweep.runs['run_id'][0])\nrun.predict(run.dataset.test.images[:5]).shape",
     "refused": "plainres.compare(warmup_epoch=1)",
 }

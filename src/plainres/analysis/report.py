@@ -1,5 +1,6 @@
 """Stores the report of a sweep with its parent run, writes it to a folder, and prints what a command ends with."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from io import StringIO
@@ -26,6 +27,8 @@ from plainres.tracking.dataset_input import copy_dataset
 from plainres.tracking.outages import making_once
 from plainres.tracking.shared_view import Errors, log_by_depth, store_view
 from plainres.tracking.store import browse_hint
+
+NO_WORD = r"[^A-Za-z0-9]+"  # in the label of a LaTeX table
 
 
 def store_report(results: SweepResults, verdict: Verdict) -> None:
@@ -71,7 +74,8 @@ def export_report(results: SweepResults, verdict: Verdict, folder: Path, width: 
     """Write the report into a folder, made where it's missing, as a paper needs it.
 
     That is `report.html`, `report.md`, `results.csv` (a row a run), `curves.csv` (a row an epoch of a run), `table.tex`
-    (for the package booktabs, in one column of an article), and each figure as PNG, PDF and SVG.
+    (for the package booktabs, in one column of an article, labelled by the folder's name), and each figure as PNG, PDF
+    and SVG.
 
     Args:
         results, verdict: of the sweep.
@@ -92,7 +96,7 @@ def export_report(results: SweepResults, verdict: Verdict, folder: Path, width: 
         files = _write_pages(results, verdict, curves, _drawn(results, curves), folder)
         files += _save(_drawn(results, curves, width), folder, ("png", "pdf", "svg"))
         texts = {
-            "table.tex": latex(paper_table(results), "tab:degradation"),
+            "table.tex": latex(paper_table(results), f"tab:{re.sub(NO_WORD, '-', folder.absolute().name)}"),
             "curves.csv": curves.to_csv(index=False),
         }
         return files + _write(texts, folder)

@@ -12,6 +12,8 @@ from plainres.analysis.results import SweepResults
 from plainres.analysis.statistics import most_failures
 from plainres.analysis.verdict import Verdict, failures, points
 from plainres.screen.table import TextTable
+from plainres.settings import Settings
+from plainres.sweeps.tuned import from_params
 
 COLUMNS = (
     "arm", "depth", "failed", "training error", "test error", "epochs to 10 %", "grad. growth", "time (s)",
@@ -80,7 +82,11 @@ def paper_table(results: SweepResults) -> TextTable:
         )
         for arm, depth, group in _networks(results)
     )
-    words = "Errors in %, mean ± standard deviation over seeds. A seed fails that ends above 10 % training error."
+    data = results.params.get("dataset", Settings.dataset) + (
+        ", each network tuned" if from_params(results.params) else ""
+    )
+    over = f"mean ± standard deviation over {len(results.seeds)} seeds, on {data}"
+    words = f"Errors in %, {over}. A seed fails that ends above 10 % training error."
     return TextTable(("network", "failed", "training error", "test error"), rows, words)
 
 

@@ -44,6 +44,7 @@ class Gap:
         p: one-sided, of the sign-flip test against the margin, on the side where the gaps lie; exact up to 40 seeds,
             and corrected where several arms are tested.
         seeds_needed: how many would probably decide where they are undecided; None where over 1,000 would be needed.
+        is_forbidden: the gaps speak for *does not degrade*, which a seed that failed forbids, however many there are.
         failed, seeds: how many seeds end above 10 % training error at the deeper depth, of how many.
     """
 
@@ -53,6 +54,7 @@ class Gap:
     p: float
     status: Status
     seeds_needed: int | None
+    is_forbidden: bool
     failed: int
     seeds: int
 
@@ -198,11 +200,14 @@ def _judged(
             errors = runs[(runs["arm"] == arm) & (runs["depth"] == depth)].set_index("seed")["train_error"]
             failed = failures(errors)
             later = level / 2 if len(values[arm]) >= fewest_seeds(level) else level  # if this look could decide
+            forbidden = claim == "does not degrade" and failed > 0
             needed = seeds_to_decide(values[arm], margin, later)
             status = status_of(claim, p, failed, level)
             interval, after = t_interval(values[arm]), float(errors[paired[arm][depth].dropna().index].mean())
             before = max(0.0, after - interval.mean)
-            judged[arm][int(depth)] = Gap(interval, before, after, p, status, needed, failed, len(errors))
+            judged[arm][int(depth)] = Gap(
+                interval, before, after, p, status, needed, forbidden, failed, len(errors)
+            )  # fmt: skip
     return judged
 
 
@@ -255,9 +260,12 @@ def _basis(results: SweepResults, margin: float, level: float, look: int) -> str
 
 def _seeds_words(gaps: Iterable[Gap]) -> str:
     """Say how many seeds would probably settle what is undecided of these."""
-    needed = [gap.seeds_needed for gap in gaps if gap.status == "undecided"]
-    if not needed:
+    undecided = [gap for gap in gaps if gap.status == "undecided"]
+    if not undecided:
         return ""
+    if any(gap.is_forbidden for gap in undecided):
+        return "; more seeds won't decide, since one that fails forbids to say that it doesn't"
+    needed = [gap.seeds_needed for gap in undecided]
     if None in needed:
         return f"; at this spread not even {MOST_SEEDS:,} seeds would probably decide"
     return f"; about {max(filter(None, needed))} seeds would probably decide"

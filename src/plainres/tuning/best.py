@@ -27,7 +27,7 @@ def tuned_values(url: str, prefix: str, configs: Sequence[RunConfig]) -> list[Tu
 
     Raises:
         BadInput: a network has no study, fewer than another, one without a whole trial, one that was tuned under other
-            settings, or whose confirmation is out of date; or a seed is one on which the best trials were confirmed.
+            settings, or whose confirmation is out of date; or a seed is one on which trials were trained or confirmed.
     """
     check_storage(url)
     import optuna
@@ -79,9 +79,12 @@ def _tuned(study: "Study", number: int, config: RunConfig, seeds: set[int]) -> T
         raise BadInput(f"study {study.study_name} has no trial yet that trained to the end")
     check_confirmed(study)
     best = next(iter(confirmed(study)), None)
-    used = sorted(seeds & set(best.seeds)) if best else []
+    used = sorted(seeds & {definition["seed"], *(best.seeds if best else ())})
     if used:
-        raise BadInput(f"seed {used[0]} helped to choose the values of study {study.study_name}: take another")
+        raise BadInput(
+            f"seed {used[0]} helped to choose the values of study {study.study_name}: take others, as --seeds "
+            f"{used[-1] + 1}-{used[-1] + len(seeds)}"
+        )
     near = whole[: math.ceil(len(whole) / 4)]
     params = best.params if best else whole[0].params
     drawn = {each.name: [trial.params[each.name] for trial in near] for each in space}

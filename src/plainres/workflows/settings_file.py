@@ -15,10 +15,10 @@ from plainres.settings.values import given_by, options_of, typed
 def settings_text(request: Any, command: str, more: Mapping[str, Any] | None = None) -> str:
     """Write all that a request asks for, under the headings of the help, after the command that asked for it.
 
-    Left out are --fresh, which would train finished runs anew each time, and the passwords of URLs. `more` are options
-    of the command that the request has none of.
+    Left out are --fresh, which would train finished runs anew each time, --export, which would write into a folder of
+    this machine, and the passwords of URLs. `more` are options of the command that the request has none of.
     """
-    options = {name: each for name, each in options_of(type(request)).items() if name != "fresh"}
+    options = {name: each for name, each in options_of(type(request)).items() if name not in ("fresh", "export")}
     values = {name: value for name, value in given_by(request).items() if value is not None}
     return "\n".join([*_lines(values, options, command), *map(_line, (more or {}).items())]) + "\n"
 
