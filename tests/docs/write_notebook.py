@@ -1,5 +1,7 @@
 """Writes docs/PAGE.ipynb from docs/PAGE.md: `python -m tests.docs.write_notebook PAGE`, and with `--run` its outputs.
 
+Without it, cells that are as they were keep theirs.
+
 The text becomes text, a command becomes a cell, and what the page shows as its output is left to the cell. The flags of
 a question to try become a cell of its own, whose lines a reader uncomments. Of flags that most repeat those before,
 what differs comes first: the end of a long line is out of view.
@@ -142,9 +144,17 @@ def run(made: NotebookNode) -> NotebookNode:
         return nbformat.reads(nbformat.writes(client.execute()).replace(folder, "."), as_version=4)
 
 
+def keeping_outputs(made: NotebookNode, before: NotebookNode) -> NotebookNode:
+    """The notebook with what was printed below the same cells before."""
+    known = {cell.source: cell for cell in before.cells if cell.cell_type == "code"}
+    for cell in made.cells:
+        if cell.cell_type == "code" and cell.source in known:
+            cell.outputs, cell.execution_count = known[cell.source].outputs, known[cell.source].execution_count
+    return made
+
+
 if __name__ == "__main__":
     name = sys.argv[1]
     made = notebook(name)
-    if "--run" in sys.argv:
-        made = run(made)
+    made = run(made) if "--run" in sys.argv else keeping_outputs(made, nbformat.read(notebook_of(name), as_version=4))
     notebook_of(name).write_text(nbformat.writes(made) + "\n")
