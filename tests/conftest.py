@@ -14,6 +14,7 @@ import pytest
 
 from plainres.settings import RunConfig
 from plainres.sweeps.configure import configure
+from plainres.system.hardware import cuda_is_available
 from tests.faults.commands import Commands
 from tests.servers import free_port
 
@@ -26,6 +27,17 @@ if TYPE_CHECKING:  # it would import MLflow, which some tests do without
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda") and not cuda_is_available():
+        pytest.skip("needs a CUDA GPU")
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request: pytest.FixtureRequest) -> str:
+    """What a test trains on: the CPU, and a GPU where there is one."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="session", autouse=True)

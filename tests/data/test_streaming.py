@@ -129,7 +129,7 @@ def test_a_file_that_breaks_while_training_is_named_in_a_line(folder: Path, tmp_
     assert str(refusal.value).startswith(str(broken))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.cuda
 def test_streamed_batches_come_to_a_gpu_as_those_of_memory(folder: Path, tmp_path: Path) -> None:
     memory, streamed = (split.to(torch.device("cuda")) for split in both(folder, tmp_path))
     order = torch.randperm(60)

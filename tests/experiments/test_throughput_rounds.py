@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from experiments._throughput.loops import LOADER_WORKERS, bare, conventional, harness, matrix_product
 from experiments._throughput.rounds import Contender, Loop, LoopFailed, measure
@@ -58,7 +57,7 @@ def test_no_process_outlives_its_turn(tiny: Callable[..., RunConfig]) -> None:
     assert loading_processes() <= before
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.cuda
 @pytest.mark.parametrize("loop", [harness, bare, conventional, matrix_product])
 def test_loops_on_a_gpu_are_timed_there(loop: Loop, tiny: Callable[..., RunConfig]) -> None:
     measured = measure([Contender("it", loop, tiny(device="cuda"))], rounds=2, seconds=0.05)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from plainres.launchers.launcher import Happening, Launcher, Returned, Task, Told
@@ -130,7 +129,7 @@ def test_a_killed_run_whose_images_are_streamed_goes_on_and_leaves_no_decoders(
     eventually(lambda: loading_processes() <= before, 10)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.cuda
 def test_several_runs_share_a_gpu(job: Job, tiny: Callable[..., RunConfig]) -> None:
     configs = [tiny(seed=seed, device="cuda") for seed in range(3)]
     ends = [event for event in train_runs(configs, LocalLauncher(3), job) if isinstance(event, Finished | Failed)]

@@ -16,8 +16,6 @@ from plainres.settings import RunConfig
 from plainres.training import EpochRecord, Trainer, train
 from plainres.training.step import Graphed
 
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-
 
 def comparable(records: list[EpochRecord]) -> list[dict[str, float]]:
     """The metrics that don't measure time."""
@@ -231,7 +229,7 @@ def test_the_narrowest_nets_train(tiny: Callable[..., RunConfig]) -> None:
     assert len(list(train(tiny("residual", width=4, shortcut="B", epochs=1)))) == 2
 
 
-@needs_cuda
+@pytest.mark.cuda
 def test_cuda_goes_on_close_to_an_undisturbed_run(tiny: Callable[..., RunConfig]) -> None:
     config = tiny(epochs=3, device="cuda", precision="fp32")
     first = Trainer(config)
@@ -244,7 +242,7 @@ def test_cuda_goes_on_close_to_an_undisturbed_run(tiny: Callable[..., RunConfig]
     assert losses[1] == pytest.approx(losses[0], rel=1e-2)
 
 
-@needs_cuda
+@pytest.mark.cuda
 @pytest.mark.parametrize("settings", [{}, {"augment": "crop-flip"}, {"keep_last_batch": True}, {"momentum": 0.0}])
 def test_a_captured_step_trains_as_an_eager_one_does(
     tiny: Callable[..., RunConfig], settings: dict[str, object]
@@ -284,7 +282,7 @@ class Called(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@needs_cuda
+@pytest.mark.cuda
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 5e-2), ("bf16", 1e-1)])
 def test_cuda_trains_close_to_fp32_on_the_cpu(tiny: Callable[..., RunConfig], precision: str, tolerance: float) -> None:
     on_cpu = list(train(tiny(epochs=1)))
@@ -293,7 +291,7 @@ def test_cuda_trains_close_to_fp32_on_the_cpu(tiny: Callable[..., RunConfig], pr
     assert on_gpu[1].metrics["loss/train"] == pytest.approx(on_cpu[1].metrics["loss/train"], rel=tolerance)
 
 
-@needs_cuda
+@pytest.mark.cuda
 def test_a_compiled_step_trains_as_an_eager_one_does_on_a_gpu(tiny: Callable[..., RunConfig]) -> None:
     eager, compiled = (
         list(train(tiny(epochs=1, device="cuda", precision="fp32", compile=compiled))) for compiled in (False, True)
