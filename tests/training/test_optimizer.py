@@ -131,6 +131,14 @@ def test_each_name_stands_for_its_optimizer_and_learns(name: str, kind: type) ->
     assert last.metrics["final/train_error"] < 0.5
 
 
+def test_adamw_may_be_captured_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    # torch refuses the capture of a step of one that doesn't say so (torch/optim/adam.py).
+    monkeypatch.setattr("plainres.training.optimizer.in_place", lambda rate, _: rate)  # no GPU need be here to hold it
+    config = configure("residual", 8, width=8, optimizer="adamw", device="cuda", precision="fp32", elsewhere=True)
+    (group,) = optimizer_for(config, torch.nn.Linear(2, 2)).param_groups
+    assert group["capturable"]
+
+
 def test_fixups_biases_and_scales_have_a_tenth_of_the_rate() -> None:
     config = configure("residual", 8, width=8, norm="none", param_groups="paper", lr=0.1, device="cpu")
     network = network_for(config, in_channels=1, num_classes=10)

@@ -1,6 +1,7 @@
 """Makes a run's optimizer, and says its learning rate at each step."""
 
 import math
+import warnings
 from typing import Any
 
 import torch
@@ -12,6 +13,9 @@ from plainres.settings import RunConfig
 from plainres.training.lars import Lars
 from plainres.training.muon import BETA2, Muon
 
+# AdamW's first steps on a GPU, before one is captured, are taken as they are.
+warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
+
 
 def optimizer_for(config: RunConfig, network: Network) -> Optimizer:
     """Make a run's optimizer of a network's parameters on its device, at its peak learning rate."""
@@ -19,7 +23,9 @@ def optimizer_for(config: RunConfig, network: Network) -> Optimizer:
     common: dict[str, Any] = {"lr": in_place(config.lr, config.device), "weight_decay": config.weight_decay}
     match config.optimizer:
         case "adamw":
-            return AdamW(groups, **common, betas=(config.momentum, BETA2), fused=fused)
+            return AdamW(
+                groups, **common, betas=(config.momentum, BETA2), fused=fused, capturable=config.device == "cuda"
+            )
         case "lars":
             return Lars(groups, **common, momentum=config.momentum)
         case "muon":
