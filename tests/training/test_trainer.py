@@ -15,6 +15,7 @@ from plainres.probes.gradients import GradientNorms
 from plainres.settings import RunConfig
 from plainres.training import EpochRecord, Trainer, train
 from plainres.training.step import Graphed
+from tests.training.taped import Taped
 
 
 def comparable(records: list[EpochRecord]) -> list[dict[str, float]]:
@@ -229,9 +230,25 @@ def test_the_narrowest_nets_train(tiny: Callable[..., RunConfig]) -> None:
     assert len(list(train(tiny("residual", width=4, shortcut="B", epochs=1)))) == 2
 
 
+EACH_OPTIMIZER: list[dict[str, object]] = [
+    {}, {"optimizer": "adamw", "lr": 0.01}, {"optimizer": "lars", "lr": 0.5}, {"optimizer": "muon", "lr": 0.02}
+]  # fmt: skip
+EACH_SCHEDULE: list[dict[str, object]] = [
+    {"shortcut_until": 0.5}, {"shortcut_from": 0.5}, {"equal_updates": 1, "epochs": 3}, {"clip": 1.0}
+]  # fmt: skip
+
+
+@pytest.fixture
+def in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions on a GPU are in fp32 throughout, so that two that are computed in other ways stay close."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
 @pytest.mark.cuda
-def test_cuda_goes_on_close_to_an_undisturbed_run(tiny: Callable[..., RunConfig]) -> None:
-    config = tiny(epochs=3, device="cuda", precision="fp32")
+@pytest.mark.usefixtures("in_fp32")
+@pytest.mark.parametrize("settings", [*EACH_OPTIMIZER, *EACH_SCHEDULE], ids=str)
+def test_cuda_goes_on_close_to_an_undisturbed_run(tiny: Callable[..., RunConfig], settings: dict[str, object]) -> None:
+    config = tiny("residual", device="cuda", precision="fp32", **{"epochs": 3, **settings})
     first = Trainer(config)
     records = iter(first)
     while next(records).epoch < 1:
@@ -239,22 +256,39 @@ def test_cuda_goes_on_close_to_an_undisturbed_run(tiny: Callable[..., RunConfig]
     second = Trainer(config)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     losses = [[record.metrics["loss/train"] for record in rest] for rest in (records, second)]
-    assert losses[1] == pytest.approx(losses[0], rel=1e-2)
+    assert losses[1] == pytest.approx(losses[0], rel=3e-2, abs=3e-2)
 
 
-@pytest.mark.cuda
-@pytest.mark.parametrize("settings", [{}, {"augment": "crop-flip"}, {"keep_last_batch": True}, {"momentum": 0.0}])
+@pytest.fixture
+def capturing(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps on the CPU are captured too: on a tape, which knows as little as a CUDA graph of what Python changes."""
+    if device == "cpu":
+        monkeypatch.setattr(
+            "plainres.training.trainer.replayed", lambda step, config: Taped(step) if config.cuda_graph else step
+        )
+        monkeypatch.setattr("plainres.training.optimizer.in_place", lambda rate, _: torch.tensor(rate))
+
+
+@pytest.mark.usefixtures("capturing", "in_fp32")
+@pytest.mark.parametrize(
+    "settings",
+    [*EACH_OPTIMIZER, *EACH_SCHEDULE, {"augment": "crop-flip"}, {"keep_last_batch": True}, {"momentum": 0.0}],
+    ids=str,
+)
 def test_a_captured_step_trains_as_an_eager_one_does(
-    tiny: Callable[..., RunConfig], settings: dict[str, object]
+    tiny: Callable[..., RunConfig], device: str, settings: dict[str, object]
 ) -> None:
     eager, captured = (
-        Trainer(tiny("residual", device="cuda", precision="fp32", cuda_graph=graph, **settings))
+        Trainer(tiny("residual", device=device, precision="fp32", train_images=600, cuda_graph=graph, **settings))
         for graph in (False, True)
     )
+    # On the CPU, noise of a part in 100,000 in every layer moves these metrics by up to 2e-2, and a schedule that a
+    # captured step doesn't read by 5e-2 or more.
+    close = 0.0 if device == "cpu" else 3e-2
     for before, after in zip(comparable(list(eager)), comparable(list(captured)), strict=True):
-        assert after == pytest.approx(before, rel=2e-2, abs=2e-2)
-    assert isinstance(captured.step, Graphed)
-    assert captured.step.graph is not None
+        assert after == pytest.approx(before, rel=close, abs=close)
+    assert isinstance(captured.step, Taped if device == "cpu" else Graphed)
+    assert captured.step.graph
 
 
 def test_gradient_norms_are_measured_without_waiting_for_the_device() -> None:
@@ -292,6 +326,7 @@ def test_cuda_trains_close_to_fp32_on_the_cpu(tiny: Callable[..., RunConfig], pr
 
 
 @pytest.mark.cuda
+@pytest.mark.usefixtures("in_fp32")
 def test_a_compiled_step_trains_as_an_eager_one_does_on_a_gpu(tiny: Callable[..., RunConfig]) -> None:
     eager, compiled = (
         list(train(tiny(epochs=1, device="cuda", precision="fp32", compile=compiled))) for compiled in (False, True)
