@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -625,6 +626,22 @@ def test_memory_that_runs_out_comes_with_a_hint(
     assert run.info.status == "FAILED"
     assert finished_run(job.experiment, tiny()) is None
     assert list(Path.cwd().glob(f"mlruns/*/{run.info.run_id}/artifacts/traceback.txt"))
+
+
+@pytest.mark.cuda
+def test_memory_of_a_gpu_that_runs_out_is_one_line_and_the_next_run_trains(
+    job: Job, tiny: Callable[..., RunConfig]
+) -> None:
+    torch.cuda.set_per_process_memory_fraction(1e-3)  # some 100 MB, less than the images of one layer take
+    try:
+        outcome, _ = train(tiny(width=256, batch_size=1024, device="cuda"), job)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert isinstance(outcome, Failed)
+    assert re.fullmatch(
+        r"OutOfMemoryError: CUDA out of memory.*; a smaller --batch-size or fewer --jobs need less", outcome.reason
+    )
+    assert isinstance(train(tiny(device="cuda"), job)[0], Finished)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_and_says_what_to_do(
