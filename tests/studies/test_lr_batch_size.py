@@ -132,7 +132,7 @@ def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tupl
         )
         assert f"| {arm} | 2 | {best.params['lr']:.3g} (" in report.read_text()
     for refused, words in {
-        "--lr 0.1": "what was searched: leave out --lr and --batch-size, and an arm's own",
+        "--seeds 1-1 --lr 0.1": "what was searched: leave out --lr and --batch-size, and an arm's own",
         "--seeds 2": "seed 0 helped to choose the values of study",
         "--seeds 2 1000001": "seed 1000001 helped to choose the values of study",
     }.items():
