@@ -30,6 +30,7 @@ SMALL = {
     "pairs": "2",
 }
 IMAGE_SIZE = "16"  # where images have another size than their own
+UNTRIED = ["1", "2"]  # seeds that no trial has had
 ONE_DEPTH = {"rounds", "pairs"}  # the flags of commands that measure each depth alone
 Words = tuple[str, ...]
 
@@ -53,6 +54,8 @@ def small(module: str, arguments: dict[str, list[str]]) -> dict[str, list[str]]:
     flags = import_module(module).Flags
     has = flags_of(flags)
     asked = {name: value.split() for name, value in SMALL.items() if name in has}
+    if "tuned" in arguments:
+        asked["seeds"] = UNTRIED
     if ONE_DEPTH & has:
         asked["depths"] = asked["depths"][:1]
     own = getattr(flags, "OWN", {})
