@@ -1,4 +1,4 @@
-"""Tests and measures what needs a GPU, on a machine that is there for minutes: `python -m tests.gpu.measure --help`.
+r"""Tests and measures what needs a GPU, on a machine that is there for minutes: `python -m tests.gpu.measure --help`.
 
 The parts, in their order: CIFAR-10 is decoded; the tests that need CUDA; `experiments.throughput`; how many runs side
 by side are quickest, section 4.2 of the paper with as many seeds as fit, and its verdict; a profile of training steps.

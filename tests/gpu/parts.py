@@ -90,7 +90,7 @@ def parts_of(scale: Scale, folders: Folders, jobs: int | None = None, seeds: int
         return module("tests.gpu.profile_step", *chain(*each))
 
     return [
-        fixed("images", 0.5, images()),
+        fixed("images", 1, images()),
         fixed("tests", 3, tests()),
         *(
             fixed(f"throughput-{name}", 0.8, throughput(name, network), "throughput.txt")
