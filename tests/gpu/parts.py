@@ -93,7 +93,7 @@ def parts_of(scale: Scale, folders: Folders, jobs: int | None = None, seeds: int
         fixed("images", 1, images()),
         fixed("tests", 3, tests()),
         *(
-            fixed(f"throughput-{name}", 0.8, throughput(name, network), "throughput.txt")
+            fixed(f"throughput-{name}", network.share, throughput(name, network), "throughput.txt")
             for name, network in scale.networks.items()
         ),
         fixed("side-by-side", 0.6, side_by_side(), "section42.txt"),

@@ -1,7 +1,7 @@
 """Says what is measured: in the real form, for a GPU, and in a small one, which the CPU does whole in minutes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from plainres.settings.values import flag
@@ -11,10 +11,11 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Network:
-    """Names a residual network, and how it's trained."""
+    """Names a residual network, and how it's trained; its throughput is a part with this share of the time."""
 
     depth: int
-    settings: Settings = field(default_factory=dict)
+    settings: Settings
+    share: float = 1
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ FULL = Scale(
     networks={
         "three-stage-20": Network(20, {"batch_size": 128}),
         "four-stage-50": Network(50, {"batch_size": 256, "family": "four-stage", "width": 64, "image_size": 64}),
-        "three-stage-56": Network(56, {"batch_size": 128}),
+        "three-stage-56": Network(56, {"batch_size": 128}, share=0.5),
     },
     turn={"rounds": 2, "seconds": 1},
     profiled=("three-stage-20", "four-stage-50"),
