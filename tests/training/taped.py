@@ -1,6 +1,5 @@
 """Does a step on the CPU as a CUDA graph would: what Python alone knows of it is what it knew when it was captured."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from plainres.training.step import WARM_UP
+from plainres.training.step import Captured
 
 READ_BY_THE_HOST = "_local_scalar_dense"
 
@@ -16,34 +15,17 @@ Operation = tuple[Any, Any, Any, list[Tensor]]
 """What is called, with which arguments, and the tensors that came of it."""
 
 
-class Taped:
-    """Notes the operations of a step after some calls, and does the same ones again on the same memory.
+class Taped(Captured):
+    """Notes the operations of a step, and does the same ones again; it refuses what the host has to read."""
 
-    Like a CUDA graph it refuses what the host has to read, and takes batches of another shape as they are.
-    """
+    def warm_up(self) -> None:
+        self.function(*self.inputs)
 
-    def __init__(self, function: Callable[..., None]) -> None:
-        self.function = function
-        self.calls = 0
-        self.inputs: tuple[Tensor, ...] = ()
-        self.graph: list[Operation] = []
-
-    def __call__(self, *inputs: Tensor) -> None:
-        if self.calls == 0:
-            self.inputs = tuple(torch.empty_like(tensor) for tensor in inputs)
-        if any(given.shape != held.shape for given, held in zip(inputs, self.inputs, strict=True)):
-            self.function(*inputs)
-            return
-        for given, held in zip(inputs, self.inputs, strict=True):
-            held.copy_(given)
-        self.calls += 1
-        if self.calls <= WARM_UP:
+    def capture(self) -> list[Operation]:
+        graph: list[Operation] = []
+        with _Recording(graph):
             self.function(*self.inputs)
-        elif not self.graph:
-            with _Recording(self.graph):
-                self.function(*self.inputs)
-        else:
-            self.replay()
+        return graph
 
     @torch.no_grad()
     def replay(self) -> None:

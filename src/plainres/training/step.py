@@ -1,7 +1,9 @@
 """Takes one step of training: forward, backward, probe, optimizer; on a GPU replayed as one CUDA graph."""
 
 import gc
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,21 +79,18 @@ def replayed(function: Callable[[Tensor, Tensor], None], config: RunConfig) -> C
     return Graphed(function) if config.device == "cuda" and config.cuda_graph else function
 
 
-class Graphed:
-    """Captures a function of tensors on a GPU as a CUDA graph, after some calls, and replays it.
+class Captured(ABC):
+    """Captures a function of tensors after some calls, and replays it on the memory that it was captured with.
 
-    A graph reads and writes the memory that it was captured with, so the function must keep its state in place; what
-    it returns is lost. Calls with tensors of another shape run as they are. Saves the launches of the single kernels,
-    which small networks are otherwise bound by.
+    So the function must keep its state in place; what it returns is lost. Calls with tensors of another shape run as
+    they are.
     """
 
     def __init__(self, function: Callable[..., None]) -> None:
         self.function = function
         self.calls = 0
         self.inputs: tuple[Tensor, ...] = ()
-        self.graph: torch.cuda.CUDAGraph | None = None
-        # Of the first calls and of the capture: what autograd keeps of its stream must be the captured one.
-        self.stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self.graph: Any = None  # once it's captured
 
     def __call__(self, *inputs: Tensor) -> None:
         if self.calls == 0:
@@ -103,16 +102,51 @@ class Graphed:
             held.copy_(given)
         self.calls += 1
         if self.calls <= WARM_UP:
-            here = torch.cuda.current_stream()
-            self.stream.wait_stream(here)
-            with torch.cuda.stream(self.stream):
-                self.function(*self.inputs)
-            here.wait_stream(self.stream)
-            return
-        if self.graph is None:
-            gc.collect()  # of another run's graph, which can't be freed during a capture
-            self.graph = torch.cuda.CUDAGraph()
-            # Other threads, as those that pin memory for streamed images, may go on meanwhile.
-            with torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
-                self.function(*self.inputs)
+            self.warm_up()
+        elif self.graph is None:
+            self.graph = self.capture()
+        else:
+            self.replay()
+
+    @abstractmethod
+    def warm_up(self) -> None:
+        """Call the function on the inputs that are held, before it's captured."""
+
+    @abstractmethod
+    def capture(self) -> Any:
+        """Capture the function, and do once what it does; returns what is replayed from then on."""
+
+    @abstractmethod
+    def replay(self) -> None:
+        """Do again what was captured."""
+
+
+class Graphed(Captured):
+    """Captures a function on a GPU as a CUDA graph.
+
+    Saves the launches of the single kernels, which small networks are otherwise bound by.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        super().__init__(function)
+        # Of the first calls and of the capture: what autograd keeps of its stream must be the captured one.
+        self.stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+    def warm_up(self) -> None:
+        here = torch.cuda.current_stream()
+        self.stream.wait_stream(here)
+        with torch.cuda.stream(self.stream):
+            self.function(*self.inputs)
+        here.wait_stream(self.stream)
+
+    def capture(self) -> torch.cuda.CUDAGraph:
+        gc.collect()  # of another run's graph, which can't be freed during a capture
+        graph = torch.cuda.CUDAGraph()
+        # Other threads, as those that pin memory for streamed images, may go on meanwhile.
+        with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+            self.function(*self.inputs)
+        graph.replay()
+        return graph
+
+    def replay(self) -> None:
         self.graph.replay()
