@@ -14,7 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments import degradation
 from plainres.cli.command_line import run_command
-from plainres.sweeps.configure import filled
+from plainres.sweeps.configure import configure, filled
+from plainres.training import train
 from plainres.tuning.storage import existing_storage
 from tests.bad_input import check_bad_input
 from tests.environment import environment
@@ -131,6 +132,10 @@ def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tupl
             best.params[name] for name in ("lr", "batch_size")
         )
         assert f"| {arm} | 2 | {best.params['lr']:.3g} (" in report.read_text()
+        # The trial's seed, trained from scratch and without a study, gives the same bits as the trial did.
+        own = {"width": 8, "train_images": 600, "test_images": 100, "epochs": 25, **best.params}
+        *_, last = train(configure(arm.removesuffix("-8"), 8, seed=0, device="cpu", **own))
+        assert last.metrics["final/train_loss"] == best.value
     for refused, words in {
         "--seeds 1-1 --lr 0.1": "what was searched: leave out --lr and --batch-size, and an arm's own",
         "--seeds 2": "seed 0 helped to choose the values of study",
