@@ -65,9 +65,8 @@ SWEEP_HASH_TAG = "sweep_hash"
 REPLACED_TAG = "replaced_by"  # the parent run of a fresh sweep that took this one's place
 REPORT_TAG = "verdict"  # its report is stored
 MARGIN_TAG = "margin"  # of that, in percentage points
-MEMBER_TAG = (
-    "mlflow.plainres.run."  # before a run's hash: its id and name; MLflow's pages show no tags of its own prefix
-)
+# Before a run's hash: its id and name. MLflow's pages show no tags of its own prefix.
+MEMBER_TAG = "mlflow.plainres.run."
 MEMBER_TAGS = (MEMBER_TAG, "run.")  # and what stores of before have
 STUDY_TAG = "study"
 STUDY_KEY_TAG = "study_key"

@@ -5,7 +5,6 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from mlflow import MlflowClient
 
 from plainres.analysis.judged_sweep import JudgedSweep
 from plainres.analysis.report import print_findings
-from plainres.analysis.results_table import sweep_table
+from plainres.analysis.results_table import percent, sweep_table
 from plainres.analysis.stored_runs import histories
 from plainres.names import TRAIN_ACCURACY, VALIDATION_ACCURACY
 from plainres.screen.table import TextTable
@@ -56,16 +55,10 @@ def accuracies(sweep: JudgedSweep) -> dict[str, dict[str, Any]]:
 def beside_published(runs: pd.DataFrame) -> TextTable:
     """Put each network's test error, mean and deviation over its seeds, beside those that others have published."""
     rows = [
-        (f"{arm}-{depth}", str(len(errors)), spread(100 * errors), *PUBLISHED.get((arm, depth), ("", "")))
+        (f"{arm}-{depth}", str(len(errors)), percent(errors), *PUBLISHED.get((arm, depth), ("", "")))
         for (arm, depth), errors in runs.groupby(["arm", "depth"])["test_error"]
     ]
     return TextTable(COLUMNS, tuple(rows), "Test errors, mean ± standard deviation over seeds.")
-
-
-def spread(values: Sequence[float]) -> str:
-    """Write a mean, and a standard deviation where there is one."""
-    numbers = pd.Series(values)
-    return f"{numbers.mean():.2f}" + (f" ± {numbers.std():.2f}" if len(numbers) > 1 else "")
 
 
 if __name__ == "__main__":

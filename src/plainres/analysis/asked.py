@@ -41,7 +41,7 @@ def changed_settings(asked: Asked, *roles: Role) -> dict[str, str]:
     """
     chosen: dict[str, Any] = {name: asked.params[name] for name in CHOOSING if asked.params.get(name)}
     try:
-        recipe = plan_sweep(asked.arms, asked.depths, asked.seeds, **chosen).params
+        recipe = plan_sweep(asked.arms, asked.depths, asked.seeds[:1], **chosen).params
     except BadInput:
         return {}
     return {

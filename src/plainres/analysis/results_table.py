@@ -82,11 +82,12 @@ def paper_table(results: SweepResults) -> TextTable:
         )
         for arm, depth, group in _networks(results)
     )
-    data = results.params.get("dataset", Settings.dataset) + (
-        ", each network tuned" if from_params(results.params) else ""
+    data = results.params.get("dataset", Settings.dataset)
+    tuned = ", each network tuned" if from_params(results.params) else ""
+    words = (
+        f"Errors in %, mean ± standard deviation over {len(results.seeds)} seeds, on {data}{tuned}. A seed fails that "
+        "ends above 10 % training error."
     )
-    over = f"mean ± standard deviation over {len(results.seeds)} seeds, on {data}"
-    words = f"Errors in %, {over}. A seed fails that ends above 10 % training error."
     return TextTable(("network", "failed", "training error", "test error"), rows, words)
 
 

@@ -182,7 +182,12 @@ def claim_of(gaps: Sequence[float], margin: float) -> tuple[Status, float]:
 
 def status_of(claim: Status, p: float, failed: int, level: float = LEVEL) -> Status:
     """Decide whether a claim can be made: absence of evidence is none, so one seed that failed forbids the second."""
-    return claim if p <= level and (claim == "degrades" or not failed) else "undecided"
+    return claim if p <= level and not is_forbidden(claim, failed) else "undecided"
+
+
+def is_forbidden(claim: Status, failed: int) -> bool:
+    """Tell whether seeds that failed forbid a claim, however many others speak for it."""
+    return claim == "does not degrade" and failed > 0
 
 
 def _judged(
@@ -200,11 +205,11 @@ def _judged(
             errors = runs[(runs["arm"] == arm) & (runs["depth"] == depth)].set_index("seed")["train_error"]
             failed = failures(errors)
             later = level / 2 if len(values[arm]) >= fewest_seeds(level) else level  # if this look could decide
-            forbidden = claim == "does not degrade" and failed > 0
             needed = seeds_to_decide(values[arm], margin, later)
             status = status_of(claim, p, failed, level)
             interval, after = t_interval(values[arm]), float(errors[paired[arm][depth].dropna().index].mean())
             before = max(0.0, after - interval.mean)
+            forbidden = is_forbidden(claim, failed)
             judged[arm][int(depth)] = Gap(
                 interval, before, after, p, status, needed, forbidden, failed, len(errors)
             )  # fmt: skip

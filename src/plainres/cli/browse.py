@@ -47,9 +47,10 @@ def main(flags: Flags) -> int:
 
     with reaching_store():
         sweep = next((each for each in stored_sweeps(uri) if flags.run in (None, each.run_id)), None)
+        files = artifact_location(uri, sweep.run_id) if sweep else ""
     if sweep is None:
         raise BadInput(f"run {flags.run} is no sweep's parent run" if flags.run else "the store holds no sweep yet")
-    print(f"{lines_of(sweep)}\nReport and files: {artifact_location(uri, sweep.run_id)}", flush=True)
+    print(f"{lines_of(sweep)}\nReport and files: {files}", flush=True)
     page = page_of(sweep.experiment_id, sweep.view)
     if uri.startswith("http"):
         show(without_credentials(uri).rstrip("/") + page, flags)
