@@ -57,7 +57,7 @@ COMMIT_TAG = "commit"
 CODE_TAG = "code"  # of plainres itself: a digest of its files
 PRUNED_TAG = "pruned_epoch"  # of a run that was stopped early: its last epoch
 TRIAL_TAG = "trial"
-NETWORK_TAG = "network"  # the arm at its depth, as `plain-34`
+NETWORK_TAG = "name"  # the arm at its depth, as `plain-34`; by tag and value MLflow picks a colour, here one for each
 SETTINGS_TAG = "settings_hash"  # of what all runs of its sweep share; the sweep's parent run has it too
 
 # Tags of a sweep's or a study's parent run.

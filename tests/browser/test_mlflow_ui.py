@@ -28,7 +28,7 @@ PLOTTED = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plo
 # Of each chart of points, their places.
 POINTS = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data
     .filter(trace => trace.mode === 'markers')
-    .map(trace => [[...trace.x], [...trace.y]]))"""
+    .map(trace => [[...trace.x], [...trace.y], [trace.marker.color].flat()]))"""
 ARMS, DEPTHS = ("plain", "residual"), (8, 14)
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")]
@@ -95,7 +95,7 @@ def plotted(page: Any, kind: str) -> list[tuple[list[float], list[float]]]:
 
 def mean_error(swept: Swept, arm: str, depth: int, name: str) -> float:
     """A network's final error, its mean over the two seeds."""
-    first, second = swept.client.search_runs(["1"], f"tags.network = '{arm}-{depth}'")
+    first, second = swept.client.search_runs(["1"], f"tags.name = '{arm}-{depth}'")
     return float(first.data.metrics[f"final/{name}"] + second.data.metrics[f"final/{name}"]) / 2
 
 
@@ -109,7 +109,7 @@ def test_the_printed_address_shows_a_curve_for_each_network_and_its_range_over_s
             seeds = [
                 [entry.value for entry in swept.client.get_metric_history(run.info.run_id, metric)]
                 for run in runs
-                if run.data.tags["network"] == network
+                if run.data.tags["name"] == network
             ]
             assert len(seeds) == 2
             mean = [sum(values) / 2 for values in zip(*seeds, strict=True)]
@@ -121,9 +121,10 @@ def test_the_printed_address_shows_a_curve_for_each_network_and_its_range_over_s
 def test_the_view_has_each_network_at_its_depth_and_names_no_other(swept: Swept, page: Any) -> None:
     page.goto(swept.address())
     page.wait_for_function(f"() => ({POINTS})().length === 2")
-    for (x, y), name in zip(page.evaluate(POINTS), ("train_error", "test_error"), strict=True):
+    for (x, y, colours), name in zip(page.evaluate(POINTS), ("train_error", "test_error"), strict=True):
         means = sorted((depth, mean_error(swept, arm, depth, name)) for arm in ARMS for depth in DEPTHS)
         assert sorted(zip(map(float, x), y, strict=True)) == [(depth, pytest.approx(mean)) for depth, mean in means]
+        assert len(set(colours)) == len(means)
     shown = page.inner_text("body")  # legends and headings
     assert {f"{arm}-{depth}" for arm in ARMS for depth in DEPTHS} <= set(re.findall(r"\w+-\d+", shown))
     assert "error_by_depth/" not in shown  # of the parent: a legend would name every network for its lines

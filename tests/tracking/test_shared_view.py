@@ -41,7 +41,7 @@ def test_a_view_is_made_anew_and_a_persons_own_is_left_alone(experiment: tuple[M
     first = stored(experiment, "settings_hash-0123", ("plain",))
     second = stored(experiment, "settings_hash-0123", ("plain", "residual:shortcut=C"))
     assert first["searchFilter"] == second["searchFilter"] == "tags.settings_hash = '0123'"
-    assert "tag.network.residual:shortcut=C-34" in second["groupsExpanded"].keys() - first["groupsExpanded"].keys()
+    assert "tag.name.residual:shortcut=C-34" in second["groupsExpanded"].keys() - first["groupsExpanded"].keys()
     client, experiment_id = experiment
     assert client.get_experiment(experiment_id).tags[f"{TAG}mine"] == "what a person has saved"
     assert client.search_runs([experiment_id], second["searchFilter"]) == []  # which MLflow can read
