@@ -73,7 +73,7 @@ def test_any_number_of_arms_has_a_panel_each_and_rows_of_at_most_three(tmp_path:
     assert len(tops) == 3
     gradients = draw_gradients(gradients_of({(arm, 8): [[1.0, 2.0]] for arm in arms}), arms)
     assert [axes.get_title() for axes in gradients.axes][:6] == [
-        f"{arm}\n{time}" for time in ("at initialisation", "mean of the last epoch") for arm in arms[:3]
+        f"{arm}\n{time}" for time in ("at initialisation", "in the last epoch") for arm in arms[:3]
     ]
     saved(gradients, tmp_path)
     saved(draw_degradation(sweep_of({(arm, 8): [0.5] for arm in arms}).runs, arms), tmp_path)
@@ -114,12 +114,17 @@ def test_a_line_at_guessing_makes_no_axis_longer() -> None:
     assert axes.get_ylim()[1] < 20
 
 
-def test_panels_stand_side_by_side_or_for_a_phone_below_each_other() -> None:
+def test_panels_stand_side_by_side_as_far_as_they_fit() -> None:
     curves = curves_of({(arm, 8): [[0.1, 0.9]] for arm in ARMS})
-    side_by_side, below = draw_curves(curves, ARMS), draw_curves(curves, ARMS, width=4.2)
-    assert (side_by_side.get_figwidth(), below.get_figwidth()) == (6.9, 4.2)
-    for figure, rows in ((side_by_side, 1), (below, 2)):
+    for width, rows in ((None, 1), (3.3, 1), (3.0, 2)):
+        figure = draw_curves(curves, ARMS, width=width)
+        assert figure.get_figwidth() == (width or 6.9)
         assert len({axes.get_subplotspec().rowspan.start for axes in figure.axes if axes.get_subplotspec()}) == rows  # type: ignore[union-attr]
+
+
+def test_a_journals_column_holds_the_gradients_of_two_arms_above_a_caption() -> None:
+    gradients = gradients_of({(arm, 8): [[1.0, 2.0]] for arm in ARMS})
+    assert draw_gradients(gradients, ARMS, width=3.3).get_figheight() < 5
 
 
 def test_gradients_are_geometric_means_on_a_log_axis(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ A page has them between `<!-- from data/NAME.csv -->` and `<!-- end -->`, or err
 file has a row a run, out of a store: `python -m tests.docs.published NAME PARENT_RUN_ID "THE COMMAND"`. What its name
 begins with says what is asked of the runs: `why-gradients` and the like what that experiment measured, `dose-SETTING`
 the doses of a setting, `cures` what becomes of each arm, `budget`, `trainability` and `robustness` what these
-experiments say, and any other the verdict.
+experiments say, and any other the verdict. Of some sweeps the folders `curves` and `gradients` have a row an epoch and
+a row a layer of each run.
 """
 
 import re
@@ -16,9 +17,17 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from plainres.analysis.figures import draw_degradation, draw_dose_response
+from plainres.analysis.figures import draw_curves, draw_degradation, draw_dose_response, draw_gradients
 from plainres.analysis.judged_sweep import JudgedSweep
-from plainres.analysis.results import GRADIENTS, SweepResults, first_of_each_variant, read_sweep, variant_of
+from plainres.analysis.results import (
+    GRADIENTS,
+    SPLITS,
+    SweepResults,
+    first_of_each_variant,
+    load_curves,
+    read_sweep,
+    variant_of,
+)
 from plainres.analysis.results_table import COLUMNS, sweep_table
 from plainres.analysis.verdict import Verdict, judge, points
 from plainres.explain import (
@@ -59,6 +68,10 @@ CLASSES = 10  # of digits and of CIFAR-10
 IMAGES = 256  # that the why experiments measure on by default
 DEPTHS = why_construction.Depths(18, 34)
 
+BY_EPOCH = ("digits-default", "deeper")
+OF_RUN = ("arm", "depth", "seed")
+DIGITS_OF_NORMS = 4  # significant
+
 WHY, DOSE, CURES, BUDGET, TRAINABILITY, ROBUSTNESS = "why-", "dose-", "cures", "budget", "trainability", "robustness"
 MAPPED = "lr"
 MEASURED: dict[str, Callable[[pd.DataFrame], tuple[TextTable, Sequence[str]]]] = {
@@ -88,6 +101,11 @@ def publish(name: str, parent_run_id: str, command: str) -> None:
     elif name != ROBUSTNESS:
         runs = runs[[column for column in KEPT if column in runs]]
     runs.assign(command=command).round(DIGITS).to_csv(DATA / f"{name}.csv", index=False)
+    if name in BY_EPOCH:
+        curves = load_curves(results)[[*OF_RUN, "epoch", *SPLITS]]
+        norms = results.gradients[[*OF_RUN, "position", "when", "norm"]].round({"position": DIGITS})
+        for kind, table in (("curves", curves), ("gradients", norms)):
+            table.to_csv(DATA / kind / f"{name}.csv", index=False, float_format=f"%.{DIGITS_OF_NORMS}g")
 
 
 @cache
@@ -151,7 +169,13 @@ def figures_of(name: str) -> dict[str, Figure]:
     if name.startswith(WHY):
         data = rows_of(name)
         return {figure: draw(data) for figure, draw in DRAWN.get(name, {}).items()}
-    return {name: _figure_of_sweep(name)}
+    figures = {name: _figure_of_sweep(name)}
+    if name in BY_EPOCH:
+        arms = published(name).arms
+        curves, norms = (pd.read_csv(DATA / kind / f"{name}.csv") for kind in ("curves", "gradients"))
+        figures |= {f"{name}-curves": draw_curves(curves, arms, classes=CLASSES)}
+        figures |= {f"{name}-gradients": draw_gradients(norms, arms)}
+    return figures
 
 
 def _figure_of_sweep(name: str) -> Figure:

@@ -35,11 +35,12 @@ from plainres.screen.figure_style import (
 )
 from plainres.settings.thresholds import TARGET_ERROR, is_learnt
 
-TIMES = {"initialisation": "at initialisation", "end": "mean of the last epoch"}
+TIMES = {"initialisation": "at initialisation", "end": "in the last epoch"}
 # Norms that are drawn: float32 has none beyond. Larger and smaller ones are marked at the edge.
 SMALLEST, LARGEST = 1e-45, 1e39
 FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
+LOWEST = 1.1  # inches, of a panel
 WIDE = 20  # between the largest and the smallest dose, from which on an axis of doses is logarithmic
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
 WIDTHS = {"training": 2.0, "validation": 0.9}  # of lines: the question is the training error
@@ -246,7 +247,7 @@ def _in_panels(
         return cast(Figure, axes[0].get_figure(root=True))
     with plain_style():
         width = width or (PAGE if max(rows) > 1 else COLUMN)
-        height = 0.6 + len(rows) * (0.6 + 0.45 * width / max(rows))
+        height = 0.6 + len(rows) * (0.6 + max(LOWEST, 0.45 * width / max(rows)))
         figure = ShownFigure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
         panels = ragged_panels(figure, rows, labelbottom=True, labelleft=True)
         draw(panels)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 DOTS_PER_INCH = 200
 MOST_COLUMNS = 3  # of panels
 PAGE, COLUMN = 6.9, 4.2  # inches: the width of a page's text, and of a figure with one panel
-NARROWEST = 2.2  # inches, of a panel beside others
+NARROWEST = 1.6  # inches, of a panel beside others
 UNDATED: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 # Okabe and Ito (2008), which the colour-blind tell apart; without yellow, too faint for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
