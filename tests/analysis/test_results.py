@@ -168,7 +168,7 @@ def test_a_report_takes_as_many_requests_for_many_runs_as_for_few(store: str, mo
     assert isinstance(read_sweep(sweep.parent, store).runs, pd.DataFrame)
 
 
-def test_earlier_verdicts_on_fewer_of_the_seeds_are_looks(store: str) -> None:
+def test_earlier_verdicts_on_as_many_or_fewer_seeds_some_of_them_the_same_are_looks(store: str) -> None:
     def sweep(
         seeds: str, arms: str = "plain residual", depths: str = "8 14", settings: str = "s", judged: bool = True
     ) -> str:
@@ -188,6 +188,9 @@ def test_earlier_verdicts_on_fewer_of_the_seeds_are_looks(store: str) -> None:
     sweep("0 1 2 3", arms="plain residual:shortcut=C")
     sweep("0 1 2 3", depths="8 20")
     sweep("0 1 2 3", depths="8 10 14", arms="plain residual plain:lr=0.1")
+    sweep("3 4 5 6 7 8 9")
+    sweep("0 1 2 3 4 5 6 7")  # more
+    sweep("0 1 2 3 4 5 6")  # the same, as a fresh one is
     own = sweep("0 1 2 3 4 5 6")
     sweep("0 1")  # later
-    assert sorted(read_sweep(own, store).looks) == [3, 4, 6]
+    assert sorted(read_sweep(own, store).looks) == [3, 4, 6, 7]

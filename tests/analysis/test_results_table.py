@@ -38,6 +38,15 @@ def test_a_row_says_all_of_an_arm_at_a_depth_over_its_seeds() -> None:
     assert rows[0][-1] == "–"
 
 
+def test_an_arm_that_has_learnt_nothing_yet_is_not_said_to_degrade() -> None:
+    errors = {8: [0.4, 0.41, 0.42, 0.43, 0.44, 0.45], 14: [0.8, 0.81, 0.82, 0.83, 0.84, 0.86]}
+    learns = {8: [0.0] * 6, 14: [0.2, 0.21, 0.22, 0.23, 0.24, 0.25]}
+    arms = {"plain": errors, "residual": errors, "plain:lr=0.1": learns}
+    results = sweep_of({(arm, depth): values for arm, of_arm in arms.items() for depth, values in of_arm.items()})
+    rows = sweep_table(results, judge(results)).rows
+    assert [row[-1] for row in rows] == ["–", "undertrained", "–", "undertrained", "–", "degrades"]
+
+
 def test_epochs_are_a_median_in_which_never_comes_last() -> None:
     def cell(*reached: float) -> str:
         results = sweep_of({("plain", 18): [0.1] * len(reached)})

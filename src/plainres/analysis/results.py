@@ -174,7 +174,7 @@ def first_of_each_variant(arms: Sequence[str]) -> tuple[str, str]:
 
 
 def _earlier_looks(client: MlflowClient, parent: Run, params: Mapping[str, str]) -> tuple[int, ...]:
-    """The numbers of seeds of sweeps begun before that judge the same networks by some of these seeds, and fewer."""
+    """The numbers of seeds of sweeps begun before that judge the same networks by some of these seeds, and no more."""
 
     def asked(params: Mapping[str, str]) -> tuple[tuple[str, str], int, int]:
         depths = [int(depth) for depth in params["depths"].split()]
@@ -189,8 +189,8 @@ def _earlier_looks(client: MlflowClient, parent: Run, params: Mapping[str, str])
     ):
         of_other = whole_params(other.data.params)
         seeds = set(of_other.get("seeds", "").split())
-        is_earlier = other.info.start_time < parent.info.start_time and len(seeds) < len(own)
-        if is_earlier and seeds & own and asked(of_other) == asked(params):
+        is_earlier = other.info.start_time < parent.info.start_time and len(seeds) <= len(own)
+        if is_earlier and seeds & own and seeds != own and asked(of_other) == asked(params):
             looks.append(len(seeds))
     return tuple(looks)
 

@@ -53,7 +53,7 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
             _epochs(group["epochs_to_10"]),
             three_digits(_median(group["gradient_growth"])),
             three_digits(_median(group["seconds"])),
-            gap.status if (gap := verdict.gap(arm, depth)) else NOTHING,
+            verdict.with_depth(arm, depth) or NOTHING,
         )
         for arm, depth, group in _networks(results)
     )
@@ -115,7 +115,7 @@ def network_table(results: SweepResults, verdict: Verdict) -> pd.DataFrame:
             "epochs_to_10": _median_epochs(group["epochs_to_10"]),
             "gradient_growth": _median(group["gradient_growth"]),
             "seconds": _median(group["seconds"]),
-            "with_depth": gap.status if (gap := verdict.gap(arm, depth)) else "",
+            "with_depth": verdict.with_depth(arm, depth),
         }
         for arm, depth, group in _networks(results)
     )

@@ -101,6 +101,16 @@ class Verdict:
         """Return an arm's gap at a depth, None where there is none."""
         return self.gaps.get(arm, {}).get(depth)
 
+    def with_depth(self, arm: str, depth: int) -> str:
+        """Say what becomes of an arm at a depth; nothing where there is no gap.
+
+        In a sweep that is *undertrained*, so is an arm that hasn't learnt at its shallowest depth.
+        """
+        gap = self.gap(arm, depth)
+        if gap and self.outcome == "undertrained" and not is_learnt(gap.before):
+            return self.outcome
+        return gap.status if gap else ""
+
 
 def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
     """Judge a sweep; the verdict is about the first plain and the first residual arm.

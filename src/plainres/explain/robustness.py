@@ -26,8 +26,7 @@ def table(sweeps: Mapping[str, JudgedSweep]) -> TextTable:
     """Lay out a row for each choice: the changes of both arms, and the outcome."""
     rows, first = [], next(iter(sweeps.values()))
     for name, sweep in sweeps.items():
-        gaps = [sweep.verdict.gap(arm, sweep.depths[-1]) for arm in first_of_each_variant(sweep.arms)]
-        cells = [cell for gap in gaps for cell in ((str(gap.interval), gap.status) if gap else (NOTHING, NOTHING))]
+        cells = [cell for arm in first_of_each_variant(sweep.arms) for cell in _cells(sweep, arm)]
         own = "" if sweep.depths == first.depths else f" ({sweep.depths[0]}, {sweep.depths[-1]})"
         rows.append((name + own, *cells, sweep.verdict.outcome))
     caption = (
@@ -38,6 +37,12 @@ def table(sweeps: Mapping[str, JudgedSweep]) -> TextTable:
     )
     plain, residual = first_of_each_variant(first.arms)
     return text_table(("choice", plain, "", residual, " ", "outcome"), rows, caption)
+
+
+def _cells(sweep: JudgedSweep, arm: str) -> tuple[str, str]:
+    deepest = sweep.depths[-1]
+    gap = sweep.verdict.gap(arm, deepest)
+    return (str(gap.interval), sweep.verdict.with_depth(arm, deepest)) if gap else (NOTHING, NOTHING)
 
 
 def sentences(sweeps: Mapping[str, JudgedSweep]) -> list[str]:
