@@ -28,7 +28,7 @@ from plainres.analysis.results import (
     read_sweep,
     variant_of,
 )
-from plainres.analysis.results_table import COLUMNS, sweep_table
+from plainres.analysis.results_table import sweep_table
 from plainres.analysis.verdict import Verdict, judge, points
 from plainres.explain import (
     budget,
@@ -61,7 +61,6 @@ BLOCK = re.compile(r"<!-- from (?:docs/)?data/([\w-]+)\.csv(, short)? -->\n(.*?)
 RESULTS = ("train_error", "test_error", "gradient_growth", "epochs_to_10", "diverged", "seconds")
 MADE_BY = ("processor", "commit", "command")
 KEPT = ("arm", "depth", "seed", *RESULTS, "lr", "at_border", *MADE_BY[:2])
-SHOWN = tuple(name for name in COLUMNS if name != "time (s)")
 SHORT = ("arm", "depth", "failed", "training error", "test error")
 DIGITS = 6
 CLASSES = 10  # of digits and of CIFAR-10
@@ -154,9 +153,9 @@ def block(name: str, *, short: bool = False) -> str:
     if name.startswith(CURES):
         parameters = {arm: _parameters(arm, results.depths[-1]) for arm in results.arms}
         return _written(arms_table(results, verdict, parameters), [fates_sentence(results, verdict)])
-    table = sweep_table(results, verdict).picked(SHORT if short else SHOWN)
+    table = sweep_table(results, verdict)
     said = verdict.lines if all(first_of_each_variant(results.arms)) else verdict.lines[1:]
-    return _written(table, [] if short else [*said, _changes(results, verdict)])
+    return _written(table.picked(SHORT), []) if short else _written(table, [*said, _changes(results, verdict)])
 
 
 def rewritten(text: str) -> str:

@@ -16,8 +16,7 @@ from plainres.settings import Settings
 from plainres.sweeps.tuned import from_params
 
 COLUMNS = (
-    "arm", "depth", "failed", "training error", "test error", "epochs to 10 %", "grad. growth", "time (s)",
-    "with depth",
+    "arm", "depth", "failed", "training error", "test error", "epochs to 10 %", "grad. growth", "with depth",
 )  # fmt: skip
 ERRORS = "Errors in %, mean ± standard deviation over seeds; failed: above 10 % training error at the end."
 NOTHING = "–"
@@ -35,7 +34,7 @@ def explanation(results: SweepResults, verdict: Verdict) -> str:
         f"seeds at most {bounds} (95 %, Clopper and Pearson 1934). Epochs to 10 %: first epoch whose training error is "
         "at most 10 %, median over seeds. Grad. growth: factor by which the gradient's norm grows from each layer to "
         "the one before it at initialisation, median over seeds; above 1 it explodes with depth (Yang et al. 2019). "
-        "Time: median of a run. With depth: whether the training error is higher than at the shallowest depth by more "
+        "With depth: whether the training error is higher than at the shallowest depth by more "
         f"than {points(verdict.margin)}, paired by seed, by an exact sign-flip test."
     )
 
@@ -52,14 +51,13 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
             percent(group["test_error"]),
             _epochs(group["epochs_to_10"]),
             three_digits(_median(group["gradient_growth"])),
-            three_digits(_median(group["seconds"])),
             verdict.with_depth(arm, depth) or NOTHING,
         )
         for arm, depth, group in _networks(results)
     )
     words = (
-        f"{ERRORS} Medians: epochs to 10 % training error, growth of the gradient a layer at initialisation, time of a "
-        f"run. With depth: training error higher by more than {points(verdict.margin)}."
+        f"{ERRORS} Medians: epochs to 10 % training error, growth of the gradient a layer at initialisation. With "
+        f"depth: training error higher by more than {points(verdict.margin)}."
     )
     return TextTable(COLUMNS, rows, words + diverged_words(results))
 
