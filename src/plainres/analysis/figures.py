@@ -40,6 +40,7 @@ TIMES = {"initialisation": "at initialisation", "end": "in the last epoch"}
 SMALLEST, LARGEST = 1e-45, 1e39
 FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
+POINTS, BANDS = "points: seeds; lines: their means", "lines: means over seeds; bands: their range"
 LOWEST = 1.1  # inches, of a panel
 WIDE = 20  # between the largest and the smallest dose, from which on an axis of doses is logarithmic
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
@@ -68,7 +69,7 @@ def draw_degradation(
     """
     draw = partial(_degradation, runs=runs, arms=arms, classes=classes)
     labels = {"xlabel": "depth (weighted layers)", "ylabel": "final training error (%)"}
-    return _in_panels(draw, [1], axes, width, **labels)
+    return _in_panels(draw, [1], axes, width, legend=POINTS, **labels)
 
 
 def draw_curves(
@@ -90,7 +91,7 @@ def draw_curves(
     """
     rows = [len(row) for row in in_rows(len(arms), columns_within(width or PAGE))]
     draw = partial(_curves, curves=curves, arms=arms, classes=classes)
-    return _in_panels(draw, rows, axes, width, xlabel="epoch", ylabel="error (%)")
+    return _in_panels(draw, rows, axes, width, legend=BANDS, xlabel="epoch", ylabel="error (%)")
 
 
 def draw_gradients(
@@ -111,7 +112,9 @@ def draw_gradients(
     places = [(arms[place], when) for row in by_row for when in TIMES for place in row]
     rows = [len(row) for row in by_row for _ in TIMES]
     labels = {"xlabel": "layer position (0 input, 1 classifier)", "ylabel": "gradient norm (L2)"}
-    return _in_panels(partial(_gradients, gradients=gradients, places=places), rows, axes, width, **labels)
+    return _in_panels(
+        partial(_gradients, gradients=gradients, places=places), rows, axes, width, legend=BANDS, **labels
+    )
 
 
 def draw_dose_response(runs: pd.DataFrame, setting: str, classes: int | None = None) -> Figure:
@@ -123,7 +126,8 @@ def draw_dose_response(runs: pd.DataFrame, setting: str, classes: int | None = N
         classes: of the images, for a line at the error of guessing, where that is in range.
     """
     draw = partial(_dose_response, runs=runs, classes=classes)
-    return _in_panels(draw, [1], xlabel=setting.replace("_", " "), ylabel="final training error (%)")
+    xlabel = setting.replace("_", " ")
+    return _in_panels(draw, [1], legend=POINTS, xlabel=xlabel, ylabel="final training error (%)")
 
 
 def draw_frontier(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
@@ -233,15 +237,20 @@ def _in_panels(
     rows: Sequence[int],
     axes: Sequence[Axes] | None = None,
     width: float | None = None,
+    *,
+    legend: str,
     **labels: str,
 ) -> Figure:
-    """Draw on the caller's axes, or on a figure with so many panels in each row; then what they show, and a legend."""
+    """Draw on the caller's axes, or on a figure with so many panels in each row; then what they show, and a legend.
+
+    The legend's title says what a mark is.
+    """
     if axes is not None:
         if len(axes) != sum(rows):
             raise BadInput(f"the figure has {sum(rows)} panels, and {len(axes)} axes are given")
         draw(axes)
         entries = take_legends(axes)
-        axes[0].legend(list(entries.values()), list(entries))
+        axes[0].legend(list(entries.values()), list(entries), title=legend)
         for each in axes:
             each.set(**labels)
         return cast(Figure, axes[0].get_figure(root=True))
@@ -251,7 +260,7 @@ def _in_panels(
         figure = ShownFigure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
         panels = ragged_panels(figure, rows, labelbottom=True, labelleft=True)
         draw(panels)
-        draw_legend(figure)
+        draw_legend(figure, legend)
         if len(panels) == 1:
             panels[0].set(**labels)
         else:

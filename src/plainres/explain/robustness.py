@@ -91,7 +91,7 @@ def draw(sweeps: Mapping[str, JudgedSweep]) -> Figure:
         low, high = axes.get_xlim()
         axes.set_xlim(max(low, -FULL), min(high, FULL))  # beyond which no gap can lie
         axes.set(xlabel="change of the training error with depth (points)", ylabel="")
-        draw_legend(figure)
+        draw_legend(figure, "mean over seeds with its 95 % interval")
     return figure
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from textwrap import wrap
 from typing import IO, Any, cast
 
 import matplotlib
@@ -163,10 +164,12 @@ def take_legends(panels: Iterable[Axes]) -> dict[str, Any]:
     return entries
 
 
-def draw_legend(figure: Figure) -> None:
-    """Draw a legend above the panels, in as many columns as the figure is wide enough for."""
+def draw_legend(figure: Figure, title: str = "") -> None:
+    """Draw a legend above the panels, in as many columns as the figure is wide enough for, under a title."""
     entries = take_legends(figure.axes)
     longest = max(map(len, entries), default=0)
     columns = max(1, min(len(entries), int(figure.get_figwidth() / (HANDLE + CHARACTER * longest))))
-    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(entries) / columns) - 1))
-    figure.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=columns)
+    said = wrap(title, int(figure.get_figwidth() / CHARACTER))
+    figure.set_figheight(figure.get_figheight() + LINE * (math.ceil(len(entries) / columns) - 1 + len(said)))
+    drawn = list(entries.values()), list(entries)
+    figure.legend(*drawn, loc="outside upper center", ncols=columns, title="\n".join(said))
