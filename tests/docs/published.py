@@ -69,7 +69,7 @@ DEPTHS = why_construction.Depths(18, 34)
 
 BY_EPOCH = ("digits-default", "deeper")
 OF_RUN = ("arm", "depth", "seed")
-DIGITS_OF_NORMS = 4  # significant
+DIGITS_OF_NORMS = 5  # significant, and of a layer's position
 
 WHY, DOSE, CURES, BUDGET, TRAINABILITY, ROBUSTNESS = "why-", "dose-", "cures", "budget", "trainability", "robustness"
 MAPPED = "lr"
@@ -101,10 +101,10 @@ def publish(name: str, parent_run_id: str, command: str) -> None:
         runs = runs[[column for column in KEPT if column in runs]]
     runs.assign(command=command).round(DIGITS).to_csv(DATA / f"{name}.csv", index=False)
     if name in BY_EPOCH:
-        curves = load_curves(results)[[*OF_RUN, "epoch", *SPLITS]]
-        norms = results.gradients[[*OF_RUN, "position", "when", "norm"]].round({"position": DIGITS})
-        for kind, table in (("curves", curves), ("gradients", norms)):
-            table.to_csv(DATA / kind / f"{name}.csv", index=False, float_format=f"%.{DIGITS_OF_NORMS}g")
+        curves = load_curves(results)[[*OF_RUN, "epoch", *SPLITS]].round(DIGITS)
+        curves.to_csv(DATA / "curves" / f"{name}.csv", index=False)
+        norms = results.gradients[[*OF_RUN, "position", "when", "norm"]]
+        norms.to_csv(DATA / "gradients" / f"{name}.csv", index=False, float_format=f"%.{DIGITS_OF_NORMS}g")
 
 
 @cache

@@ -1,9 +1,13 @@
 """Published tables are what their files give, by today's rule."""
 
+import math
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.docs.pages import PAGES
-from tests.docs.published import BLOCK, DATA, MADE_BY, WHY, block, published, rewritten, rows_of
+from tests.docs.published import BLOCK, BY_EPOCH, DATA, MADE_BY, OF_RUN, WHY, block, published, rewritten, rows_of
 
 USED = {name for page in PAGES for name, *_ in BLOCK.findall(page.path.read_text(encoding="utf-8"))}
 
@@ -32,3 +36,15 @@ def test_a_sweeps_file_has_every_run_of_it(name: str) -> None:
     runs = published(name).runs
     assert len(runs) == len(runs["arm"].unique()) * len(runs["depth"].unique()) * len(runs["seed"].unique())
     assert runs["train_error"].between(0, 1).all()
+
+
+@pytest.mark.parametrize("name", BY_EPOCH)
+def test_curves_and_gradients_are_those_of_the_runs(name: str) -> None:
+    runs = published(name).runs.set_index(list(OF_RUN))
+    curves, norms = (pd.read_csv(DATA / kind / f"{name}.csv") for kind in ("curves", "gradients"))
+    low = curves[curves["accuracy/train"] >= 0.9].groupby(list(OF_RUN))["epoch"].min()
+    assert low.to_dict() == runs["epochs_to_10"].dropna().to_dict()
+    for network, group in norms[norms["when"] == "initialisation"].groupby(list(OF_RUN)):
+        layers = group.sort_values("position")["norm"].to_numpy()
+        growth = math.exp(-np.polyfit(range(len(layers)), np.log(layers), 1)[0])
+        assert growth == pytest.approx(runs.loc[network, "gradient_growth"], rel=1e-3), network

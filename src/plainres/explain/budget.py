@@ -146,7 +146,7 @@ def draw(judged: Mapping[int, Judged], margin: float) -> Figure:
         draw_points(axes, gaps, "epochs", "gap", **look | {"legend": False}, s=14, alpha=0.5, linewidth=0)
         deep, shallow = results.depths[-1], results.depths[0]
         axes.set(xlabel="epochs", ylabel=f"training error of depth {deep}\nless that of {shallow} (points)")
-        draw_legend(figure, "points: seeds; bars: their mean's 95 % interval")
+        draw_legend(figure, "points: seeds; bands: their mean's 95 % interval")
     return figure
 
 
