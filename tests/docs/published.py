@@ -58,6 +58,7 @@ from tests.environment import ROOT
 
 DATA = ROOT / "docs" / "data"
 BLOCK = re.compile(r"<!-- from (?:docs/)?data/([\w-]+)\.csv(, short)? -->\n(.*?)<!-- end -->", re.DOTALL)
+FIGURE = re.compile(r"figures/([\w-]+)\.png")
 RESULTS = ("train_error", "test_error", "gradient_growth", "epochs_to_10", "diverged", "seconds")
 MADE_BY = ("processor", "commit", "command")
 KEPT = ("arm", "depth", "seed", *RESULTS, "lr", "at_border", *MADE_BY[:2])
@@ -67,7 +68,7 @@ CLASSES = 10  # of digits and of CIFAR-10
 IMAGES = 256  # that the why experiments measure on by default
 DEPTHS = why_construction.Depths(18, 34)
 
-BY_EPOCH = ("digits-default", "deeper")
+BY_EPOCH = ("digits-again", "deeper")
 OF_RUN = ("arm", "depth", "seed")
 DIGITS_OF_NORMS = 5  # significant, and of a layer's position
 
@@ -234,11 +235,15 @@ def main() -> None:
     if len(sys.argv) > 1:
         publish(*sys.argv[1:])
         return
+    shown = set()
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
+        text = rewritten(page.read_text(encoding="utf-8"))
+        page.write_text(text, encoding="utf-8")
+        shown |= set(FIGURE.findall(text))
     for path in sorted(DATA.glob("*.csv")):
         for name, figure in figures_of(path.stem).items():
-            save_figure(figure, ROOT / "docs" / "figures" / f"{name}.png")
+            if name in shown:
+                save_figure(figure, ROOT / "docs" / "figures" / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def test_a_file_has_each_run_once_with_what_made_it(name: str) -> None:
     key = [column for column in ("arm", "depth", "seed") if column in runs]
     assert not runs.duplicated(key).any()
     assert (runs[list(MADE_BY)] != "").all(axis=None)
-    assert f"\n| {runs['arm'].iloc[0].partition(':')[0]}" in block(name) or name.startswith("dose-")
+    assert f"| {runs['arm'].iloc[0].partition(':')[0]}" in block(name) or name.startswith("dose-")
 
 
 @pytest.mark.parametrize("name", sorted(name for name in USED if not name.startswith(WHY)))

@@ -107,10 +107,17 @@ def sentences(cells: pd.DataFrame, setting: str, arms: Sequence[str], values: Se
         counts = of_arm["error"].map(is_learnt).groupby(of_arm["depth"]).sum()
         listed = ", ".join(f"{count} at depth {depth:g}" for depth, count in zip(counts.index, counts, strict=True))
         lacking = int(of_arm["error"].isna().sum())
-        window = f"{lacking} cells are missing" if lacking else window_of(list(counts))
+        window = f"{lacking} cells are missing" if lacking else window_of(list(counts)) + _open_ends(of_arm)
         said.append(f"{arm}: of {len(values)} values of {setting} it trains with {listed}: {window}.")
     seeds = int(cells["seeds"].max())
     return [*said, f"Counted by the mean over {seeds} seed{'' if seeds == 1 else 's'}; nothing is tested by it."]
+
+
+def _open_ends(cells: pd.DataFrame) -> str:
+    """Say where an arm's window at the deepest depth may go on beyond the values that were tried."""
+    deepest = cells[cells["depth"] == cells["depth"].max()].sort_values("value")
+    ends = [f"{row.value:g}" for row in deepest.iloc[[0, -1]].itertuples() if is_learnt(row.error)]
+    return f", and may go on beyond {' and '.join(ends)}" if ends else ""
 
 
 def window_of(counts: Sequence[int]) -> str:
@@ -155,7 +162,8 @@ def draw(cells: pd.DataFrame, setting: str, arms: Sequence[str]) -> Figure:
         panels[0].yaxis.set_major_locator(FixedLocator([place + 0.5 for place in range(len(depths))]))
         panels[0].set_yticklabels([str(depth) for depth in depths])
         figure.supylabel("depth")
-        figure.supxlabel(f"{ABOUT[setting].words} (white line: final training error of {TARGET_ERROR * 100:g} %)")
+        edge = f"white line: between cells above and below {TARGET_ERROR * 100:g} %"
+        figure.supxlabel(f"{ABOUT[setting].words} ({edge}, each the mean over seeds)")
         figure.colorbar(mesh, ax=list(panels), label="final training error (%)", pad=0.01)
     return figure
 
