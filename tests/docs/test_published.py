@@ -25,7 +25,7 @@ def test_every_file_is_shown_somewhere() -> None:
 @pytest.mark.parametrize("name", sorted(USED))
 def test_a_file_has_each_run_once_with_what_made_it(name: str) -> None:
     runs = rows_of(name)
-    key = [column for column in ("arm", "depth", "seed") if column in runs]
+    key = [column for column in ("choice", *OF_RUN) if column in runs]
     assert not runs.duplicated(key).any()
     assert (runs[list(MADE_BY)] != "").all(axis=None)
     assert f"| {runs['arm'].iloc[0].partition(':')[0]}" in block(name) or name.startswith("dose-")
@@ -33,9 +33,11 @@ def test_a_file_has_each_run_once_with_what_made_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name in USED if not name.startswith(WHY)))
 def test_a_sweeps_file_has_every_run_of_it(name: str) -> None:
-    runs = published(name).runs
-    assert len(runs) == len(runs["arm"].unique()) * len(runs["depth"].unique()) * len(runs["seed"].unique())
-    assert runs["train_error"].between(0, 1).all()
+    rows = rows_of(name)
+    sweeps = [runs for _, runs in rows.groupby("choice")] if "choice" in rows else [rows]
+    for runs in sweeps:
+        assert len(runs) == len(runs["arm"].unique()) * len(runs["depth"].unique()) * len(runs["seed"].unique())
+    assert rows["train_error"].between(0, 1).all()
 
 
 @pytest.mark.parametrize("name", BY_EPOCH)
