@@ -61,7 +61,8 @@ BLOCK = re.compile(r"<!-- from (?:docs/)?data/([\w-]+)\.csv(, short)? -->\n(.*?)
 FIGURE = re.compile(r"figures/([\w-]+)\.png")
 RESULTS = ("train_error", "test_error", "gradient_growth", "epochs_to_10", "diverged", "seconds")
 MADE_BY = ("processor", "commit", "command")
-KEPT = ("arm", "depth", "seed", *RESULTS, "lr", "at_border", *MADE_BY[:2])
+OF_RUN = ("arm", "depth", "seed")
+KEPT = (*OF_RUN, *RESULTS, "lr", "at_border", *MADE_BY[:2])
 SHORT = ("arm", "depth", "failed", "training error", "test error")
 DIGITS = 6
 CLASSES = 10  # of digits and of CIFAR-10
@@ -69,7 +70,7 @@ IMAGES = 256  # that the why experiments measure on by default
 DEPTHS = why_construction.Depths(18, 34)
 
 BY_EPOCH = ("digits-again", "deeper")
-OF_RUN = ("arm", "depth", "seed")
+CURVES, LAYERS = DATA / "curves", DATA / "gradients"  # of these
 DIGITS_OF_NORMS = 5  # significant, and of a layer's position
 
 WHY, DOSE, CURES, BUDGET, TRAINABILITY, ROBUSTNESS = "why-", "dose-", "cures", "budget", "trainability", "robustness"
@@ -103,9 +104,9 @@ def publish(name: str, parent_run_id: str, command: str) -> None:
     runs.assign(command=command).round(DIGITS).to_csv(DATA / f"{name}.csv", index=False)
     if name in BY_EPOCH:
         curves = load_curves(results)[[*OF_RUN, "epoch", *SPLITS]].round(DIGITS)
-        curves.to_csv(DATA / "curves" / f"{name}.csv", index=False)
+        curves.to_csv(CURVES / f"{name}.csv", index=False)
         norms = results.gradients[[*OF_RUN, "position", "when", "norm"]]
-        norms.to_csv(DATA / "gradients" / f"{name}.csv", index=False, float_format=f"%.{DIGITS_OF_NORMS}g")
+        norms.to_csv(LAYERS / f"{name}.csv", index=False, float_format=f"%.{DIGITS_OF_NORMS}g")
 
 
 @cache
@@ -130,6 +131,11 @@ def _results(runs: pd.DataFrame) -> SweepResults:
 def rows_of(name: str) -> pd.DataFrame:
     """Read a file of docs/data."""
     return pd.read_csv(DATA / f"{name}.csv").fillna(dict.fromkeys(MADE_BY, ""))
+
+
+def by_epoch(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the curves and the gradients of the runs of a file of docs/data, one of `BY_EPOCH`."""
+    return pd.read_csv(CURVES / f"{name}.csv"), pd.read_csv(LAYERS / f"{name}.csv")
 
 
 def block(name: str, *, short: bool = False) -> str:
@@ -172,9 +178,9 @@ def figures_of(name: str) -> dict[str, Figure]:
     figures = {name: _figure_of_sweep(name)}
     if name in BY_EPOCH:
         arms = published(name).arms
-        curves, norms = (pd.read_csv(DATA / kind / f"{name}.csv") for kind in ("curves", "gradients"))
-        figures |= {f"{name}-curves": draw_curves(curves, arms, classes=CLASSES)}
-        figures |= {f"{name}-gradients": draw_gradients(norms, arms)}
+        curves, norms = by_epoch(name)
+        figures[f"{name}-curves"] = draw_curves(curves, arms, classes=CLASSES)
+        figures[f"{name}-gradients"] = draw_gradients(norms, arms)
     return figures
 
 
