@@ -5,7 +5,7 @@ file has a row a run, out of a store: `python -m tests.docs.published NAME PAREN
 begins with says what is asked of the runs: `why-gradients` and the like what that experiment measured, `dose-SETTING`
 the doses of a setting, `cures` what becomes of each arm, `budget`, `trainability` and `robustness` what these
 experiments say, and any other the verdict. Of some sweeps the folders `curves` and `gradients` have a row an epoch and
-a row a layer of each run.
+a row a layer of each run; `drawn` has what figures of the why experiments show beside their tables.
 """
 
 import re
@@ -71,6 +71,7 @@ DEPTHS = why_construction.Depths(18, 34)
 
 BY_EPOCH = ("digits-again", "deeper")
 CURVES, LAYERS = DATA / "curves", DATA / "gradients"  # of these
+DRAWN = DATA / "drawn"
 DIGITS_OF_NORMS = 5  # significant, and of a layer's position
 
 WHY, DOSE, CURES, BUDGET, TRAINABILITY, ROBUSTNESS = "why-", "dose-", "cures", "budget", "trainability", "robustness"
@@ -81,10 +82,15 @@ MEASURED: dict[str, Callable[[pd.DataFrame], tuple[TextTable, Sequence[str]]]] =
     "landscape": lambda data: (why_landscape.table(data), why_landscape.sentences(data)),
     "lesion": lambda data: (why_lesion.table(data, IMAGES), why_lesion.sentences(data)),
 }
-DRAWN: dict[str, dict[str, Callable[[pd.DataFrame], Figure]]] = {  # the other figures hold more than the files
-    "why-gradients": {"why-gradients": why_gradients.draw_size_and_coherence, "why-leaks": leaky_dial.draw_dial},
-    "why-lesion": {"why-lesion": why_lesion.draw_lesions},
+FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {  # of each what `MEASURED` has
+    "construction": lambda _: why_construction.draw_construction(drawn("construction-curves")),
+    "gradients": why_gradients.draw_size_and_coherence,
+    "leaks": leaky_dial.draw_dial,
+    "landscape": lambda data: why_landscape.draw_lines(data, drawn("landscape-lines"), drawn("landscape-curvature")),
+    "landscape-plane": lambda _: why_landscape.draw_plane(drawn("landscape-plane")),
+    "lesion": why_lesion.draw_lesions,
 }
+OF_QUESTION = {"gradients": ("gradients", "leaks"), "landscape": ("landscape", "landscape-plane")}  # or its name alone
 
 
 def publish(name: str, parent_run_id: str, command: str) -> None:
@@ -95,7 +101,10 @@ def publish(name: str, parent_run_id: str, command: str) -> None:
         runs = pd.read_csv(Path(results.folder) / f"{name}.csv")
     runs = runs.assign(commit=runs["commit"].str[:12])
     if name.startswith(WHY):
-        measured = pd.read_csv(Path(results.folder) / f"{name.removeprefix(WHY)}.csv")
+        question = name.removeprefix(WHY)
+        measured = pd.read_csv(Path(results.folder) / f"{question}.csv")
+        for path in Path(results.folder).glob(f"{question}-*.csv"):
+            pd.read_csv(path).round(DIGITS).to_csv(DRAWN / path.name, index=False)
         key = "deep_run" if "deep_run" in measured else "run_id"
         made_by = runs.set_index("run_id")[list(MADE_BY[:2])]
         runs = measured.join(made_by, on=key).drop(columns=[column for column in measured if "run" in column])
@@ -138,6 +147,11 @@ def by_epoch(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.read_csv(CURVES / f"{name}.csv"), pd.read_csv(LAYERS / f"{name}.csv")
 
 
+def drawn(name: str) -> pd.DataFrame:
+    """Read what a figure of a why experiment shows beside its table."""
+    return pd.read_csv(DRAWN / f"{name}.csv")
+
+
 def block(name: str, *, short: bool = False) -> str:
     """Write a file's table in Markdown, and what the experiment says of it unless it's to be `short`."""
     if name.startswith(WHY):
@@ -171,10 +185,10 @@ def rewritten(text: str) -> str:
 
 
 def figures_of(name: str) -> dict[str, Figure]:
-    """Draw a file's figures by their names; none where they take more than the file."""
+    """Draw a file's figures by their names."""
     if name.startswith(WHY):
-        data = rows_of(name)
-        return {figure: draw(data) for figure, draw in DRAWN.get(name, {}).items()}
+        data, question = rows_of(name), name.removeprefix(WHY)
+        return {f"{WHY}{figure}": FIGURES[figure](data) for figure in OF_QUESTION.get(question, (question,))}
     figures = {name: _figure_of_sweep(name)}
     if name in BY_EPOCH:
         arms = published(name).arms

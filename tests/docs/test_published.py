@@ -16,6 +16,7 @@ from tests.docs.published import (
     WHY,
     block,
     by_epoch,
+    drawn,
     published,
     rewritten,
     rows_of,
@@ -64,3 +65,24 @@ def test_curves_and_gradients_are_those_of_the_runs(name: str) -> None:
         layers = group.sort_values("position")["norm"].to_numpy()
         growth = math.exp(-np.polyfit(range(len(layers)), np.log(layers), 1)[0])
         assert growth == pytest.approx(runs.loc[network, "gradient_growth"], rel=1e-3), network
+
+
+def test_what_the_landscapes_figures_show_is_what_its_table_has() -> None:
+    measured = rows_of("why-landscape").set_index(list(OF_RUN))
+    lines, curvature = (drawn(f"landscape-{name}").groupby(list(OF_RUN)) for name in ("lines", "curvature"))
+    for network, of in measured.iterrows():
+        losses = lines.get_group(network).set_index("distance")["loss"]
+        assert losses[[-0.5, 0.5]].median() - losses[0].iloc[0] == pytest.approx(of["rise/0.5"], abs=1e-5)
+        values = curvature.get_group(network)["value"]
+        assert list(values.iloc[[0, -1]]) == [of["curvature_start"], of["curvature_end"]]
+    plane = drawn("landscape-plane")
+    middle = plane[(plane["first"] == 0) & (plane["second"] == 0)].set_index(list(OF_RUN))["loss"]
+    assert middle.to_dict() == pytest.approx(measured.loc[middle.index, "landscape/here"].to_dict(), abs=1e-5)
+
+
+def test_a_constructed_network_is_drawn_from_where_its_shallow_one_ends() -> None:
+    curves = drawn("construction-curves")
+    assert {len(of) for _, of in curves.groupby(["arm", "seed", "network"])} == {12, 24}
+    first = curves.groupby("network")["epoch"].min()
+    assert first.drop("depth 34 constructed from it").eq(1).all()
+    assert first["depth 34 constructed from it"] == 13

@@ -17,9 +17,13 @@ from tests.bad_input import check_bad_input
 
 TINY = ["--width", "8", "--train-images", "300", "--epochs", "2", "--seeds", "0", "1", "--device", "cpu", "--jobs", "1"]
 FILES = {
-    "construction": ["construction.csv", "construction.png"],
+    "construction": ["construction-curves.csv", "construction.csv", "construction.png"],
     "gradients": ["gradients-training.png", "gradients.csv", "gradients.png"],
-    "landscape": ["landscape-plane.png", "landscape.csv", "landscape.png"],
+    "landscape": [
+        *(f"landscape-{name}" for name in ("curvature.csv", "lines.csv", "plane.csv", "plane.png")),
+        "landscape.csv",
+        "landscape.png",
+    ],
     "lesion": ["lesion.csv", "lesion.png"],
 }
 Ask = Callable[..., tuple[int, str]]

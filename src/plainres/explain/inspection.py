@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,6 +43,7 @@ class Findings:
         table: those that are printed.
         sentences: what they say.
         figures: by name.
+        drawn: what figures show beside `data`, by name.
     """
 
     question: str
@@ -50,6 +51,7 @@ class Findings:
     table: TextTable
     sentences: Sequence[str]
     figures: Mapping[str, Figure]
+    drawn: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def training_batch(run: TrainedRun, images: int) -> Batch:
@@ -102,13 +104,14 @@ def columns(table: pd.DataFrame, prefix: str) -> list[str]:
 
 @reaching_store()
 def present(results: SweepResults, findings: Findings) -> None:
-    """Store the table as CSV and the figures as PNG with the parent run, and print what is to be read.
+    """Store the numbers as CSV and the figures as PNG with the parent run, and print what is to be read.
 
     Raises:
         StoreAway: the store went away meanwhile.
     """
     with TemporaryDirectory() as folder:
-        findings.data.to_csv(Path(folder) / f"{findings.question}.csv", index=False)
+        for name, numbers in {"": findings.data, **findings.drawn}.items():
+            numbers.to_csv(Path(folder) / f"{'-'.join(filter(None, (findings.question, name)))}.csv", index=False)
         for name, figure in findings.figures.items():
             save_figure(figure, Path(folder) / f"{name}.png")
         log_artifact(results.tracking_uri, results.parent_run_id, Path(folder))

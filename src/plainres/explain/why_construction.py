@@ -121,8 +121,9 @@ def construct_all(results: SweepResults) -> pd.DataFrame:
 def findings(made: pd.DataFrame, results: SweepResults) -> Findings:
     """Make table, sentences and figure of what was constructed."""
     depths = depths_of(results.depths)
-    figure = draw_construction(made, MlflowClient(results.tracking_uri), depths)
-    return Findings("construction", made, table(made, depths), sentences(made, depths), {"construction": figure})
+    curves = curves_of(made, MlflowClient(results.tracking_uri), depths)
+    figures = {"construction": draw_construction(curves)}
+    return Findings("construction", made, table(made, depths), sentences(made, depths), figures, {"curves": curves})
 
 
 def table(data: pd.DataFrame, depths: Depths) -> TextTable:
@@ -159,9 +160,11 @@ def sentences(made: pd.DataFrame, depths: Depths) -> list[str]:
     return found
 
 
-def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) -> Figure:
-    """Draw the training error by epoch, a panel an arm: shallow, trained on from its construction, and from scratch."""
-    arms = list(dict.fromkeys(made["arm"]))
+def curves_of(made: pd.DataFrame, client: MlflowClient, depths: Depths) -> pd.DataFrame:
+    """Read the running training error of each network by epoch; a constructed one goes on after its shallow one.
+
+    The columns are arm, seed, network, epoch and error, in percent.
+    """
     labels = {
         "shallow_run": f"depth {depths.shallow}",
         "constructed": f"depth {depths.deep} constructed from it",
@@ -174,19 +177,23 @@ def draw_construction(made: pd.DataFrame, client: MlflowClient, depths: Depths) 
         for arm, of in made.groupby("arm", sort=False):
             trained = client.get_run(of["shallow_run"].iloc[0]).data.params["epochs"]  # the shallow network
             before = int(trained) if what == "constructed" else 0
-            known = histories(client, [run_id for run_id in of[runs] if run_id], metric)
+            seeds = {run_id: seed for run_id, seed in zip(of[runs], of["seed"], strict=True) if run_id}
             curves += [
-                (arm, label, before + epoch, 100 - 100 * accuracy)
-                for history in known.values()
+                (arm, seeds[run_id], label, before + epoch, 100 - 100 * accuracy)
+                for run_id, history in histories(client, list(seeds), metric).items()
                 for epoch, accuracy in history.items()
             ]
-    data = pd.DataFrame(curves, columns=["arm", "network", "epoch", "error"])
-    order = list(labels.values())
+    return pd.DataFrame(curves, columns=["arm", "seed", "network", "epoch", "error"])
+
+
+def draw_construction(curves: pd.DataFrame) -> Figure:
+    """Draw the training error by epoch, a panel an arm: shallow, trained on from its construction, and from scratch."""
+    arms, order = (list(dict.fromkeys(curves[of])) for of in ("arm", "network"))
     look: dict[str, Any] = {"hue": "network", "hue_order": order, "palette": list(COLOURS[: len(order)])}
     with plain_style():
         figure, panels = panels_in_rows(len(arms), 3.0)
         for arm, axes in zip(arms, panels, strict=True):
-            draw_means(axes, data[data["arm"] == arm], "epoch", "error", **look, marker="o", markersize=3)
+            draw_means(axes, curves[curves["arm"] == arm], "epoch", "error", **look, marker="o", markersize=3)
             axes.set_title(arm.replace(":", ":\n"), parse_math=False)
             axes.set(ylim=(-3, 100))
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))

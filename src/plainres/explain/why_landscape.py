@@ -1,8 +1,8 @@
 """Measures how the loss lies around trained networks, and how sharply it curves through their training."""
 
 import math
-from collections.abc import Mapping
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,7 @@ from plainres.screen.table import TextTable
 from plainres.settings.thresholds import MARGIN
 from plainres.tracking.runs import log_metrics
 
+NETWORK = ["arm", "depth", "seed"]
 DISTANCES = tuple(np.linspace(-1, 1, 21).round(2).tolist())
 SIDE = tuple(np.linspace(-1, 1, 13).round(3).tolist())  # of the plane
 HERE = LANDSCAPE + "here"  # the loss at the network itself
@@ -46,37 +47,41 @@ STABLE = "stable up to 2 (1 + momentum) / lr"
 
 
 class Around:
-    """Measures the loss around each run of a sweep, and holds it by run id.
+    """Measures the loss around each run of a sweep, and holds it in rows that begin with arm, depth and seed.
 
     Attributes:
-        lines: losses along random directions, (directions, distances).
-        planes: losses over two random directions, (distances, distances), for the first seed of each network.
-        curvature: the largest eigenvalue of the Hessian by epoch.
-        stable: the eigenvalue up to which gradient descent is stable at the peak learning rate; NaN if it isn't SGD.
+        lines: direction, distance, and the loss there.
+        plane: distances along the first and the second direction, and the loss there; of each network's first seed.
+        curvature: epoch, and the largest eigenvalue of the Hessian then.
+        stable: by run id, the eigenvalue up to which gradient descent is stable at the peak learning rate; NaN if it
+            isn't SGD.
     """
 
     def __init__(self, results: SweepResults, images: int, directions: int) -> None:
         self.results, self.images, self.directions = results, images, directions
-        self.lines: dict[str, np.ndarray] = {}
-        self.planes: dict[str, np.ndarray] = {}
-        self.curvature: dict[str, dict[int, float]] = {}
+        self.lines: list[tuple[object, ...]] = []
+        self.plane: list[tuple[object, ...]] = []
+        self.curvature: list[tuple[object, ...]] = []
         self.stable: dict[str, float] = {}
-        self.in_planes = set(results.runs.groupby(["arm", "depth"])["run_id"].first())
+        self.in_plane = set(results.runs.groupby(["arm", "depth"])["run_id"].first())
 
     def measure(self, run_id: str, run: TrainedRun) -> dict[str, float]:
         """Measure by distance how far the loss rises above that of the network: the median over directions, both ways.
 
         Every seed has directions of its own, which its plain and its residual network share.
         """
-        batch = training_batch(run, self.images)
+        batch, network = training_batch(run, self.images), (run.config.arm, run.config.depth, run.config.seed)
         drawn = self._directions(run)
         lines = np.array(
             [landscape.losses_along(run.network, batch, one, DISTANCES) for one in drawn[: self.directions]]
         )
-        self.lines[run_id] = lines
-        if run_id in self.in_planes:
-            self.planes[run_id] = landscape.losses_over(run.network, batch, (drawn[0], drawn[1]), SIDE)
-        self.curvature[run_id] = self._curvatures(run_id, run)
+        places = product(range(len(lines)), DISTANCES)
+        self.lines += [(*network, *place, loss) for place, loss in zip(places, lines.flat, strict=True)]
+        if run_id in self.in_plane:
+            losses = landscape.losses_over(run.network, batch, (drawn[0], drawn[1]), SIDE)
+            places = product(SIDE, SIDE)
+            self.plane += [(*network, *place, loss) for place, loss in zip(places, losses.flat, strict=True)]
+        self.curvature += [(*network, *at) for at in self._curvatures(run_id, run).items()]
         sgd = run.config.optimizer == "sgd"
         self.stable[run_id] = sharpness.stability_threshold(run.config.lr, run.config.momentum) if sgd else math.nan
         here = float(lines[0, DISTANCES.index(0.0)])
@@ -106,18 +111,16 @@ class Around:
 
 def findings(measured: pd.DataFrame, around: Around) -> Findings:
     """Make table, sentences and figures of what was measured."""
-    by_epoch = [list(around.curvature[run_id].values()) for run_id in measured["run_id"]]
-    data = measured.assign(
-        curvature_start=[values[0] for values in by_epoch],
-        curvature_highest=[max(values) for values in by_epoch],
-        curvature_end=[values[-1] for values in by_epoch],
-        stable=[around.stable[run_id] for run_id in measured["run_id"]],
+    lines = pd.DataFrame(around.lines, columns=[*NETWORK, "direction", "distance", "loss"])
+    plane = pd.DataFrame(around.plane, columns=[*NETWORK, "first", "second", "loss"])
+    curvature = pd.DataFrame(around.curvature, columns=[*NETWORK, "epoch", "value"])
+    ends = curvature.groupby(NETWORK)["value"].agg(
+        curvature_start="first", curvature_highest="max", curvature_end="last"
     )
-    figures = {
-        "landscape": draw_lines(data, around.lines, around.curvature),
-        "landscape-plane": draw_planes(data, around.planes),
-    }
-    return Findings("landscape", data, table(data), sentences(data), figures)
+    data = measured.join(ends, on=NETWORK).assign(stable=measured["run_id"].map(around.stable))
+    figures = {"landscape": draw_lines(data, lines, curvature), "landscape-plane": draw_plane(plane)}
+    drawn = {"lines": lines, "plane": plane, "curvature": curvature}
+    return Findings("landscape", data, table(data), sentences(data), figures, drawn)
 
 
 def table(data: pd.DataFrame) -> TextTable:
@@ -187,24 +190,21 @@ def _answer(factor: Interval | None, yes: str, no: str) -> str:
     return answer(factor, yes, no, 1) if factor else "two seeds, and values above 0, are needed to say more"
 
 
-def draw_lines(
-    data: pd.DataFrame, lines: Mapping[str, np.ndarray], curvature: Mapping[str, Mapping[int, float]]
-) -> Figure:
+def draw_lines(data: pd.DataFrame, lines: pd.DataFrame, curvature: pd.DataFrame) -> Figure:
     """Draw, a row a depth, the loss along directions, one thin line each; and the curvature by epoch."""
     look, depths = by_arm(dict.fromkeys(data["arm"])), sorted(set(data["depth"]))
-    values = pd.DataFrame({run_id: curvature[run_id] for run_id in data["run_id"]}).rename_axis("epoch")
-    values = values.melt(var_name="run_id", ignore_index=False).reset_index().merge(data[["run_id", "arm", "depth"]])
+    lines = lines.assign(loss=_within(lines["loss"]))
     with plain_style():
         figure = Figure(figsize=(PAGE, 0.4 + 2.4 * len(depths)), layout="constrained")
         for depth, (left, right) in zip(
             depths, figure.subplots(len(depths), 2, squeeze=False, sharex="col"), strict=True
         ):
-            for arm, runs in data[data["depth"] == depth].groupby("arm", sort=False):  # arrays, no long tables
-                every = np.concatenate([lines[run_id] for run_id in runs["run_id"]]).clip(LOWEST, HIGHEST)
-                left.plot(DISTANCES, every.T, color=look["palette"][arm], linewidth=0.5, alpha=0.35)
-                left.plot(DISTANCES, np.exp(np.log(every).mean(axis=0)), color=look["palette"][arm], linewidth=1.8)
+            for arm, runs in lines[lines["depth"] == depth].groupby("arm", sort=False):
+                every = runs.pivot(index="distance", columns=["seed", "direction"], values="loss")
+                left.plot(every, color=look["palette"][arm], linewidth=0.5, alpha=0.35)
+                left.plot(np.exp(np.log(every).mean(axis="columns")), color=look["palette"][arm], linewidth=1.8)
             right.set_yscale("log")
-            of_depth = values[(values["depth"] == depth) & (values["value"] > 0)]
+            of_depth = curvature[(curvature["depth"] == depth) & (curvature["value"] > 0)]
             draw_means(right, of_depth, "epoch", "value", **look, markersize=4)
             for threshold in data.loc[data["depth"] == depth, "stable"].dropna().unique():
                 right.axhline(threshold, color=".3", linestyle=":", linewidth=1.2, label=STABLE)
@@ -217,27 +217,32 @@ def draw_lines(
     return figure
 
 
-def draw_planes(data: pd.DataFrame, planes: Mapping[str, np.ndarray]) -> Figure:
+def draw_plane(plane: pd.DataFrame) -> Figure:
     """Draw contours of the loss around each network of the first seed.
 
     seaborn's contours are those of densities, so matplotlib draws these.
     """
-    chosen = data[data["run_id"].isin(list(planes))]
+    networks = list(plane.assign(loss=_within(plane["loss"])).groupby(NETWORK, sort=False))
     with plain_style():
-        figure, panels = panels_in_rows(len(chosen), 3.0 if len(chosen) < MOST_COLUMNS else 2.5)
+        figure, panels = panels_in_rows(len(networks), 3.0 if len(networks) < MOST_COLUMNS else 2.5)
         levels = np.logspace(np.log10(LOWEST), np.log10(HIGHEST), 15)
-        for (_, run), axes in zip(chosen.iterrows(), panels, strict=True):
-            shown = np.nan_to_num(planes[run["run_id"]], nan=HIGHEST, posinf=HIGHEST).clip(LOWEST, HIGHEST).T
+        for ((arm, depth, seed), losses), axes in zip(networks, panels, strict=True):
+            shown = losses.pivot(index="second", columns="first", values="loss")
             filled = axes.contourf(SIDE, SIDE, shown, levels=levels, norm="log", cmap="viridis")
             axes.contour(SIDE, SIDE, shown, levels=levels, colors="white", linewidths=0.4)
             axes.plot(0, 0, "x", color="white", markersize=5)
             axes.set(aspect="equal", xticks=TICKS, yticks=TICKS)
             axes.grid(visible=False)
-            name = f"{run['arm']} {run['depth']}".replace(":", ":\n")
-            axes.set_title(f"{name}\nseed {run['seed']}", parse_math=False)
+            name = f"{arm} {depth}".replace(":", ":\n")
+            axes.set_title(f"{name}\nseed {seed}", parse_math=False)
         figure.supxlabel("first direction")
         figure.supylabel("second direction")
         figure.colorbar(
             filled, ax=panels, label="training loss (nats)", shrink=0.8, ticks=[10.0**p for p in range(-4, 4)]
         )
     return figure
+
+
+def _within(losses: pd.Series) -> pd.Series:
+    """Bring losses into what is drawn; what is no number lies above it."""
+    return losses.fillna(HIGHEST).clip(LOWEST, HIGHEST)
