@@ -40,7 +40,7 @@ def test_plain_that_degrades_where_residual_does_not_is_reproduced() -> None:
         "plain degrades: training error 5.0 % with 18 layers, 25.0 % with 50, where 6 of 6 seeds fail",
         "residual does not degrade: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds fail, "
         "at most 39 % do",
-        "By 6 seeds and an exact test of whether the training error changes by more than 1 percentage point, at the "
+        "By 6 seeds and a sign-flip test of whether the training error changes by more than 1 percentage point, at the "
         "2.5 % level. A seed fails that ends above 10 %; of all seeds so many do at most, with 95 % confidence.",
     )
     plain, residual = (verdict.gaps[arm][50] for arm in ("plain", "residual"))

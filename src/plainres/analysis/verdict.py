@@ -266,7 +266,7 @@ def _basis(results: SweepResults, margin: float, level: float, look: int) -> str
     further = set(results.arms) - set(first_of_each_variant(results.arms))
     looks = "" if look == 1 else f", {NUMBERS.get(look, f'{look}th')} look at these networks"
     return (
-        f"By {len(results.seeds)} seeds and an exact test of whether the training error changes by more than "
+        f"By {len(results.seeds)} seeds and a sign-flip test of whether the training error changes by more than "
         f"{points(margin)}, at the {100 * level:g} % level{looks}. "
         f"A seed fails that ends above {TARGET_ERROR * 100:g} %; of all seeds so many do at most, with 95 % confidence."
         + (" Arms beyond the first plain and residual one are corrected by Holm's method." if further else "")
