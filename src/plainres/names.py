@@ -62,6 +62,7 @@ SETTINGS_TAG = "settings_hash"  # of what all runs of its sweep share; the sweep
 
 # Tags of a sweep's or a study's parent run.
 SWEEP_HASH_TAG = "sweep_hash"
+ASKED_TAG = "asked"  # when it was asked for again, in milliseconds since 1970
 REPLACED_TAG = "replaced_by"  # the parent run of a fresh sweep that took this one's place
 REPORT_TAG = "verdict"  # its report is stored
 MARGIN_TAG = "margin"  # of that, in percentage points

@@ -167,6 +167,12 @@ def test_settings_that_look_like_markup_are_shown_as_they_are(results: SweepResu
     assert r"data_dir: /data/\<b\>&\*x\*\|y" in markdown_page(verdict, blocks)
 
 
+def test_a_settings_value_that_stands_for_another_says_so(results: SweepResults) -> None:
+    odd = replace(results, params={**results.params, "train_images": "0"}, runs=results.runs[:0])
+    page = markdown_page(judge(odd), content(odd, judge(odd)))
+    assert "train_images: 0 (all)\n" in page
+
+
 def test_a_paper_gets_its_files(results: SweepResults, exported: Path) -> None:
     figures = [f"{name}.{kind}" for name in ("degradation", "curves", "gradients") for kind in ("png", "pdf", "svg")]
     names = {path.name for path in exported.iterdir()}

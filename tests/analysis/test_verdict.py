@@ -39,13 +39,17 @@ def test_plain_that_degrades_where_residual_does_not_is_reproduced() -> None:
         "Reproduced: with depth plain trains worse by more than 1 percentage point, and residual doesn't.",
         "plain degrades: training error 5.0 % with 18 layers, 25.0 % with 50, where 6 of 6 seeds fail",
         "residual does not degrade: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds fail, "
-        "at most 39 % do",
+        "so at most 39 % of all do",
         "By 6 seeds and a sign-flip test of whether the training error changes by more than 1 percentage point, at the "
-        "2.5 % level. A seed fails that ends above 10 %; of all seeds so many do at most, with 95 % confidence.",
+        "2.5 % level. A seed fails if it ends above 10 % training error; what is said of all seeds holds with 95 % "
+        "confidence.",
     )
     plain, residual = (verdict.gaps[arm][50] for arm in ("plain", "residual"))
     assert str(plain) == "+20.0 [+15.3, +24.7] (degrades, p = 0.0156; 6 of 6 seeds fail)"
-    assert str(residual) == "+0.0 [-0.2, +0.2] (does not degrade, p = 0.0156; 0 of 6 seeds fail, at most 39 % do)"
+    assert (
+        str(residual)
+        == "+0.0 [-0.2, +0.2] (does not degrade, p = 0.0156; 0 of 6 seeds fail, so at most 39 % of all do)"
+    )
     assert str(verdict.difference) == "+20.0 [+15.5, +24.5]"
 
 
@@ -166,9 +170,9 @@ def test_other_arms_get_a_line_each_and_differences_from_plain_and_residual() ->
     assert verdict.basis.endswith(" Arms beyond the first plain and residual one are corrected by Holm's method.")
     assert verdict.others == (
         "plain:lr=0.01 is undecided: training error 5.0 % with 18 layers, 10.0 % with 50, where 0 of 6 seeds fail, "
-        "at most 39 % do; about 7 seeds would probably decide",
+        "so at most 39 % of all do; about 7 seeds would probably decide",
         "residual:shortcut=C is undecided: training error 5.0 % with 18 layers, 5.0 % with 50, where 0 of 6 seeds "
-        "fail, at most 39 % do; about 7 seeds would probably decide",
+        "fail, so at most 39 % of all do; about 7 seeds would probably decide",
     )
     assert {verdict.gaps[arm][50].p for arm in verdict.differences} == {1 / 32}
     assert {arm: {other: str(each) for other, each in of.items()} for arm, of in verdict.differences.items()} == {
@@ -187,7 +191,7 @@ def test_two_seeds_are_enough_for_a_difference_and_one_is_not() -> None:
     verdict = judge(sweep_of(two))
     assert (
         str(verdict.gaps["plain:lr=0.01"][50])
-        == "+0.0 [+0.0, +0.0] (undecided, p = 0.25; 0 of 2 seeds fail, at most 78 % do)"
+        == "+0.0 [+0.0, +0.0] (undecided, p = 0.25; 0 of 2 seeds fail, so at most 78 % of all do)"
     )
     assert list(verdict.differences["plain:lr=0.01"]) == ["plain", "residual"]
     one = judge(taken(two, "arm != 'residual' or seed == 0"))

@@ -12,9 +12,13 @@ import requests
 from mlflow.entities import Param
 
 import plainres
+from plainres.analysis.stored_sweeps import stored_sweeps
 from plainres.cli import browse, list_sweeps
 from plainres.cli.command_line import run_command
 from plainres.errors import BadInput
+from plainres.tracking.parents import open_parent
+from plainres.tracking.runs import Experiment
+from plainres.tracking.source import Source
 from tests.analysis.stored_sweep import Sweep
 from tests.environment import environment
 
@@ -52,6 +56,13 @@ def test_the_sweeps_of_a_store_are_listed_the_last_first(
 
 def test_the_last_sweep_is_loaded_without_its_id(sweep: Sweep) -> None:
     assert plainres.load_sweep().parent_run_id == sweep.parent
+
+
+def test_a_sweep_that_is_asked_for_again_is_the_last(sweep: Sweep) -> None:
+    experiment = Experiment(sweep.store, sweep.experiment)
+    again = open_parent(experiment, "c", {}, Source("", ""), fresh=False).run_id
+    assert again != sweep.parent
+    assert [each.run_id for each in stored_sweeps(sweep.store)] == [again, sweep.parent]
 
 
 def test_a_store_without_sweeps_says_so_and_stays_as_it_is(

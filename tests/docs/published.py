@@ -4,18 +4,20 @@ A page has them between `<!-- from data/NAME.csv -->` and `<!-- end -->`, or err
 file has a row a run, out of a store: `python -m tests.docs.published NAME PARENT_RUN_ID "THE COMMAND"`. What its name
 begins with says what is asked of the runs: `why-gradients` and the like what that experiment measured, `dose-SETTING`
 the doses of a setting, `cures` what becomes of each arm, `budget`, `trainability` and `robustness` what these
-experiments say, and any other the verdict. Of some sweeps the folders `curves` and `gradients` have a row an epoch and
-a row a layer of each run; `drawn` has what figures of the why experiments show beside their tables.
+experiments say, `study` the trials of studies (`ID,ID,...` are their runs), and any other the verdict. Of some sweeps
+the folders `curves` and `gradients` have a row an epoch and a row a layer of each run; `drawn` has what figures of the
+why experiments show beside their tables.
 """
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
 
 from plainres.analysis.figures import draw_curves, draw_degradation, draw_dose_response, draw_gradients
 from plainres.analysis.judged_sweep import JudgedSweep
@@ -50,10 +52,13 @@ from plainres.explain.cures import (
     with_rates,
 )
 from plainres.screen.figure_style import save_figure
-from plainres.screen.table import TextTable
+from plainres.screen.table import TextTable, text_table
 from plainres.settings.thresholds import MARGIN
 from plainres.sweeps.arms import parse_arm, without
 from plainres.sweeps.configure import configure
+from plainres.tuning.definition import StudyPlan, plan_studies
+from plainres.tuning.search import Search
+from plainres.tuning.study_figures import draw_arms
 from tests.environment import ROOT
 
 DATA = ROOT / "docs" / "data"
@@ -75,6 +80,7 @@ DRAWN = DATA / "drawn"
 DIGITS_OF_NORMS = 5  # significant, and of a layer's position
 
 WHY, DOSE, CURES, BUDGET, TRAINABILITY, ROBUSTNESS = "why-", "dose-", "cures", "budget", "trainability", "robustness"
+STUDY = "study"
 MAPPED = "lr"
 MEASURED: dict[str, Callable[[pd.DataFrame], tuple[TextTable, Sequence[str]]]] = {
     "construction": lambda data: (why_construction.table(data, DEPTHS), why_construction.sentences(data, DEPTHS)),
@@ -95,6 +101,10 @@ OF_QUESTION = {"gradients": ("gradients", "leaks"), "landscape": ("landscape", "
 
 def publish(name: str, parent_run_id: str, command: str) -> None:
     """Write the runs of a sweep in the store to a file of docs/data, with what was measured of them."""
+    if name == STUDY:
+        trials = pd.concat(map(_trials, parent_run_id.split(",")))
+        trials.assign(command=command).round(DIGITS).to_csv(DATA / f"{name}.csv", index=False)
+        return
     results = with_rates(read_sweep(parent_run_id))
     runs = results.runs
     if name == ROBUSTNESS:
@@ -116,6 +126,29 @@ def publish(name: str, parent_run_id: str, command: str) -> None:
         curves.to_csv(CURVES / f"{name}.csv", index=False)
         norms = results.gradients[[*OF_RUN, "position", "when", "norm"]]
         norms.to_csv(LAYERS / f"{name}.csv", index=False, float_format=f"%.{DIGITS_OF_NORMS}g")
+
+
+def _trials(study_run_id: str) -> pd.DataFrame:
+    """Read the trials of a study, and what made them."""
+    client = MlflowClient()
+    study = client.get_run(study_run_id)
+    trials = pd.read_csv(client.download_artifacts(study_run_id, "trials.csv"))
+    first = client.get_run(trials["run_id"].iloc[0]).data.tags
+    of_study = {"arm": study.data.tags["arm"], **{of: study.data.params[of] for of in OF_RUN[1:]}}
+    made_by = {"processor": first["processor"], "commit": first["commit"][:12]}
+    return trials.drop(columns=["run_id", "failure"]).assign(**of_study, **made_by)
+
+
+def studies_in(name: str) -> dict[StudyPlan, pd.DataFrame]:
+    """Read a file of docs/data that has the trials of a study for each network."""
+    rows = rows_of(name)
+    plans = plan_studies(
+        list(rows["arm"].unique()), list(rows["depth"].unique()), 0, prefix=name, search=Search(), settings={}
+    )
+    return {
+        plan: rows[(rows["arm"] == plan.config.arm) & (rows["depth"] == plan.config.depth)]
+        for plan in sorted(plans, key=lambda plan: (plan.config.arm, plan.config.depth))
+    }
 
 
 @cache
@@ -159,6 +192,8 @@ def block(name: str, *, short: bool = False) -> str:
     if name == ROBUSTNESS:
         sweeps = choices_in(name)
         return _written(robustness.table(sweeps), robustness.sentences(sweeps))
+    if name == STUDY:
+        return _written(_best_trials(studies_in(name)), [])
     results = published(name)
     if name == BUDGET:
         judged = budget.by_budget(results, MARGIN)
@@ -201,6 +236,8 @@ def figures_of(name: str) -> dict[str, Figure]:
 def _figure_of_sweep(name: str) -> Figure:
     if name == ROBUSTNESS:
         return robustness.draw(choices_in(name))
+    if name == STUDY:
+        return draw_arms(studies_in(name))
     results = published(name)
     if name == BUDGET:
         return budget.draw(budget.by_budget(results, MARGIN), MARGIN)
@@ -225,6 +262,18 @@ def _changes(results: SweepResults, verdict: Verdict) -> str:
     ]
     worth = f"; plain less residual, what the shortcut is worth, {verdict.difference}" if verdict.difference else ""
     return f"Change in percentage points, mean and 95 % t interval over seeds: {'; '.join(said)}{worth}."
+
+
+def _best_trials(studies: Mapping[StudyPlan, pd.DataFrame]) -> TextTable:
+    """Tabulate the best trial of each study that trained to its end without diverging."""
+    rows = []
+    for plan, trials in studies.items():
+        ended = trials[(trials["state"] == "complete") & ~trials["diverged"]]
+        best = ended.loc[ended["objective"].idxmin()]
+        pruned = f"{(trials['state'] == 'pruned').sum()} of {len(trials)}"
+        found = (f"{best['lr']:.3g}", f"{best['batch_size']:g}", f"{best['objective']:.3g}")
+        rows.append((plan.config.arm, str(plan.config.depth), pruned, *found))
+    return text_table(("arm", "depth", "pruned", "best lr", "batch size", "training loss"), rows, "")
 
 
 def _map(results: SweepResults) -> tuple[pd.DataFrame, list[str]]:

@@ -13,6 +13,7 @@ from tests.docs.published import (
     DATA,
     MADE_BY,
     OF_RUN,
+    STUDY,
     WHY,
     block,
     by_epoch,
@@ -39,14 +40,14 @@ def test_every_file_is_shown_somewhere() -> None:
 @pytest.mark.parametrize("name", sorted(USED))
 def test_a_file_has_each_run_once_with_what_made_it(name: str) -> None:
     runs = rows_of(name)
-    key = [column for column in ("choice", *OF_RUN) if column in runs]
+    key = [column for column in ("choice", "slot", *OF_RUN) if column in runs]
     assert not runs.duplicated(key).any()
     assert (runs[list(MADE_BY)] != "").all(axis=None)
     arm, heading = runs["arm"].iloc[0].partition(":")[0], HEADINGS.get(name, "")
     assert re.search(rf"^\| {heading}{arm}", block(name), re.MULTILINE) or name.startswith("dose-")
 
 
-@pytest.mark.parametrize("name", sorted(name for name in USED if not name.startswith(WHY)))
+@pytest.mark.parametrize("name", sorted(name for name in USED if not name.startswith(WHY) and name != STUDY))
 def test_a_sweeps_file_has_every_run_of_it(name: str) -> None:
     rows = rows_of(name)
     sweeps = [runs for _, runs in rows.groupby("choice")] if "choice" in rows else [rows]

@@ -68,7 +68,7 @@ def draw_degradation(
         width: of the figure in inches; 4.2 by default.
     """
     draw = partial(_degradation, runs=runs, arms=arms, classes=classes)
-    labels = {"xlabel": "depth (weighted layers)", "ylabel": "final training error (%)"}
+    labels = {"xlabel": "depth (weighted layers, logarithmic)", "ylabel": "final training error (%)"}
     return _in_panels(draw, [1], axes, width, legend=POINTS, **labels)
 
 
@@ -180,7 +180,7 @@ def _degradation(panels: Sequence[Axes], runs: pd.DataFrame, arms: Sequence[str]
     axes.margins(x=0.08)
     if len(depths) == 1:  # or else arms beside each other would fill the axis
         axes.set_xlim(depths[0] / 2, depths[0] * 2)
-    _from_zero(axes, data["error"], classes)
+    _from_zero(axes, data["error"], classes, named_at=0)  # at the right are the networks that guess
 
 
 def _dose_response(panels: Sequence[Axes], runs: pd.DataFrame, classes: int | None) -> None:
@@ -311,8 +311,11 @@ def _depth_axis(axes: Axes, depths: pd.Series) -> None:
         axes.tick_params(axis="x", rotation=45)
 
 
-def _from_zero(axes: Axes, errors: pd.Series, classes: int | None = None) -> None:
-    """An axis of percentages that shows an error of 0, and isn't cut above the highest; a line at that of guessing."""
+def _from_zero(axes: Axes, errors: pd.Series, classes: int | None = None, *, named_at: float = 1) -> None:
+    """An axis of percentages that shows an error of 0, and isn't cut above the highest; a line at that of guessing.
+
+    Its name stands at the right, or with 0 at the left.
+    """
     highest = errors.max() if errors.notna().any() else FULL
     top = max(1.0, min(1.05 * highest, 1.02 * FULL))
     axes.set_ylim(-0.03 * top, top)
@@ -320,8 +323,8 @@ def _from_zero(axes: Axes, errors: pd.Series, classes: int | None = None) -> Non
     if guessing < top:
         axes.axhline(guessing, color=".5", linewidth=0.8, linestyle=":", zorder=1)
         axes.annotate(
-            f"guessing, {guessing:.3g} %", (1, guessing), (0, -2), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="top", fontsize=7, color=".35",
+            f"guessing, {guessing:.3g} %", (named_at, guessing), (0, -2), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right" if named_at else "left", va="top", fontsize=7, color=".35",
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 // Draws the errors of each run by epoch, in place of the static figure: any arms and depths, linear or logarithmic.
 "use strict";
 (() => {
-  const {arms, depths, runs} = JSON.parse(document.getElementById("seeds").textContent);
+  const {arms, depths, runs, guessing} = JSON.parse(document.getElementById("seeds").textContent);
   const SPLITS = ["training", "validation"], HEIGHT = 340, LEFT = 46, RIGHT = 12, TOP = 10, BOTTOM = 40, NEAR = 20;
   const figure = document.getElementById("curves"), live = figure.querySelector(".live");
 
@@ -33,7 +33,7 @@
   for (const depth of depths) boxes.set(`depth ${depth}`, box(`${depth} layers`, {colour: shade("var(--text)", depth)}));
   for (const split of SPLITS) boxes.set(split, box(split === "training" ? split : "validation (dashed)", {checked: split === "training"}));
   const logarithmic = box("logarithmic", {checked: false});
-  const HINT = "Each line is a run, deeper networks in stronger colour. Point at one for its values.";
+  const HINT = "Each line is a run, deeper networks in stronger colour; training errors are running means of each epoch. Point at one for its values.";
   const told = make(live, "output", {"aria-live": "polite"}, HINT);
   const svg = make(live, "svg", {height: HEIGHT, role: "img", "aria-label": "Error in percent by epoch, a line for each run"});
   let shown = [], mark;
@@ -57,6 +57,10 @@
     for (const y of log ? decades.filter(y => y <= highest) : steps(0, highest)) {
       make(svg, "path", {class: "grid", d: `M${LEFT} ${atY(y)}H${width - RIGHT}`});
       make(svg, "text", {x: LEFT - 6, y: atY(y) + 4, "text-anchor": "end"}, `${log && y === floor ? "≤ " : ""}${+y.toPrecision(6)}`);
+    }
+    if (guessing && guessing <= highest) {
+      make(svg, "path", {class: "guessing", d: `M${LEFT} ${atY(guessing)}H${width - RIGHT}`});
+      make(svg, "text", {x: width - RIGHT, y: atY(guessing) - 4, "text-anchor": "end"}, `guessing, ${+guessing.toPrecision(3)} %`);
     }
     for (const x of steps(first, last).filter(Number.isInteger))
       make(svg, "text", {x: atX(x), y: HEIGHT - BOTTOM + 18, "text-anchor": "middle"}, x);

@@ -123,7 +123,7 @@ def _write_pages(
     }
     sections = content(results, verdict)
     texts = {
-        PAGE_FILE: html_page(verdict, sections, drawings, seeds_by_epoch(curves, results.arms)),
+        PAGE_FILE: html_page(verdict, sections, drawings, seeds_by_epoch(curves, results.arms, results.classes)),
         "report.md": markdown_page(verdict, sections),
         "results.csv": results.runs.to_csv(index=False),
     }

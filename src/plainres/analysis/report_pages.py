@@ -27,7 +27,9 @@ from plainres.analysis.tuned_table import tuned_tables
 from plainres.analysis.verdict import Verdict
 from plainres.screen.figure_style import by_arm
 from plainres.screen.table import TextTable, escaped, markdown, text_table
+from plainres.settings import ABOUT, DECLARED
 from plainres.settings.declaration import Role
+from plainres.settings.values import as_text
 from plainres.sweeps.tuned import PARAM as TUNED_PARAM, from_params
 from plainres.tracking.store import browse_hint
 
@@ -129,18 +131,20 @@ def content(results: SweepResults, verdict: Verdict) -> list[Section]:
     return [*sections, Section("Made with", lines=_made_with(results), folded=True)]
 
 
-def seeds_by_epoch(curves: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any]:
+def seeds_by_epoch(curves: pd.DataFrame, arms: Sequence[str], classes: int | None = None) -> dict[str, Any]:
     """Gather the errors of each run by epoch, in percent, for the page's script; empty where there are none, or many.
 
     Args:
         curves: as from `plainres.analysis.results.load_curves`.
         arms: in the order of the controls.
+        classes: of the images, for a line at the error of guessing.
     """
     if not 0 < len(curves) <= MOST_EPOCHS:
         return {}
     of_runs: Any = curves.groupby(["arm", "depth", "seed"], sort=False)
     return {
         "arms": {arm: by_arm(arms)["palette"][arm] for arm in arms if arm in set(curves["arm"])},
+        "guessing": 100 * (1 - 1 / classes) if classes else None,
         "depths": sorted(int(depth) for depth in curves["depth"].unique()),
         "runs": [
             {
@@ -255,10 +259,16 @@ def _settings(results: SweepResults, verdict: Verdict) -> Section:
     return Section(
         "Command and settings",
         [command_of(results, verdict.margin)],
-        [f"{name}: {value}" for name, value in asked.items() if name not in changed],
+        [f"{name}: {value}{_meaning(name, value)}" for name, value in asked.items() if name not in changed],
         [text_table(("changed", "here", "recipe"), rows, words)] if rows else [],
         folded=True,
     )
+
+
+def _meaning(name: str, value: str) -> str:
+    """Say in brackets what a setting's default stands for, as 0 for all images."""
+    shown = ABOUT[name].shown if name in ABOUT and value == as_text(DECLARED[name].default) else ""
+    return f" ({shown})" if shown else ""
 
 
 def _runs_table(results: SweepResults) -> TextTable:

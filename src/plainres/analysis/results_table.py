@@ -31,11 +31,13 @@ def explanation(results: SweepResults, verdict: Verdict) -> str:
     bounds = ", ".join(f"{100 * most_failures(*count):.0f} % where {count[0]} of {count[1]} did" for count in counts)
     return (
         "Errors are over whole splits in evaluation mode. Failed: seeds that end above 10 % training error; of all "
-        f"seeds at most {bounds} (95 %, Clopper and Pearson 1934). Epochs to 10 %: first epoch whose training error is "
-        "at most 10 %, median over seeds. Grad. growth: factor by which the gradient's norm grows from each layer to "
-        "the one before it at initialisation, median over seeds; above 1 it explodes with depth (Yang et al. 2019). "
+        f"seeds at most {bounds} (95 %, Clopper and Pearson 1934). Epochs to 10 %: first epoch whose running training "
+        "error, as in the curves, is at most 10 %, median over seeds; those that never get there count as later than "
+        "all others, and in brackets stands how many do. Grad. growth: factor by which the gradient's norm grows from "
+        "each layer to the one before it at initialisation, median over seeds; above 1 it explodes with depth (Yang et "
+        "al. 2019). "
         "With depth: whether the training error is higher than at the shallowest depth by more "
-        f"than {points(verdict.margin)}, paired by seed, by an exact sign-flip test."
+        f"than {points(verdict.margin)}, paired by seed, by a sign-flip test."
     )
 
 
@@ -56,8 +58,9 @@ def sweep_table(results: SweepResults, verdict: Verdict) -> TextTable:
         for arm, depth, group in _networks(results)
     )
     words = (
-        f"{ERRORS} Medians: epochs to 10 % training error, growth of the gradient a layer at initialisation. With "
-        f"depth: training error higher by more than {points(verdict.margin)}."
+        f"{ERRORS} Medians: epochs to 10 % running training error, and in brackets how many seeds get there; growth of "
+        "the gradient a layer at initialisation. With depth: training error higher than at the shallowest by more than "
+        f"{points(verdict.margin)}."
     )
     return TextTable(COLUMNS, rows, words + diverged_words(results))
 

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.utils import get_results_from_paginated_fn
 
-from plainres.names import REPORT_TAG
+from plainres.names import ASKED_TAG, REPORT_TAG
 from plainres.settings import Settings
 from plainres.sweeps.arms import arms_in
 from plainres.tracking.database import is_unmade
@@ -25,7 +25,7 @@ class StoredSweep:
         question: the experiment that it belongs to, or the one that looked into its networks.
         params: of its parent run.
         outcome: of its verdict; its parent run's status where there is none, as `running`.
-        begun: in this machine's time.
+        asked: when it was asked for last, in this machine's time.
         view: the name of its shared view in MLflow's UI, empty for one of before there were any.
     """
 
@@ -38,12 +38,12 @@ class StoredSweep:
     dataset: str
     params: Mapping[str, str]
     outcome: str
-    begun: datetime
+    asked: datetime
     view: str
 
 
 def stored_sweeps(uri: str) -> list[StoredSweep]:
-    """List the sweeps of all experiments of a store that `check_store` found well, the last begun first."""
+    """List the sweeps of all experiments of a store that `check_store` found well, the one asked for last first."""
     if not uri.startswith("http") and is_unmade(uri):
         return []  # MLflow's client would make its tables
     client = MlflowClient(uri)
@@ -51,7 +51,8 @@ def stored_sweeps(uri: str) -> list[StoredSweep]:
         lambda number, token: client.search_experiments(max_results=number, page_token=token), PARENTS_A_PAGE
     )
     names = {each.experiment_id: each.name for each in experiments}
-    return [_sweep(run, names[run.info.experiment_id]) for run in parents_in(client, list(names))]
+    sweeps = [_sweep(run, names[run.info.experiment_id]) for run in parents_in(client, list(names))]
+    return sorted(sweeps, key=lambda sweep: sweep.asked, reverse=True)
 
 
 def _sweep(run: Run, experiment: str) -> StoredSweep:
@@ -67,6 +68,6 @@ def _sweep(run: Run, experiment: str) -> StoredSweep:
         dataset=params.get("dataset", Settings.dataset),
         params=params,
         outcome=tags.get(REPORT_TAG) or run.info.status.lower(),
-        begun=datetime.fromtimestamp(run.info.start_time / 1000),
+        asked=datetime.fromtimestamp(int(tags.get(ASKED_TAG, run.info.start_time)) / 1000),
         view=view_name(tags),
     )

@@ -61,8 +61,8 @@ class Gap:
     @property
     def failures(self) -> str:
         """Says how many seeds fail, and how many of all do at most (Clopper and Pearson 1934, 95 %, one-sided)."""
-        bound = f", at most {100 * most_failures(self.failed, self.seeds):.0f} % do" if self.failed < self.seeds else ""
-        return f"{self.failed} of {self.seeds} seeds fail{bound}"
+        bound = f", so at most {100 * most_failures(self.failed, self.seeds):.0f} % of all do"
+        return f"{self.failed} of {self.seeds} seeds fail{bound if self.failed < self.seeds else ''}"
 
     def __str__(self) -> str:
         return f"{self.interval} ({self.status}, p = {self.p:.3g}; {self.failures})"
@@ -268,7 +268,8 @@ def _basis(results: SweepResults, margin: float, level: float, look: int) -> str
     return (
         f"By {len(results.seeds)} seeds and a sign-flip test of whether the training error changes by more than "
         f"{points(margin)}, at the {100 * level:g} % level{looks}. "
-        f"A seed fails that ends above {TARGET_ERROR * 100:g} %; of all seeds so many do at most, with 95 % confidence."
+        f"A seed fails if it ends above {TARGET_ERROR * 100:g} % training error; what is said of all seeds holds with "
+        "95 % confidence."
         + (" Arms beyond the first plain and residual one are corrected by Holm's method." if further else "")
     )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Flags:
-    """List the sweeps that the store holds, the last begun first: when, verdict, id, and what was compared.
+    """List the sweeps that the store holds, the one asked for last first: when, verdict, id, and what was compared.
 
     The store is MLFLOW_TRACKING_URI, or mlflow.db in this folder. An id is what `plainres browse`, --report and
     plainres.load_sweep take.
@@ -45,9 +45,9 @@ def main(flags: Flags) -> int:
 
 
 def lines_of(sweep: "StoredSweep") -> str:
-    """Say in two lines when a sweep began, what came of it, its id, and what it compares, not by its recipe."""
+    """Say in two lines when a sweep was asked for, what came of it, its id, and what it compares, not by its recipe."""
     from plainres.analysis.asked import changed_settings
 
     compared = f"{sweep.question}: {asked_words(sweep.arms, sweep.depths, sweep.seeds)}, {sweep.dataset}"
     changed = "".join(f", {name} {sweep.params[name]}" for name in changed_settings(sweep, Role.IDENTITY))
-    return f"{sweep.begun:%Y-%m-%d %H:%M}  {sweep.outcome:14}  {sweep.run_id}\n  {compared}{changed}"
+    return f"{sweep.asked:%Y-%m-%d %H:%M}  {sweep.outcome:14}  {sweep.run_id}\n  {compared}{changed}"

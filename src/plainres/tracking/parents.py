@@ -1,5 +1,6 @@
 """Keeps the parent run of a sweep: what was asked for, which runs belong to it, and whose networks it needs no more."""
 
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from mlflow.entities import Run, RunTag, ViewType
 from mlflow.utils import get_results_from_paginated_fn
 
 from plainres.names import (
+    ASKED_TAG,
     ATTEMPT_TAG,
     EXPORTED_FILE,
     GENERATION_TAG,
@@ -57,7 +59,7 @@ def open_parent(
     fresh: bool,
     settings_hash: str = "",
 ) -> Parent:
-    """Take up the current parent run of the same sweep, or make a new one.
+    """Take up the current parent run of the same sweep, noting when, or make a new one.
 
     A fresh sweep's takes the place of those before it, and notes so with them: machines' clocks may differ.
     """
@@ -70,7 +72,9 @@ def open_parent(
             order_by=["attributes.start_time DESC"],
         )
         run = None if fresh else _current(before)
-        if run is None:
+        if run:
+            client.set_tag(run.info.run_id, ASKED_TAG, str(time.time_ns() // 10**6))
+        else:
             own = {GENERATION_TAG: uuid.uuid4().hex if fresh else "", SETTINGS_TAG: settings_hash}
             tags = {SWEEP_HASH_TAG: sweep_hash, **source.tags, **{tag: text for tag, text in own.items() if text}}
             run = client.create_run(experiment.experiment_id, run_name=f"sweep-{sweep_hash[:6]}", tags=tags)

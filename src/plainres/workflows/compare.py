@@ -153,7 +153,7 @@ def read_back(
 
 
 def last_sweep(uri: str | None = None) -> str:
-    """Return the id of the parent run of the sweep that was begun last; raises BadInput where the store has none."""
+    """Return the id of the parent run of the sweep asked for last; raises BadInput where the store has none."""
     uri = uri or tracking_uri()
     check_store(uri, writes=False)
     from plainres.analysis.stored_sweeps import stored_sweeps
