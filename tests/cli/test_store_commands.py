@@ -87,11 +87,12 @@ def test_a_servers_page_of_a_sweep_is_its_view(
     for words in ([], [sweep.parent], ["--no-open", sweep.parent]):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)  # MLflow's server sets its own
         assert run(browse, monkeypatch, *words) == 0
-        what, compared, files, address = capsys.readouterr().out.splitlines()
+        what, compared, files, address, parent = capsys.readouterr().out.splitlines()
         assert sweep.parent in what
         assert compared.startswith("  sweep: plain, residual at 8 14")
         assert files.startswith("Report and files: ")
         assert address.startswith(page)
+        assert parent.split("?")[0].endswith(f"{server}/#/experiments/{sweep.experiment}/runs/{sweep.parent}")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     assert run(browse, monkeypatch, "0" * 32) == 2
     assert "has no run" in capsys.readouterr().err

@@ -95,8 +95,13 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {  # of each what `MEASUR
     "landscape": lambda data: why_landscape.draw_lines(data, drawn("landscape-lines"), drawn("landscape-curvature")),
     "landscape-plane": lambda _: why_landscape.draw_plane(drawn("landscape-plane")),
     "lesion": why_lesion.draw_lesions,
+    "lesion-one-block": lambda data: why_lesion.draw_lesions(data, rows=1),
 }
-OF_QUESTION = {"gradients": ("gradients", "leaks"), "landscape": ("landscape", "landscape-plane")}  # or its name alone
+OF_QUESTION = {  # or its name alone
+    "gradients": ("gradients", "leaks"),
+    "landscape": ("landscape", "landscape-plane"),
+    "lesion": ("lesion", "lesion-one-block"),
+}
 
 
 def publish(name: str, parent_run_id: str, command: str) -> None:

@@ -32,9 +32,23 @@ def stored(
 
 
 def test_a_view_shows_the_runs_that_share_the_settings_of_the_sweep() -> None:
-    assert view_name({"settings_hash": "0123", "arm": "plain"}) == "settings_hash-0123"
-    assert view_name({"settings_hash": "0123", "generation": "abc"}) == "generation-abc"
-    assert view_name({}) == ""
+    of_family = {"family": "three-stage", "width": "16"}
+    assert view_name({"settings_hash": "0123", "arm": "plain"}, of_family) == "settings_hash-0123-three-stage"
+    assert view_name({"settings_hash": "0123", "generation": "abc"}, of_family) == "generation-abc"
+    assert view_name({}, of_family) == ""
+
+
+def test_families_of_depths_have_views_of_their_own(experiment: tuple[MlflowClient, str]) -> None:
+    client, experiment_id = experiment
+    runs = {
+        family: client.create_run(experiment_id, tags={"settings_hash": "0123"}).info.run_id
+        for family in ("four-stage", "three-stage")
+    }
+    for family, run_id in runs.items():
+        client.log_param(run_id, "family", family)
+    for family, run_id in runs.items():
+        shown = stored(experiment, f"settings_hash-0123-{family}", ("plain",))["searchFilter"]
+        assert [run.info.run_id for run in client.search_runs([experiment_id], shown)] == [run_id]
 
 
 def test_a_view_is_made_anew_and_a_persons_own_is_left_alone(experiment: tuple[MlflowClient, str]) -> None:

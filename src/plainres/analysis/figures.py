@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from plainres.analysis.results import SPLITS
 from plainres.errors import BadInput
-from plainres.screen.drawn_seeds import draw_means, draw_points
+from plainres.screen.drawn_seeds import BANDS, draw_means, draw_points
 from plainres.screen.figure_style import (
     CHARACTER,
     COLOURS,
@@ -40,7 +40,7 @@ TIMES = {"initialisation": "at initialisation", "end": "in the last epoch"}
 SMALLEST, LARGEST = 1e-45, 1e39
 FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
-POINTS, BANDS = "points: seeds; lines: their means", "lines: means over seeds; bands: their range"
+POINTS = "points: seeds; lines: their means"
 LOWEST = 1.1  # inches, of a panel
 WIDE = 20  # between the largest and the smallest dose, from which on an axis of doses is logarithmic
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's

@@ -160,7 +160,7 @@ def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
         ),
         missing=tuple(name for name in asked if name not in runs),
         folder=str(place_of_files(uri, parent)),
-        view=view_name(parent.data.tags),
+        view=view_name(parent.data.tags, params),
         looks=_earlier_looks(client, parent, params),
     )
 

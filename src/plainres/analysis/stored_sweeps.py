@@ -69,5 +69,5 @@ def _sweep(run: Run, experiment: str) -> StoredSweep:
         params=params,
         outcome=tags.get(REPORT_TAG) or run.info.status.lower(),
         asked=datetime.fromtimestamp(int(tags.get(ASKED_TAG, run.info.start_time)) / 1000),
-        view=view_name(tags),
+        view=view_name(tags, params),
     )

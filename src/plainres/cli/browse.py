@@ -4,6 +4,7 @@ import os
 import sys
 import webbrowser
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from plainres.cli.command_line import FINISHED, RUN_FAILED
 from plainres.cli.list_sweeps import lines_of
 from plainres.errors import BadInput, StoreAway, Terminated, without_credentials
 from plainres.settings.declaration import check_values, setting
-from plainres.tracking.store import check_store, page_of, run_exists, tracking_uri
+from plainres.tracking.store import check_store, page_of, page_of_run, run_exists, tracking_uri
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,15 @@ def main(flags: Flags) -> int:
         files = artifact_location(uri, sweep.run_id) if sweep else ""
     if sweep is None:
         raise BadInput(f"run {flags.run} is no sweep's parent run" if flags.run else "the store holds no sweep yet")
-    print(f"{lines_of(sweep)}\nReport and files: {files}", flush=True)
-    page = page_of(sweep.experiment_id, sweep.view)
+    there = "" if "://" in files or Path(files).exists() else f" (not there; --report {sweep.run_id} makes it anew)"
+    print(f"{lines_of(sweep)}\nReport and files: {files}{there}", flush=True)
+    pages = page_of(sweep.experiment_id, sweep.view), page_of_run(sweep.experiment_id, sweep.run_id)
     if uri.startswith("http"):
-        show(without_credentials(uri).rstrip("/") + page, flags)
+        show(without_credentials(uri).rstrip("/"), pages, flags)
         return FINISHED
     try:
         with served(uri, flags.port) as address:
-            show(address + page, flags)
+            show(address, pages, flags)
             print("Ctrl-C ends it.", flush=True)
             Event().wait()
     except StoreAway as error:
@@ -70,9 +72,10 @@ def main(flags: Flags) -> int:
     return FINISHED
 
 
-def show(address: str, flags: Flags) -> None:
-    """Print an address, and open it where there's a person before a screen."""
-    print(f"Browse: {address}", flush=True)
+def show(address: str, pages: tuple[str, str], flags: Flags) -> None:
+    """Print where the sweep's view and its parent run are, and open the view where there's a person before a screen."""
+    view, parent = (address + page for page in pages)
+    print(f"Browse: {view}\nParent run, with the verdict: {parent}", flush=True)
     screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if flags.open and screen and sys.stdout.isatty():
-        webbrowser.open(address)
+        webbrowser.open(view)

@@ -23,7 +23,7 @@ from plainres.explain.paired_seeds import Cells, answer, network_table, points
 from plainres.names import CONSTRUCTED, FINAL_TRAIN_ERROR, TRAIN_ACCURACY
 from plainres.networks.construction import CHECKED, NotFinite, construct
 from plainres.networks.network import Network
-from plainres.screen.drawn_seeds import draw_means
+from plainres.screen.drawn_seeds import BANDS, draw_means
 from plainres.screen.figure_style import COLOURS, draw_legend, panels_in_rows, plain_style
 from plainres.screen.table import TextTable
 from plainres.settings import RunConfig
@@ -199,7 +199,7 @@ def draw_construction(curves: pd.DataFrame) -> Figure:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.supxlabel("epoch")
         figure.supylabel("training error (%)")
-        draw_legend(figure)
+        draw_legend(figure, BANDS)
     return figure
 
 

@@ -213,7 +213,7 @@ def draw_lines(data: pd.DataFrame, lines: pd.DataFrame, curvature: pd.DataFrame)
         left.set_xlabel("distance along a filter-normalised direction")
         right.set_xlabel("epoch")
         right.xaxis.set_major_locator(MaxNLocator(integer=True))
-        draw_legend(figure)
+        draw_legend(figure, "thin lines: directions; thick ones: means, in a band over seeds where these are few")
     return figure
 
 

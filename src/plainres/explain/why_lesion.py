@@ -23,7 +23,7 @@ from plainres.explain.paired_seeds import (
 )
 from plainres.names import BLOCK_INPUT, LESION, RENORMALISED, RESPONSE, TAU
 from plainres.probes import lesion, responses
-from plainres.screen.drawn_seeds import draw_means
+from plainres.screen.drawn_seeds import BANDS, draw_means
 from plainres.screen.figure_style import PAGE, by_arm, draw_legend, plain_style
 from plainres.screen.table import TextTable
 
@@ -98,36 +98,39 @@ def sentences(summary: pd.DataFrame) -> list[str]:
     return found
 
 
-def draw_lesions(summary: pd.DataFrame) -> Figure:
+def draw_lesions(summary: pd.DataFrame, rows: int = len(ROWS)) -> Figure:
     """Draw, a column a depth, errors without each block, without n at random and after swaps; and F(x) against x.
 
     Lines are means over seeds, bands reach from the lowest to the highest seed. Dashed: with batch norm's statistics
-    estimated anew. The third row is figure 5(b) of Veit et al. 2016.
+    estimated anew. The third row is figure 5(b) of Veit et al. 2016. With fewer `rows` it's the first of these.
     """
     look, depths = by_arm(dict.fromkeys(summary["arm"])), sorted(set(summary["depth"]))
     anew = {"markers": False, "linestyle": "--", "linewidth": 0.9, "errorbar": None, "legend": False}
     with plain_style():
-        figure = Figure(figsize=(PAGE, 8.4), layout="constrained")
-        panels = figure.subplots(len(ROWS), len(depths), squeeze=False, sharey="row")
+        figure = Figure(figsize=(PAGE, 0.4 + 2 * rows), layout="constrained")
+        panels = figure.subplots(rows, len(depths), squeeze=False, sharey="row")
         for depth, column in zip(depths, panels.T, strict=True):
             at_depth = summary[summary["depth"] == depth].dropna(axis=1, how="all")
-            *errors, ratios = column
+            errors, ratios = column[: len(ROWS) - 1], column[len(ROWS) - 1 :]
             for of, style in ((LESION, {"markersize": 3.5}), (RENORMALISED, anew)):
-                for axes, table in zip(errors, _errors_by_place(at_depth, of), strict=True):
+                for axes, table in zip(errors, _errors_by_place(at_depth, of), strict=False):
                     draw_means(axes, table, "place", "value", **{**look, **style})
             sizes = {place: _ratio(at_depth, block) for place, block in enumerate(_blocks(at_depth), start=1)}
-            draw_means(ratios, _long(at_depth, sizes), "place", "value", **look, markersize=3.5)
-            for axes, (across, up) in zip(column, ROWS, strict=True):
+            for axes in ratios:
+                draw_means(axes, _long(at_depth, sizes), "place", "value", **look, markersize=3.5)
+            for axes, (across, up) in zip(column, ROWS, strict=False):
                 axes.set(xlabel=across, ylabel=up if depth == depths[0] else "")
-            for axes in (*errors[:2], ratios):
+            for axes in (*errors[:2], *ratios):
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            errors[2].invert_xaxis()
+            for axes in errors[2:]:
+                axes.invert_xaxis()
             column[0].set_title(f"depth {depth}")
-        for axes in panels[:-1, 0]:
+        for axes in panels[: len(ROWS) - 1, 0]:
             axes.set_ylim(-3, 102)
-        panels[-1, 0].set_ylim(bottom=0)
+        for axes in panels[len(ROWS) - 1 :, 0]:
+            axes.set_ylim(bottom=0)
         panels[0, 0].plot([], [], color=".3", linestyle="--", linewidth=0.9, label="batch norm's statistics anew")
-        draw_legend(figure)
+        draw_legend(figure, BANDS)
     return figure
 
 

@@ -6,6 +6,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+BANDS = "lines: means over seeds; bands: their range"  # what `draw_means` draws, for a legend
+
+BANDS = "lines: means over seeds; bands: their range"  # what `draw_means` draws, for a legend
+
 
 def draw_means(axes: Axes, table: pd.DataFrame, x: str, y: str, **look: Any) -> None:
     """Draw lines through the means over seeds, each in a band from the lowest seed to the highest.

@@ -75,7 +75,7 @@ def run_sweep(
             unnoted.clear()
 
     tags = {SETTINGS_TAG: sweep.settings_hash}
-    view = view_name({**tags, **parent.tags})
+    view = view_name({**tags, **parent.tags}, sweep.params)
     job = Job(experiment, parent.run_id, parent.generation, source, checkpoints, checkpoint_every, tags, any_code)
     failures = 0
     try:

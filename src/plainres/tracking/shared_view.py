@@ -47,13 +47,16 @@ Errors = Mapping[tuple[str, int], float]
 """By arm and depth."""
 
 
-def view_name(tags: Mapping[str, str]) -> str:
-    """Name the view that a sweep's parent run is seen in, by its tags; empty for one of before there were any.
+def view_name(tags: Mapping[str, str], params: Mapping[str, str]) -> str:
+    """Name the view that a sweep's parent run is seen in; empty for one of before there were any.
 
-    It tells the tag that the view's runs share. People's own views have other names.
+    It tells the tag that the view's runs share, and unless they are those of one fresh sweep the family of their
+    networks: depths of two don't belong on one axis. People's own views have other names.
     """
-    tag = GENERATION_TAG if GENERATION_TAG in tags else SETTINGS_TAG
-    return f"{tag}-{tags[tag]}" if tag in tags else ""
+    if GENERATION_TAG in tags:
+        return f"{GENERATION_TAG}-{tags[GENERATION_TAG]}"
+    shared = [tags.get(SETTINGS_TAG), params.get("family")]
+    return "-".join([SETTINGS_TAG, *filter(None, shared)]) if SETTINGS_TAG in tags else ""
 
 
 def store_view(
@@ -106,12 +109,12 @@ def _packed(state: State) -> str:
 
 
 def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequence[str]) -> State:
-    tag, _, value = name.rpartition("-")
+    tag, value, *family = name.split("-", 2)
     networks = [f"{arm}-{depth}" for arm in arms for depth in depths]
     folded = (GRADIENT, INITIAL_GRADIENT, TRAIN_ERROR_BY_DEPTH, TEST_ERROR_BY_DEPTH)
     shown = {GRADIENT + layer for layer in _spread(layers)}
     return {
-        "searchFilter": f"tags.{tag} = '{value}'",
+        "searchFilter": f"tags.{tag} = '{value}'" + "".join(f" AND params.family = '{name}'" for name in family),
         "groupBy": {
             "aggregateFunction": "average",
             "groupByKeys": [{"mode": "tag", "groupByData": NETWORK_TAG}],

@@ -106,6 +106,11 @@ def page_of(experiment_id: str, view: str = "") -> str:
     return f"/#/experiments/{experiment_id}/runs?{shown}workflowType=machine_learning"
 
 
+def page_of_run(experiment_id: str, run_id: str) -> str:
+    """Write the address of a run's page within MLflow's UI."""
+    return f"/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+
+
 def browse_hint(uri: str, experiment_id: str, view: str = "") -> str:
     """Say how to see an experiment in MLflow's UI, in a shared view of it if one is named, on the command line.
 

@@ -13,6 +13,8 @@ from plainres.workflows.compare import planned, train_sweep
 from plainres.workflows.requests import LookRequest, Place, check_launched
 
 if TYPE_CHECKING:  # they take a while to import
+    from mlflow.entities import Run
+
     from plainres.analysis import SweepResults
 
 
@@ -76,17 +78,13 @@ def _gathered(uri: str, run_ids: Sequence[str], question: str) -> str:
     """The id of a parent run to which these finished runs belong."""
     from plainres.analysis.stored_runs import stored_run
     from plainres.tracking.outages import reaching_store
-    from plainres.tracking.parents import add_members, members_of, open_parent
+    from plainres.tracking.parents import add_members, open_parent
     from plainres.tracking.runs import Experiment, set_status
     from plainres.tracking.source import current_source
 
     with reaching_store():
         named = [stored_run(uri, run_id) for run_id in run_ids]
-        runs = [
-            stored_run(uri, run_id)
-            for run in named
-            for run_id in members_of(run.data.tags).values() or [run.info.run_id]
-        ]
+        runs = [run for each in named for run in _members(uri, each)]
         configs = [(_config(run.info.run_id, run.data.params), run.info.run_id) for run in runs]
         experiments = {run.info.experiment_id for run in runs}
         names = [config.name for config, _ in configs]
@@ -98,6 +96,18 @@ def _gathered(uri: str, run_ids: Sequence[str], question: str) -> str:
         add_members(experiment, parent, configs)
         set_status(experiment, parent.run_id, "FINISHED")
     return parent.run_id
+
+
+def _members(uri: str, run: "Run") -> "list[Run]":
+    """List a sweep's runs, in the order of its arms, or the one run itself."""
+    from plainres.analysis.stored_runs import stored_run
+    from plainres.sweeps.arms import arms_in
+    from plainres.tracking.parents import members_of
+    from plainres.tracking.runs import whole_params
+
+    place = {arm: place for place, arm in enumerate(arms_in(whole_params(run.data.params)))}
+    members = [stored_run(uri, run_id) for run_id in members_of(run.data.tags).values()]
+    return sorted(members, key=lambda each: place.get(each.data.tags["arm"], len(place))) or [run]
 
 
 def _config(run_id: str, params: Mapping[str, str]) -> RunConfig:
