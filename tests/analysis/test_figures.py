@@ -55,6 +55,16 @@ def test_the_line_of_an_arm_goes_through_the_means_in_percent(tmp_path: Path) ->
     saved(figure, tmp_path)
 
 
+def test_a_figure_stays_as_it_is_however_often_it_is_saved(tmp_path: Path) -> None:
+    figure = draw_degradation(sweep_of(ERRORS).runs, ARMS, width=3.3)
+    places = []
+    for _ in range(3):
+        saved(figure, tmp_path)
+        places.append(figure.axes[0].get_position().bounds)
+    assert places == [pytest.approx(places[0], abs=1e-6)] * 3
+    assert figure.get_tightbbox().y0 == pytest.approx(0.08, abs=0.05)  # inches, of the layout's padding
+
+
 def test_diverged_runs_are_crossed(tmp_path: Path) -> None:
     figure = draw_degradation(sweep_of({("plain", 8): [0.9]}, diverged=True).runs, ("plain",))
     assert legend_of(figure) == ["plain", "diverged"]

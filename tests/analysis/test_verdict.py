@@ -105,6 +105,10 @@ def test_networks_that_have_not_learnt_at_the_shallowest_depth_are_undertrained(
     )
     assert verdict.arms[0] == "plain: training error 59.0 % with 18 layers, 75.0 % with 50, where 6 of 6 seeds fail"
     assert judge(sweep_of({**early, ("residual", 18): [0.09] * 6})).outcome != "undertrained"
+    third = {("residual:shortcut=C", depth): [0.5] * 6 for depth in (18, 50)}  # more seeds would be no help to it
+    assert judge(sweep_of({**early, **third})).others == (
+        "residual:shortcut=C: training error 50.0 % with 18 layers, 50.0 % with 50, where 6 of 6 seeds fail",
+    )
 
 
 @pytest.mark.parametrize(

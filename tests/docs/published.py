@@ -265,7 +265,7 @@ def _changes(results: SweepResults, verdict: Verdict) -> str:
         f"with p = {gap.p:.3g}"
         for arm, gap in gaps.items()
     ]
-    worth = f"; plain less residual, what the shortcut is worth, {verdict.difference}" if verdict.difference else ""
+    worth = f"; plain's less residual's, what the shortcut is worth, {verdict.difference}" if verdict.difference else ""
     return f"Change in percentage points, mean and 95 % t interval over seeds: {'; '.join(said)}{worth}."
 
 

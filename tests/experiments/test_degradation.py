@@ -219,10 +219,13 @@ def test_a_stored_report_that_lacks_a_run_is_made_anew(swept: tuple[Path, str], 
 def test_a_report_of_another_margin_is_made_anew(swept: tuple[Path, str], here: Here) -> None:
     _, output = swept
     report = Path(report_path(output))
+    settings = report.with_name("settings.toml")
+    settings.unlink()  # as where a store came without its files; asked for again, the sweep has them again
     for flags, words in ((["--margin", "90"], "against a change of 90,"), ([], "against a change of 1,")):
         assert here("--depths", "8", "14", *TINY, *flags)[0] == 0
         assert words in report.with_name("report.md").read_text()
         assert words in report.read_text()
+    assert tomllib.loads(settings.read_text())["depths"] == [8, 14]
 
 
 def test_an_export_says_where_it_is(swept: tuple[Path, str], here: Here, tmp_path: Path) -> None:

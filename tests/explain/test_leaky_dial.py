@@ -64,6 +64,17 @@ def test_the_sentence_follows_the_deepest_networks() -> None:
     assert sentence(turned([[0.5], [0.3], [0.0]])).endswith("is ?: two seeds are needed to say more.")
 
 
+def test_it_is_said_again_without_the_rectifier_which_could_make_the_whole_of_it() -> None:
+    dial = turned([[0.5, 0.6], [0.0, 0.0], [0.1, 0.1]])
+    nearly_linear = dial[dial["arm"] == list(SLOPES)[-1]].assign(
+        arm="plain:activation=leaky,leak=0.9", train_error=0.2, **{GROWTH: 1.02}
+    )
+    said = sentence(pd.concat([dial, nearly_linear]))
+    # Of ranks 4, 1, 2, 3 of the errors and 4, 3, 2, 1 of the growths: 1 - 6 * 8 / (4 * 15).
+    assert "is +0.20 (95 % interval +0.20 to +0.20): the error follows the growth; without 0 it is -1.00" in said
+    assert said.endswith("the error falls where the growth rises.")
+
+
 def test_the_figure_has_the_dial_alone_at_each_depth() -> None:
     growths, errors = draw_dial(FOLLOWS).axes
     assert [len(axes.collections[0].get_offsets()) for axes in (growths, errors)] == [12, 12]

@@ -34,6 +34,7 @@ def test_a_latex_table_is_for_booktabs_and_shows_names_as_they_are() -> None:
     assert (
         table
         == r"""\begin{table}[tb]
+\setlength{\belowcaptionskip}{4pt}
 \caption{in \%}
 \label{tab:x}
 \centering\small\setlength{\tabcolsep}{3pt}

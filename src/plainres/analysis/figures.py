@@ -41,6 +41,7 @@ SMALLEST, LARGEST = 1e-45, 1e39
 FULL = 100.0  # percent, beyond which no error can lie
 MOST_TICKS = 8
 POINTS = "points: seeds; lines: their means"
+RUNNING = f"{BANDS}; training: running means of each epoch"
 LOWEST = 1.1  # inches, of a panel
 WIDE = 20  # between the largest and the smallest dose, from which on an axis of doses is logarithmic
 DODGE = 0.05  # of the way between two depths, from one arm's points to the next arm's
@@ -91,7 +92,7 @@ def draw_curves(
     """
     rows = [len(row) for row in in_rows(len(arms), columns_within(width or PAGE))]
     draw = partial(_curves, curves=curves, arms=arms, classes=classes)
-    return _in_panels(draw, rows, axes, width, legend=BANDS, xlabel="epoch", ylabel="error (%)")
+    return _in_panels(draw, rows, axes, width, legend=RUNNING, xlabel="epoch", ylabel="error (%)")
 
 
 def draw_gradients(

@@ -229,8 +229,8 @@ def _gaps_explained(verdict: Verdict) -> str:
 def _gaps_table(verdict: Verdict) -> TextTable:
     rows = [
         (
-            arm, str(depth), str(gap.interval), f"{gap.p:.3g}", gap.status, f"{gap.failed} of {gap.seeds}",
-            f"{100 * most_failures(gap.failed, gap.seeds):.0f} %",
+            arm, str(depth), str(gap.interval), f"{gap.p:.3g}", verdict.with_depth(arm, depth),
+            f"{gap.failed} of {gap.seeds}", f"{100 * most_failures(gap.failed, gap.seeds):.0f} %",
         )
         for arm, gaps in verdict.gaps.items()
         for depth, gap in gaps.items()
@@ -244,7 +244,8 @@ def _difference_lines(results: SweepResults, verdict: Verdict) -> list[str]:
     of_pair = {plain: {residual: verdict.difference}} if verdict.difference else {}
     worth = ", what the shortcut is worth"
     return [
-        f"{arm} less {other}, at {results.depths[-1]} layers: {difference}{worth if arm == plain else ''}"
+        f"The change of {arm} less that of {other}, from {results.depths[0]} to {results.depths[-1]} layers: "
+        f"{difference}{worth if arm == plain else ''}"
         for arm, differences in {**of_pair, **verdict.differences}.items()
         for other, difference in differences.items()
     ]

@@ -142,11 +142,7 @@ def judge(results: SweepResults, margin: float = MARGIN) -> Verdict:
         outcome,
         f"Incomplete: {lacking}." if lacking else _sentence(outcome, of_pair, results.depths[0], margin),
         tuple(_arm_line(arm, results, gap, judged=outcome != "undertrained") for arm, gap in of_pair.items()),
-        tuple(
-            _arm_line(arm, results, gaps[arm][deepest]) + _seeds_words([gaps[arm][deepest]])
-            for arm in at_end
-            if arm not in pair
-        ),
+        tuple(_further_line(arm, results, gaps[arm][deepest], outcome) for arm in at_end if arm not in pair),
         _basis(results, margin, level, look) if at_end else "",
         margin,
         gaps,
@@ -259,6 +255,13 @@ def _arm_line(arm: str, results: SweepResults, gap: Gap, *, judged: bool = True)
         f"{arm}{does}: training error {100 * gap.before:.1f} % with {results.depths[0]} layers, "
         f"{100 * gap.after:.1f} % with {results.depths[-1]}, where {gap.failures}"
     )
+
+
+def _further_line(arm: str, results: SweepResults, gap: Gap, outcome: Judgement) -> str:
+    """Say what becomes of an arm that the verdict isn't about; what is undertrained takes epochs, and no more seeds."""
+    if outcome == "undertrained" and not is_learnt(gap.before):
+        return _arm_line(arm, results, gap, judged=False)
+    return _arm_line(arm, results, gap) + _seeds_words([gap])
 
 
 def _basis(results: SweepResults, margin: float, level: float, look: int) -> str:

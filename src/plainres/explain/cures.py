@@ -77,7 +77,7 @@ def arms_table(results: SweepResults, verdict: Verdict, parameters: Mapping[str,
     columns += ["rate"] * tuned + ["with depth"]
     of_network = dict(list(runs.groupby(["arm", "depth"])))
     nothing = runs.iloc[:0]
-    seconds = runs[runs["depth"] == deepest].groupby("arm")["seconds"].median()
+    seconds = runs[(runs["depth"] == deepest) & ~runs["diverged"]].groupby("arm")["seconds"].median()
     rows = []
     for arm in results.arms:
         of_arm = [of_network.get((arm, depth), nothing) for depth in results.depths]
@@ -99,7 +99,8 @@ def arms_table(results: SweepResults, verdict: Verdict, parameters: Mapping[str,
         )
     words = (
         f"Final training error in %, mean ± standard deviation over seeds. Of depth {deepest}: failed, seeds that end "
-        f"above {TARGET_ERROR * 100:g} %; parameters; time, the median of a run over that of {results.arms[0]}"
+        f"above {TARGET_ERROR * 100:g} %; parameters; time, the median of a run over that of "
+        f"{results.arms[0]}, those that diverged left out"
         + ("; rate, the median learning rate, * at the border of those searched" if tuned else "")
         + ". Change: from the shallowest depth in percentage points, with the 95 % t interval. With depth: by the "
         "exact sign-flip test, arms beyond the first plain and residual one corrected by Holm's method."

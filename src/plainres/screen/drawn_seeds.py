@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -39,4 +40,6 @@ def draw_points(axes: Axes, table: pd.DataFrame, x: str, y: str, **look: Any) ->
     """Draw each row as a point; arguments as of `draw_means`, and further ones of `seaborn.scatterplot`."""
     if not table.empty:
         sns.scatterplot(table, x=x, y=y, ax=axes, **{"legend": "full", **look})
+        for line in axes.lines:  # seaborn's for the legend, which a layout would make room for at the figure's corner
+            line.set_in_layout(np.size(line.get_xdata()) > 0)
     axes.set(xlabel="", ylabel="")

@@ -102,6 +102,7 @@ def latex(table: TextTable, label: str) -> str:
     return "\n".join(
         [
             r"\begin{table}[tb]",
+            r"\setlength{\belowcaptionskip}{4pt}",
             rf"\caption{{{_latex_text(table.caption)}}}",
             rf"\label{{{label}}}",
             r"\centering\small\setlength{\tabcolsep}{3pt}",

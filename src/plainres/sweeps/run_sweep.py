@@ -15,7 +15,7 @@ from plainres.running.folders import Job, RunFolder, run_folder
 from plainres.running.shown_runs import shown_runs
 from plainres.settings import RunConfig
 from plainres.sweeps.plan import Sweep
-from plainres.tracking.artifacts import log_text
+from plainres.tracking.artifacts import artifact_sizes, log_text
 from plainres.tracking.outages import PATIENCE, keep_trying, reaching_store
 from plainres.tracking.parents import add_members, open_parent
 from plainres.tracking.runs import Experiment, began_on_other_images, end_if_open, finished_runs, open_runs, set_status
@@ -81,7 +81,7 @@ def run_sweep(
     try:
         with reaching_store():
             note_members()
-            if settings_file and (todo or not parent.finished):
+            if settings_file and (todo or SETTINGS_FILE not in artifact_sizes(experiment.tracking_uri, parent.run_id)):
                 log_text(experiment.tracking_uri, parent.run_id, settings_file, SETTINGS_FILE)
             if todo:
                 set_status(experiment, parent.run_id, "RUNNING")
