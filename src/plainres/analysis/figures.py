@@ -324,8 +324,9 @@ def _from_zero(axes: Axes, errors: pd.Series, classes: int | None = None, *, nam
     if guessing < top:
         axes.axhline(guessing, color=".5", linewidth=0.8, linestyle=":", zorder=1)
         axes.annotate(
-            f"guessing, {guessing:.3g} %", (named_at, guessing), (0 if named_at else 3, -2), fontsize=7, color=".35",
-            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right" if named_at else "left", va="top",
+            f"guessing, {guessing:.3g} %", (named_at, guessing), (0 if named_at else 3, -2),
+            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right" if named_at else "left",
+            va="top", fontsize=7, color=".35",
         )  # fmt: skip
 
 
