@@ -31,9 +31,9 @@
   const boxes = new Map();
   for (const [arm, colour] of Object.entries(arms)) boxes.set(`arm ${arm}`, box(arm, {colour}));
   for (const depth of depths) boxes.set(`depth ${depth}`, box(`${depth} layers`, {colour: shade("var(--text)", depth)}));
-  for (const split of SPLITS) boxes.set(split, box(split === "training" ? split : "validation (dashed)", {checked: split === "training"}));
+  for (const split of SPLITS) boxes.set(split, box(split === "training" ? "training (running mean of an epoch)" : "validation (dashed)", {checked: split === "training"}));
   const logarithmic = box("logarithmic", {checked: false});
-  const HINT = "Each line is a run, deeper networks in stronger colour; training errors are running means of each epoch. Point at one for its values.";
+  const HINT = "Each line is a run, deeper networks in stronger colour. Point at one for its values.";
   const told = make(live, "output", {"aria-live": "polite"}, HINT);
   const svg = make(live, "svg", {height: HEIGHT, role: "img", "aria-label": "Error in percent by epoch, a line for each run"});
   let shown = [], mark;
