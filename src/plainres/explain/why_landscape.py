@@ -115,7 +115,9 @@ def findings(measured: pd.DataFrame, around: Around) -> Findings:
     plane = pd.DataFrame(around.plane, columns=[*NETWORK, "first", "second", "loss"])
     curvature = pd.DataFrame(around.curvature, columns=[*NETWORK, "epoch", "value"])
     ends = curvature.groupby(NETWORK)["value"].agg(
-        curvature_start="first", curvature_highest="max", curvature_end="last"
+        curvature_start=lambda values: values.iloc[0],  # "first" would pass over what is no number
+        curvature_highest="max",
+        curvature_end=lambda values: values.iloc[-1],
     )
     data = measured.join(ends, on=NETWORK).assign(stable=measured["run_id"].map(around.stable))
     figures = {"landscape": draw_lines(data, lines, curvature), "landscape-plane": draw_plane(plane)}
@@ -213,7 +215,7 @@ def draw_lines(data: pd.DataFrame, lines: pd.DataFrame, curvature: pd.DataFrame)
         left.set_xlabel("distance along a filter-normalised direction")
         right.set_xlabel("epoch")
         right.xaxis.set_major_locator(MaxNLocator(integer=True))
-        draw_legend(figure, "thin lines: directions; thick ones: means, in a band over seeds where these are few")
+        draw_legend(figure, "left: directions (thin) and their means; right: means over seeds, and their range")
     return figure
 
 
