@@ -31,7 +31,7 @@ from plainres.settings import ABOUT, DECLARED
 from plainres.settings.declaration import Role
 from plainres.settings.values import as_text
 from plainres.sweeps.tuned import PARAM as TUNED_PARAM, from_params
-from plainres.tracking.store import browse_hint
+from plainres.tracking.store import browse_hint, page_of_run
 
 TITLE = "Does depth make training harder?"
 TEMPLATE, SCRIPT = (Path(__file__).with_name(f"report.{kind}") for kind in ("html", "js"))
@@ -274,8 +274,8 @@ def _meaning(name: str, value: str) -> str:
 
 def _runs_table(results: SweepResults) -> TextTable:
     """List every run by its name, which leads to its page in MLflow's UI."""
-    # The address of the experiment's runs is the hint's last word.
-    page, _, mode = browse_hint(results.tracking_uri, results.experiment_id).rpartition(" ")[2].partition("?")
+    # An address of MLflow's UI is the hint's last word.
+    server = browse_hint(results.tracking_uri, results.experiment_id).rpartition(" ")[2].partition("/#/")[0]
     rows = [
         (
             f"{run['arm']}-{run['depth']}-seed{run['seed']}",
@@ -286,7 +286,7 @@ def _runs_table(results: SweepResults) -> TextTable:
         for run in results.runs.to_dict("records")
     ]
     words = "Errors in %. A run's name leads to its page in MLflow's UI while that is being served."
-    links = tuple(f"{page}/{run_id}?{mode}" for run_id in results.runs["run_id"])
+    links = tuple(server + page_of_run(results.experiment_id, run_id) for run_id in results.runs["run_id"])
     return TextTable(("run", "training error", "test error", "diverged"), tuple(rows), words, links)
 
 

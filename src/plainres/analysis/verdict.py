@@ -107,7 +107,7 @@ class Verdict:
         In a sweep that is *undertrained*, so is an arm that hasn't learnt at its shallowest depth.
         """
         gap = self.gap(arm, depth)
-        if gap and self.outcome == "undertrained" and not is_learnt(gap.before):
+        if gap and _is_undertrained(gap, self.outcome):
             return self.outcome
         return gap.status if gap else ""
 
@@ -257,9 +257,14 @@ def _arm_line(arm: str, results: SweepResults, gap: Gap, *, judged: bool = True)
     )
 
 
+def _is_undertrained(gap: Gap, outcome: Judgement) -> bool:
+    """Whether an arm hasn't learnt at its shallowest depth, in a sweep of which that is the outcome."""
+    return outcome == "undertrained" and not is_learnt(gap.before)
+
+
 def _further_line(arm: str, results: SweepResults, gap: Gap, outcome: Judgement) -> str:
     """Say what becomes of an arm that the verdict isn't about; what is undertrained takes epochs, and no more seeds."""
-    if outcome == "undertrained" and not is_learnt(gap.before):
+    if _is_undertrained(gap, outcome):
         return _arm_line(arm, results, gap, judged=False)
     return _arm_line(arm, results, gap) + _seeds_words([gap])
 

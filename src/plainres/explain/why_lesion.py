@@ -113,12 +113,12 @@ def draw_lesions(summary: pd.DataFrame, rows: int = len(ROWS)) -> Figure:
             at_depth = summary[summary["depth"] == depth].dropna(axis=1, how="all")
             errors, ratios = column[: len(ROWS) - 1], column[len(ROWS) - 1 :]
             for of, style in ((LESION, {"markersize": 3.5}), (RENORMALISED, anew)):
-                for axes, table in zip(errors, _errors_by_place(at_depth, of), strict=False):
+                for axes, table in zip(errors, _errors_by_place(at_depth, of)[: len(errors)], strict=True):
                     draw_means(axes, table, "place", "value", **{**look, **style})
             sizes = {place: _ratio(at_depth, block) for place, block in enumerate(_blocks(at_depth), start=1)}
             for axes in ratios:
                 draw_means(axes, _long(at_depth, sizes), "place", "value", **look, markersize=3.5)
-            for axes, (across, up) in zip(column, ROWS, strict=False):
+            for axes, (across, up) in zip(column, ROWS[:rows], strict=True):
                 axes.set(xlabel=across, ylabel=up if depth == depths[0] else "")
             for axes in (*errors[:2], *ratios):
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True))

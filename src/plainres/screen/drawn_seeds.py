@@ -9,8 +9,6 @@ from matplotlib.axes import Axes
 
 BANDS = "lines: means over seeds; bands: their range"  # what `draw_means` draws, for a legend
 
-BANDS = "lines: means over seeds; bands: their range"  # what `draw_means` draws, for a legend
-
 
 def draw_means(axes: Axes, table: pd.DataFrame, x: str, y: str, **look: Any) -> None:
     """Draw lines through the means over seeds, each in a band from the lowest seed to the highest.

@@ -55,8 +55,9 @@ def view_name(tags: Mapping[str, str], params: Mapping[str, str]) -> str:
     """
     if GENERATION_TAG in tags:
         return f"{GENERATION_TAG}-{tags[GENERATION_TAG]}"
-    shared = [tags.get(SETTINGS_TAG), params.get("family")]
-    return "-".join([SETTINGS_TAG, *filter(None, shared)]) if SETTINGS_TAG in tags else ""
+    if SETTINGS_TAG not in tags:
+        return ""
+    return "-".join(filter(None, (SETTINGS_TAG, tags[SETTINGS_TAG], params.get("family"))))
 
 
 def store_view(
@@ -114,7 +115,7 @@ def _state(name: str, arms: Sequence[str], depths: Sequence[int], layers: Sequen
     folded = (GRADIENT, INITIAL_GRADIENT, TRAIN_ERROR_BY_DEPTH, TEST_ERROR_BY_DEPTH)
     shown = {GRADIENT + layer for layer in _spread(layers)}
     return {
-        "searchFilter": f"tags.{tag} = '{value}'" + "".join(f" AND params.family = '{name}'" for name in family),
+        "searchFilter": f"tags.{tag} = '{value}'" + "".join(f" AND params.family = '{each}'" for each in family),
         "groupBy": {
             "aggregateFunction": "average",
             "groupByKeys": [{"mode": "tag", "groupByData": NETWORK_TAG}],
