@@ -1,12 +1,16 @@
 """What cures deep plain networks, at which dose, and how deep does it reach? `python -m experiments.cures --help`."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, ClassVar
 
 from plainres.cli.command_line import FINISHED, RUN_FAILED, exit_code, run_command
 from plainres.errors import BadInput
 from plainres.screen.console import console
+from plainres.settings import RunConfig
 from plainres.settings.declaration import TUNING, redeclared, setting
 from plainres.sweeps.arms import dose_arms
 from plainres.workflows.compare import Studies, carry_out, check_left_out, planned, store_beside
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 PROGRAM = "uv run python -m experiments.cures"
 STUDIES, SEARCHED = "cures", ("lr",)
 TUNING_SEED = 999_999  # of every trial, and of no run that is judged
+STEP_TIMES = "step-times.csv"
 
 
 @dataclass(frozen=True)
@@ -110,19 +115,36 @@ def show_fates(flags: Flags) -> int:
 
     from plainres.analysis.report import print_report
     from plainres.analysis.tuned_table import tuned_tables
-    from plainres.explain.cures import arms_table, count_parameters, fates_sentence, with_rates
+    from plainres.explain.cures import arms_table, count_parameters, fates_sentence, with_borders
     from plainres.sweeps.tuned import from_params
 
-    deepest = {config.arm: config for config in planned(flags).configs if config.depth == sweep.depths[-1]}
-    parameters = {arm: count_parameters(config) for arm, config in deepest.items()}
+    network = sweep.depths[-1], sweep.seeds[0]
+    deepest = [config for config in planned(flags).configs if (config.depth, config.seed) == network]
+    parameters = {config.arm: count_parameters(config) for config in deepest}
+    times = {} if flags.launch.elsewhere or sweep.missing else step_times(sweep, deepest)
     tuned = from_params(sweep.params)
-    of_arms = arms_table(with_rates(sweep), sweep.verdict, parameters)
+    of_arms = arms_table(with_borders(sweep), sweep.verdict, parameters, times)
     print_report(
         sweep,
         [of_arms, *(tuned_tables(tuned, sweep.runs) if tuned else [])],
         [fates_sentence(sweep, sweep.verdict)],
     )
     return exit_code(sweep)
+
+
+def step_times(sweep: "JudgedSweep", configs: Sequence[RunConfig]) -> Mapping[str, float]:
+    """Give what a training step of each arm takes, over one of the first, as it was timed here for the first report."""
+    import pandas as pd
+
+    from plainres.explain.step_times import relative_times, time_steps
+    from plainres.tracking.artifacts import artifact_sizes, download_artifact
+
+    where = sweep.tracking_uri, sweep.parent_run_id
+    if STEP_TIMES not in artifact_sizes(*where):
+        console().print("timing a training step of each arm", highlight=False)
+        store_beside(sweep, lambda folder: time_steps(configs).to_csv(folder / STEP_TIMES, index=False))
+    with TemporaryDirectory() as folder:
+        return relative_times(pd.read_csv(download_artifact(*where, STEP_TIMES, Path(folder))), sweep.arms[0])
 
 
 def tune(flags: Flags) -> Studies:

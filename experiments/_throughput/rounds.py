@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from plainres.errors import first_line
+from plainres.explain.step_times import WARM_UP
 from plainres.settings import RunConfig
 from plainres.system.processes import follow_parent, worker_context
 
-WARM_UP = {"cpu": 1, "mps": 5, "cuda": 5}  # steps, in which libraries choose their algorithms and one is captured
 FEWEST = 3  # steps that are timed together
 SECONDS_TO_END = 5  # that a process has, and those that load its images with it, when it has told all
 

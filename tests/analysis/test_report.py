@@ -176,9 +176,11 @@ def test_a_settings_value_that_stands_for_another_says_so(results: SweepResults)
 def test_a_paper_gets_its_files(results: SweepResults, exported: Path) -> None:
     figures = [f"{name}.{kind}" for name in ("degradation", "curves", "gradients") for kind in ("png", "pdf", "svg")]
     names = {path.name for path in exported.iterdir()}
-    assert names == {*figures, "report.html", "report.md", "results.csv", "curves.csv", "table.tex"}
+    assert names == {*figures, "report.html", "report.md", "results.csv", "curves.csv", "gradients.csv", "table.tex"}
     curves = pd.read_csv(exported / "curves.csv").set_index(["arm", "depth", "seed", "epoch"])
     assert curves.loc[("residual", 14, 1, 2), "accuracy/validation"] == 0.95
+    norms = pd.read_csv(exported / "gradients.csv").set_index(["arm", "depth", "seed", "when", "layer"])["norm"]
+    assert norms["residual", 14, 1, "initialisation", "layer1.0.conv1"] == 4.0  # of LAYERS
     read = pd.read_csv(exported / "results.csv")
     assert list(read.columns) == list(results.runs.columns)
     for column in ("train_error", "train_loss", "test_loss", "gradient_growth"):

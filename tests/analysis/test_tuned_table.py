@@ -30,6 +30,14 @@ def test_a_networks_tuned_values_fit_a_line_of_80_columns() -> None:
     assert all(cell in row for cell in cells)
 
 
+def test_one_trial_tells_nothing_of_how_sharp_its_optimum_is() -> None:
+    one = replace(RESIDUAL_50, trials=2, near=1)
+    table = tuned_table([one])
+    assert table.rows == (("residual-50", "2", "0.00123", "128", "0.00118"),)
+    assert "how sharp" not in table.caption
+    assert "how sharp" in tuned_table([one, RESIDUAL_50]).caption
+
+
 def test_wider_ones_take_more_lines_and_nothing_is_cut() -> None:
     wider = replace(
         RESIDUAL_50,

@@ -6,7 +6,8 @@ begins with says what is asked of the runs: `why-gradients` and the like what th
 the doses of a setting, `cures` what becomes of each arm, `budget`, `trainability` and `robustness` what these
 experiments say, `study` the trials of studies (`ID,ID,...` are their runs), and any other the verdict. Of some sweeps
 the folders `curves` and `gradients` have a row an epoch and a row a layer of each run; `drawn` has what figures of the
-why experiments show beside their tables.
+why experiments show beside their tables; `steps` what a training step takes (`python -m tests.docs.published
+step-times`, on a quiet machine).
 """
 
 import re
@@ -49,10 +50,12 @@ from plainres.explain.cures import (
     dose_table,
     doses_of,
     fates_sentence,
-    with_rates,
+    with_borders,
 )
+from plainres.explain.step_times import relative_times, time_steps
 from plainres.screen.figure_style import save_figure
 from plainres.screen.table import TextTable, text_table
+from plainres.settings import RunConfig
 from plainres.settings.thresholds import MARGIN
 from plainres.sweeps.arms import parse_arm, without
 from plainres.sweeps.configure import configure
@@ -77,9 +80,11 @@ DEPTHS = why_construction.Depths(18, 34)
 BY_EPOCH = ("digits-again", "deeper")
 CURVES, LAYERS = DATA / "curves", DATA / "gradients"  # of these
 DRAWN = DATA / "drawn"
+STEPS = DATA / "steps" / "step-times.csv"  # of the networks in tables of cures
 DIGITS_OF_NORMS = 5  # significant, and of a layer's position
 
 WHY, DOSE, CURES, BUDGET, TRAINABILITY, ROBUSTNESS = "why-", "dose-", "cures", "budget", "trainability", "robustness"
+OF_CURES = ("cures-arms", "cures-tuned", "cures-until")
 STUDY = "study"
 MAPPED = "lr"
 MEASURED: dict[str, Callable[[pd.DataFrame], tuple[TextTable, Sequence[str]]]] = {
@@ -110,7 +115,7 @@ def publish(name: str, parent_run_id: str, command: str) -> None:
         trials = pd.concat(map(_trials, parent_run_id.split(",")))
         trials.assign(command=command).round(DIGITS).to_csv(DATA / f"{name}.csv", index=False)
         return
-    results = with_rates(read_sweep(parent_run_id))
+    results = with_borders(read_sweep(parent_run_id))
     runs = results.runs
     if name == ROBUSTNESS:
         runs = pd.read_csv(Path(results.folder) / f"{name}.csv")
@@ -212,8 +217,11 @@ def block(name: str, *, short: bool = False) -> str:
         setting = name.removeprefix(DOSE)
         return _written(dose_table(setting, results, verdict), [dose_sentence(setting, results, verdict)])
     if name.startswith(CURES):
-        parameters = {arm: _parameters(arm, results.depths[-1]) for arm in results.arms}
-        return _written(arms_table(results, verdict, parameters), [fates_sentence(results, verdict)])
+        deepest = {arm: _digits(arm, results.depths[-1]) for arm in results.arms}
+        parameters = {arm: _parameters(config) for arm, config in deepest.items()}
+        steps = pd.read_csv(STEPS)
+        times = relative_times(steps[steps["depth"] == results.depths[-1]], results.arms[0])
+        return _written(arms_table(results, verdict, parameters, times), [fates_sentence(results, verdict)])
     table = sweep_table(results, verdict)
     said = verdict.lines if all(first_of_each_variant(results.arms)) else verdict.lines[1:]
     return _written(table.picked(SHORT), []) if short else _written(table, [*said, _changes(results, verdict)])
@@ -287,11 +295,23 @@ def _map(results: SweepResults) -> tuple[pd.DataFrame, list[str]]:
     return trainability.cells_of(results.runs, MAPPED), arms
 
 
-@cache
-def _parameters(arm: str, depth: int) -> int:
-    """Count the parameters of a network for digits."""
+def _digits(arm: str, depth: int) -> RunConfig:
+    """Configure a run on digits."""
     parsed = parse_arm(arm)
-    return count_parameters(configure(parsed.variant, depth, **parsed.settings))
+    return configure(parsed.variant, depth, arm=arm, **parsed.settings)
+
+
+_parameters = cache(count_parameters)
+
+
+def _write_step_times() -> None:
+    """Time a step of each network in whose table it stands, by turns, a depth after the other."""
+    networks = {(arm, of.depths[-1]) for of in map(published, OF_CURES) for arm in of.arms}
+    times = [
+        time_steps([_digits(arm, depth) for arm, of in sorted(networks) if of == depth])
+        for depth in sorted({depth for _, depth in networks})
+    ]
+    pd.concat(times).round(DIGITS).to_csv(STEPS, index=False)
 
 
 def _written(table: TextTable, sentences: Iterable[str]) -> str:
@@ -306,6 +326,9 @@ def _with(found: re.Match[str], content: str) -> str:
 
 
 def main() -> None:
+    if sys.argv[1:] == [STEPS.stem]:
+        _write_step_times()
+        return
     if len(sys.argv) > 1:
         publish(*sys.argv[1:])
         return

@@ -234,6 +234,7 @@ def test_an_export_says_where_it_is(swept: tuple[Path, str], here: Here, tmp_pat
     files = {path.name for path in folder.iterdir()}
     assert (code, output.splitlines()[-1]) == (0, f"Export: {len(files)} files in {folder}")
     assert {"table.tex", "curves.csv", "degradation.pdf"} <= files
+    assert tomllib.loads((folder / "settings.toml").read_text())["depths"] == [8, 14]
 
 
 def test_the_report_of_a_run_that_is_no_parent_is_refused(swept: tuple[Path, str], here: Here) -> None:

@@ -124,6 +124,8 @@ def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tupl
     page = next(line.split(maxsplit=1)[1] for line in output.splitlines() if line.startswith("Report:"))
     report = Path(page).with_name("report.md")
     assert "## Tuned values" in report.read_text()
+    with report.with_name("results.csv").open() as file:
+        rows = list(csv.DictReader(file))
     for arm in ("plain-8", "residual-8"):
         done = [trial for trial in trials(folder, arm) if trial.state == TrialState.COMPLETE]
         best = min(done, key=lambda trial: trial.value or 0)
@@ -131,7 +133,9 @@ def test_the_experiment_takes_the_tuned_values(commands: Commands, studied: tupl
         assert (float(run.data.params["lr"]), int(run.data.params["batch_size"])) == tuple(
             best.params[name] for name in ("lr", "batch_size")
         )
-        assert f"| {arm} | 2 | {best.params['lr']:.3g} (" in report.read_text()
+        assert f"| {arm} | 2 | {best.params['lr']:.3g} | {best.params['batch_size']} |" in report.read_text()
+        (row,) = (row for row in rows if row["run_id"] == run.info.run_id)
+        assert (float(row["lr"]), int(row["batch_size"])) == (best.params["lr"], best.params["batch_size"])
         # The trial's seed, trained from scratch and without a study, gives the same bits as the trial did.
         own = {"width": 8, "train_images": 600, "test_images": 100, "epochs": 25, **best.params}
         *_, last = train(configure(arm.removesuffix("-8"), 8, seed=0, device="cpu", **own))

@@ -17,12 +17,19 @@ from plainres.analysis.results import SweepResults, load_curves
 from plainres.analysis.results_table import paper_table
 from plainres.analysis.verdict import Verdict
 from plainres.errors import BadInput
-from plainres.names import MARGIN_TAG, PAGE_FILE, REPORT_TAG, TEST_ERROR_BY_DEPTH, TRAIN_ERROR_BY_DEPTH
+from plainres.names import (
+    MARGIN_TAG,
+    PAGE_FILE,
+    REPORT_TAG,
+    SETTINGS_FILE,
+    TEST_ERROR_BY_DEPTH,
+    TRAIN_ERROR_BY_DEPTH,
+)
 from plainres.screen.console import console
 from plainres.screen.figure_style import COLUMN, save_figure
 from plainres.screen.table import TextTable, escaped, latex
 from plainres.settings.page import ARTICLE, LEAST_WIDTH, MOST_WIDTH
-from plainres.tracking.artifacts import log_artifact
+from plainres.tracking.artifacts import artifact_sizes, download_artifact, log_artifact
 from plainres.tracking.dataset_input import copy_dataset
 from plainres.tracking.outages import making_once
 from plainres.tracking.shared_view import Errors, log_by_depth, store_view
@@ -73,9 +80,9 @@ def print_findings(tables: Iterable[TextTable], sentences: Iterable[str]) -> Non
 def export_report(results: SweepResults, verdict: Verdict, folder: Path, width: float = ARTICLE) -> list[Path]:
     """Write the report into a folder, made where it's missing, as a paper needs it.
 
-    That is `report.html`, `report.md`, `results.csv` (a row a run), `curves.csv` (a row an epoch of a run), `table.tex`
-    (for the package booktabs, in one column of an article, labelled by the folder's name), and each figure as PNG, PDF
-    and SVG.
+    That is `report.html`, `report.md`, `results.csv` (a row a run), `curves.csv` (a row an epoch of a run),
+    `gradients.csv` (a row a layer of a run), `table.tex` (for the package booktabs, in one column of an article,
+    labelled by the folder's name), each figure as PNG, PDF and SVG, and the sweep's `settings.toml` where it has one.
 
     Args:
         results, verdict: of the sweep.
@@ -98,8 +105,9 @@ def export_report(results: SweepResults, verdict: Verdict, folder: Path, width: 
         texts = {
             "table.tex": latex(paper_table(results), f"tab:{re.sub(NO_WORD, '-', folder.absolute().name)}"),
             "curves.csv": curves.to_csv(index=False),
+            "gradients.csv": results.gradients.to_csv(index=False),
         }
-        return files + _write(texts, folder)
+        return files + _write(texts, folder) + _settings_file(results, folder)
     except OSError as error:
         raise BadInput(f"the report can't be written to {folder}: {error.strerror}") from error
 
@@ -134,6 +142,12 @@ def _write(texts: Mapping[str, str], folder: Path) -> list[Path]:
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
+
+
+def _settings_file(results: SweepResults, folder: Path) -> list[Path]:
+    """Copy the file that asks for the sweep again; none of a sweep of before there was one."""
+    where = results.tracking_uri, results.parent_run_id
+    return [download_artifact(*where, SETTINGS_FILE, folder)] if SETTINGS_FILE in artifact_sizes(*where) else []
 
 
 def _save(figures: Mapping[str, Figure], folder: Path, kinds: Sequence[str]) -> list[Path]:

@@ -37,6 +37,7 @@ from plainres.names import (
 )
 from plainres.settings.thresholds import is_learnt
 from plainres.sweeps.arms import arms_in
+from plainres.sweeps.tuned import from_params, tuned_settings
 from plainres.tracking.artifacts import place_of_files
 from plainres.tracking.parents import members_of
 from plainres.tracking.runs import whole_params
@@ -75,7 +76,7 @@ class SweepResults:
             input, at initialisation), epochs_to_10 (first epoch with a training error of at most 10 %), diverged,
             seconds, processor and commit (that it was trained by; several, as `one, then two`, where it went on
             by another; empty where that's unknown), run_id. Errors are in [0, 1]; what a run lacks or never reached is
-            NaN.
+            NaN. In a tuned sweep the tuned settings of each run stand beside.
         gradients: a row for each run, layer of the main path and time: arm, variant, depth, seed, layer, position (0
             first to 1 last), when (`initialisation` or `end`, the last epoch), norm.
         missing: names of the runs that were asked for and aren't finished, or were deleted.
@@ -132,7 +133,7 @@ def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
         raise BadInput(f"run {parent_run_id} is no sweep's parent run{hint}")
     client = MlflowClient(tracking_uri=uri)
     members = members_of(parent.data.tags)
-    asked = {
+    asked: dict[str, Row] = {
         f"{arm}-{depth}-seed{seed}": {
             "arm": arm, "variant": variant_of(arm), "depth": int(depth), "seed": int(seed),
         }
@@ -142,6 +143,7 @@ def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
     runs = {name: found[members[name]] for name in asked if members.get(name) in found}
     at_start = _norms_at_initialisation(client, list(found.values()))
     first_epochs = _epochs_to_10(client, list(found.values()))
+    tuned = tuned_settings(from_params(params), list(map(int, params["seeds"].split())))
     return SweepResults(
         tracking_uri=uri,
         experiment_id=parent.info.experiment_id,
@@ -149,10 +151,14 @@ def read_sweep(parent_run_id: str, tracking_uri: str | None = None) -> SweepResu
         params=params,
         runs=pd.DataFrame(
             [
-                {**asked[name], **_result(run, at_start[run.run_id], first_epochs[run.run_id])}
+                {
+                    **asked[name],
+                    **_result(run, at_start[run.run_id], first_epochs[run.run_id]),
+                    **tuned.get((asked[name]["arm"], asked[name]["depth"], asked[name]["seed"]), {}),
+                }
                 for name, run in runs.items()
             ],
-            columns=list(RESULTS),
+            columns=list(dict.fromkeys((*RESULTS, *(name for values in tuned.values() for name in values)))),
         ),
         gradients=pd.DataFrame(
             [{**asked[name], **row} for name, run in runs.items() for row in _gradient_rows(run, at_start[run.run_id])],

@@ -41,7 +41,7 @@ def tuned_table(tuned: Sequence[Tuned], seeds: Sequence[int] = ()) -> TextTable:
             values.label,
             str(values.trials),
             *(_value(values, name) for name in names),
-            f"{values.value:.3g} (≤ {values.near_value:.2g})",
+            _objective(values),
             *([_confirmed(values.confirmed)] if is_confirmed else []),
         )
         for values in tuned
@@ -77,12 +77,16 @@ def spread(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
 
 def _value(tuned: Tuned, name: str) -> str:
     value = tuned.values.get(name, "")
-    if name not in tuned.near_values:
-        return str(value)
+    if name not in tuned.near_values or tuned.near < 2:  # one trial has no spread
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
     if isinstance(value, int):
         return f"{value} ({'–'.join(map(str, dict.fromkeys(tuned.near_values[name])))})"
     low, high = tuned.near_values[name]
     return f"{value:.3g} ({low:.2g}–{high:.2g})"
+
+
+def _objective(tuned: Tuned) -> str:
+    return f"{tuned.value:.3g}" + (f" (≤ {tuned.near_value:.2g})" if tuned.near > 1 else "")
 
 
 def _confirmed(values: Sequence[float]) -> str:
@@ -95,8 +99,10 @@ def _explanation(tuned: Sequence[Tuned], seeds: Sequence[int]) -> str:
     words = f"Values of the trial with the lowest {objective}"
     if all(is_confirmed):
         words = f"Of a study's best trials, the values of the one with the lowest mean {objective} over fresh seeds"
-    words += "; in brackets the spread over the best quarter of the trials that trained to the end: how sharp the "
-    words += "optimum is."
+    words += "."
+    if any(values.near > 1 for values in tuned):
+        words += " In brackets the spread over the best quarter of the trials that trained to the end: how sharp the "
+        words += "optimum is."
     if any(is_confirmed):
         words += " Confirmed: that mean, and the lowest and highest of its seeds."
     if len({values.trials for values in tuned}) > 1:

@@ -19,7 +19,7 @@ from plainres.screen.table import TextTable, text_table
 from plainres.settings import RunConfig
 from plainres.settings.thresholds import TARGET_ERROR, is_learnt
 from plainres.sweeps.arms import dose_of
-from plainres.sweeps.tuned import from_params, tuned_settings
+from plainres.sweeps.tuned import from_params
 
 FAILS = f"above {TARGET_ERROR * 100:g} % at the shallowest depth already"  # which no depth can harm much further
 INCOMPLETE = "runs are missing"
@@ -64,27 +64,28 @@ def _by_fate(fates: Mapping[str, str], results: SweepResults, verdict: Verdict, 
     )
 
 
-def arms_table(results: SweepResults, verdict: Verdict, parameters: Mapping[str, int]) -> TextTable:
+def arms_table(
+    results: SweepResults, verdict: Verdict, parameters: Mapping[str, int], times: Mapping[str, float]
+) -> TextTable:
     """Lay out for each arm the training error at each depth, the failures, what it costs, and what becomes of it.
 
     Args:
-        results: its runs may have the columns that `with_rates` adds.
+        results: its runs may have the column that `with_borders` adds.
         parameters: of each arm's deepest network.
+        times: a training step of it over one of the first arm's; those that aren't known are left out.
     """
     deepest, runs = results.depths[-1], results.runs
-    tuned = "lr" in runs
+    tuned = "at_border" in runs
     columns = ["arm", *(f"depth {depth}" for depth in results.depths), "failed", "change", "parameters", "time"]
     columns += ["rate"] * tuned + ["with depth"]
     of_network = dict(list(runs.groupby(["arm", "depth"])))
     nothing = runs.iloc[:0]
-    seconds = runs[(runs["depth"] == deepest) & ~runs["diverged"]].groupby("arm")["seconds"].median()
     rows = []
     for arm in results.arms:
         of_arm = [of_network.get((arm, depth), nothing) for depth in results.depths]
         deep = of_arm[-1]
         gap = verdict.gap(arm, deepest)
         fate = fate_of(arm, results, verdict)
-        time = seconds.get(arm, math.nan) / seconds.get(results.arms[0], math.nan)
         rows.append(
             (
                 arm,
@@ -92,15 +93,15 @@ def arms_table(results: SweepResults, verdict: Verdict, parameters: Mapping[str,
                 f"{failures(deep['train_error'])} of {len(deep)}",
                 str(gap.interval) if gap else NOTHING,
                 f"{parameters[arm]:,}",
-                NOTHING if math.isnan(time) else f"{time:.2f}",
+                f"{times[arm]:.2f}" if arm in times else NOTHING,
                 *([_rate(deep)] if tuned else []),
                 f"fails at depth {results.depths[0]}" if fate == FAILS else fate,
             )
         )
     words = (
         f"Final training error in %, mean ± standard deviation over seeds. Of depth {deepest}: failed, seeds that end "
-        f"above {TARGET_ERROR * 100:g} %; parameters; time, the median of a run over that of "
-        f"{results.arms[0]}, those that diverged left out"
+        f"above {TARGET_ERROR * 100:g} %; parameters; time, that of a training step over one of "
+        f"{results.arms[0]}"
         + ("; rate, the median learning rate, * at the border of those searched" if tuned else "")
         + ". Change: from the shallowest depth in percentage points, with the 95 % t interval. With depth: by the "
         "exact sign-flip test, arms beyond the first plain and residual one corrected by Holm's method."
@@ -108,16 +109,14 @@ def arms_table(results: SweepResults, verdict: Verdict, parameters: Mapping[str,
     return text_table(tuple(columns), rows, words)
 
 
-def with_rates(results: SweepResults) -> SweepResults:
-    """Add to tuned runs the columns lr, the rate that the run's study chose, and at_border, of any of its network's."""
+def with_borders(results: SweepResults) -> SweepResults:
+    """Add to tuned runs the column at_border: whether a study of the run's network chose a value at a border."""
     tuned = from_params(results.params)
     if not tuned:
         return results
-    values = tuned_settings(tuned, results.seeds)
     bordered = {(each.arm, each.depth) for each in tuned if each.borders}
-    runs = list(zip(*(results.runs[name] for name in ("arm", "depth", "seed")), strict=True))
-    columns = {"lr": [values[run]["lr"] for run in runs], "at_border": [run[:2] in bordered for run in runs]}
-    return replace(results, runs=results.runs.assign(**columns))
+    networks = zip(results.runs["arm"], results.runs["depth"], strict=True)
+    return replace(results, runs=results.runs.assign(at_border=[network in bordered for network in networks]))
 
 
 def count_parameters(config: RunConfig) -> int:
