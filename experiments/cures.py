@@ -115,13 +115,14 @@ def show_fates(flags: Flags) -> int:
 
     from plainres.analysis.report import print_report
     from plainres.analysis.tuned_table import tuned_tables
-    from plainres.explain.cures import arms_table, count_parameters, fates_sentence, with_borders
+    from plainres.explain.cures import arms_table, count_parameters, fates_sentence, with_borders, write_arms
     from plainres.sweeps.tuned import from_params
 
     network = sweep.depths[-1], sweep.seeds[0]
     deepest = [config for config in planned(flags).configs if (config.depth, config.seed) == network]
     parameters = {config.arm: count_parameters(config) for config in deepest}
     times = {} if flags.launch.elsewhere or sweep.missing else step_times(sweep, deepest)
+    store_beside(sweep, lambda folder: write_arms(sweep, folder))
     tuned = from_params(sweep.params)
     of_arms = arms_table(with_borders(sweep), sweep.verdict, parameters, times)
     print_report(
@@ -136,7 +137,7 @@ def step_times(sweep: "JudgedSweep", configs: Sequence[RunConfig]) -> Mapping[st
     """Give what a training step of each arm takes, over one of the first, as it was timed here for the first report."""
     import pandas as pd
 
-    from plainres.explain.step_times import relative_times, time_steps
+    from plainres.explain.step_times import time_steps
     from plainres.tracking.artifacts import artifact_sizes, download_artifact
 
     where = sweep.tracking_uri, sweep.parent_run_id
@@ -144,7 +145,8 @@ def step_times(sweep: "JudgedSweep", configs: Sequence[RunConfig]) -> Mapping[st
         console().print("timing a training step of each arm", highlight=False)
         store_beside(sweep, lambda folder: time_steps(configs).to_csv(folder / STEP_TIMES, index=False))
     with TemporaryDirectory() as folder:
-        return relative_times(pd.read_csv(download_artifact(*where, STEP_TIMES, Path(folder))), sweep.arms[0])
+        times = pd.read_csv(download_artifact(*where, STEP_TIMES, Path(folder)))
+    return dict(zip(times["arm"], times["ratio"], strict=True))
 
 
 def tune(flags: Flags) -> Studies:

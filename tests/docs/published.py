@@ -43,6 +43,7 @@ from plainres.explain import (
     why_landscape,
     why_lesion,
 )
+from plainres.explain.arms_figure import draw_final_errors
 from plainres.explain.cures import (
     arms_table,
     count_parameters,
@@ -52,7 +53,7 @@ from plainres.explain.cures import (
     fates_sentence,
     with_borders,
 )
-from plainres.explain.step_times import relative_times, time_steps
+from plainres.explain.step_times import time_steps
 from plainres.screen.figure_style import save_figure
 from plainres.screen.table import TextTable, text_table
 from plainres.settings import RunConfig
@@ -220,7 +221,7 @@ def block(name: str, *, short: bool = False) -> str:
         deepest = {arm: _digits(arm, results.depths[-1]) for arm in results.arms}
         parameters = {arm: _parameters(config) for arm, config in deepest.items()}
         steps = pd.read_csv(STEPS)
-        times = relative_times(steps[steps["depth"] == results.depths[-1]], results.arms[0])
+        times = steps[steps["depth"] == results.depths[-1]].set_index("arm")["ratio"].to_dict()
         return _written(arms_table(results, verdict, parameters, times), [fates_sentence(results, verdict)])
     table = sweep_table(results, verdict)
     said = verdict.lines if all(first_of_each_variant(results.arms)) else verdict.lines[1:]
@@ -262,6 +263,8 @@ def _figure_of_sweep(name: str) -> Figure:
         return draw_dose_response(
             results.runs.assign(dose=results.runs["arm"].map(doses_of(setting, results))), setting, CLASSES
         )
+    if name.startswith(CURES):
+        return draw_final_errors(results.runs, results.arms)
     return draw_degradation(results.runs, results.arms, classes=CLASSES)
 
 

@@ -58,7 +58,13 @@ def test_arms_stand_side_by_side_and_each_has_a_fate(
     sentence = said.partition(" arm ")[0]  # with the table's head
     for arm in ("plain", "residual:norm=none"):
         assert len(re.findall(rf" {re.escape(arm)}[,;.]", sentence)) == 1
-    assert {"report.html", "degradation.png"} <= {path.name for path in artifacts(output).iterdir()}
+    files = {path.name for path in artifacts(output).iterdir()}
+    assert {"report.html", "degradation.png", "cures.png", "cures.pdf", "step-times.csv"} <= files
+    with (artifacts(output) / "step-times.csv").open() as file:
+        times = {row["arm"]: float(row["ratio"]) for row in csv.DictReader(file)}
+    assert times["plain"] == 1
+    assert f" {times['residual:norm=none']:.2f} " in output
+    assert here(*asked)[1].partition("From depth")[2] == output.partition("From depth")[2]  # nothing is timed again
 
     # The experiment on degradation takes the same runs, and the same parent.
     arguments = ["--experiment-name", "cures", *asked, *TINY]

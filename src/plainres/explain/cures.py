@@ -13,6 +13,7 @@ from plainres.analysis.results import SweepResults
 from plainres.analysis.results_table import NOTHING, percent
 from plainres.analysis.verdict import Verdict, failures
 from plainres.data import dataset_of
+from plainres.explain.arms_figure import draw_final_errors
 from plainres.networks.factory import network_for
 from plainres.screen.figure_style import save_for_paper
 from plainres.screen.table import TextTable, text_table
@@ -25,7 +26,7 @@ FAILS = f"above {TARGET_ERROR * 100:g} % at the shallowest depth already"  # whi
 INCOMPLETE = "runs are missing"
 ALONE = "not judged, which takes two depths and two seeds"
 FATES = ("degrades", "does not degrade", "undecided", FAILS, ALONE, INCOMPLETE)
-DOSE_FIGURE, FRONTIER_FIGURE = "dose-response.png", "frontier.png"
+ARMS_FIGURE, DOSE_FIGURE, FRONTIER_FIGURE = "cures.png", "dose-response.png", "frontier.png"
 FRONTIER = ("arm", "deepest trained", "training error", "first that fails", "training error ")
 
 
@@ -101,12 +102,18 @@ def arms_table(
     words = (
         f"Final training error in %, mean ± standard deviation over seeds. Of depth {deepest}: failed, seeds that end "
         f"above {TARGET_ERROR * 100:g} %; parameters; time, that of a training step over one of "
-        f"{results.arms[0]}"
+        f"{results.arms[0]}, measured by turns"
         + ("; rate, the median learning rate, * at the border of those searched" if tuned else "")
         + ". Change: from the shallowest depth in percentage points, with the 95 % t interval. With depth: by the "
         "exact sign-flip test, arms beyond the first plain and residual one corrected by Holm's method."
     )
     return text_table(tuple(columns), rows, words)
+
+
+def write_arms(results: SweepResults, folder: Path) -> None:
+    """Write `cures.png` and `.pdf`, where a run has finished."""
+    if not results.runs.empty:
+        save_for_paper(draw_final_errors(results.runs, results.arms), folder / ARMS_FIGURE)
 
 
 def with_borders(results: SweepResults) -> SweepResults:

@@ -1,6 +1,6 @@
-"""Times a training step of several networks by turns, which tells what a cure costs."""
+"""Times a training step of networks beside one of a first network, which tells what a cure costs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from statistics import median
@@ -13,49 +13,43 @@ from plainres.settings import RunConfig
 from plainres.system.hardware import processor
 from plainres.training import Trainer
 
-ROUNDS, STEPS = 3, 3
+FEWEST, MOST, SECONDS = 5, 20, 4.0  # turns of each network, and how long it may take after the fewest
 WARM_UP = {"cpu": 1, "mps": 5, "cuda": 5}  # steps, in which libraries choose their algorithms and one is captured
 
 
 def time_steps(configs: Sequence[RunConfig]) -> pd.DataFrame:
-    """Time a training step of each run, by turns whose order alternates, so that a slower spell falls on all.
+    """Time a training step of each run and of the first run by turns, so that a slower spell falls on both.
 
-    Only one network is in memory at a time. What else the machine does then is in the times; their ratios bear it
-    better.
+    Two networks at a time are in memory.
 
     Returns:
-        A row for each run and round: arm, depth, round, seconds a step, processor.
+        A row for each run: arm, depth, seconds (the median of its steps), ratio (the median over pairs of steps, its
+        own over the first run's; 1 of that) and processor.
     """
-    rows = [
-        (config.arm, config.depth, number, _seconds(config), processor(config.device))
-        for number in range(ROUNDS)
-        for config in configs[:: 1 if number % 2 == 0 else -1]
-    ]
-    return pd.DataFrame(rows, columns=["arm", "depth", "round", "seconds", "processor"])
+    first = _times(configs[0])
+    rows = []
+    for config in configs:
+        own = first if config is configs[0] else _times(config)
+        pairs: list[tuple[float, float]] = []
+        while len(pairs) < FEWEST or (len(pairs) < MOST and sum(map(sum, pairs)) < SECONDS):
+            pairs.append((next(own), next(first)))
+        ratio = 1.0 if own is first else median(seconds / of_first for seconds, of_first in pairs)
+        seconds = median(seconds for seconds, _ in pairs)
+        rows.append((config.arm, config.depth, seconds, ratio, processor(config.device)))
+    return pd.DataFrame(rows, columns=["arm", "depth", "seconds", "ratio", "processor"])
 
 
-def relative_times(times: pd.DataFrame, to: str) -> Mapping[str, float]:
-    """Give each arm's time a step over that of the arm `to`: the median over rounds of the ratio within a round.
-
-    Args:
-        times: as `time_steps` gives them, of one depth.
-        to: an arm among them.
-    """
-    by_arm = times.pivot(index="round", columns="arm", values="seconds")
-    return {str(arm): median(by_arm[arm] / by_arm[to]) for arm in by_arm}
-
-
-def _seconds(config: RunConfig) -> float:
-    """The seconds of a step of a network that is made for it."""
+def _times(config: RunConfig) -> Iterator[float]:
+    """The seconds of each step of a network, for ever."""
     steps = _steps(config)
     for _ in islice(steps, WARM_UP[config.device]):
         pass
-    _wait(config)
-    started = perf_counter()
-    for _ in islice(steps, STEPS):
-        pass
-    _wait(config)
-    return (perf_counter() - started) / STEPS
+    while True:
+        _wait(config)
+        started = perf_counter()
+        next(steps)
+        _wait(config)
+        yield perf_counter() - started
 
 
 def _steps(config: RunConfig) -> Iterator[int]:
