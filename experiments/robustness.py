@@ -67,8 +67,9 @@ def main(flags: Flags) -> int:
     from plainres.analysis.report import print_report
     from plainres.explain import robustness
 
-    store_beside(sweeps[BASE], lambda folder: robustness.write(sweeps, folder))
-    print_report(sweeps[BASE], [robustness.table(sweeps)], robustness.sentences(sweeps), file=robustness.FIGURE)
+    name = "-".join(("robustness", *flags.choices))  # all stand with the recipe's sweep
+    store_beside(sweeps[BASE], lambda folder: robustness.write(sweeps, folder, name))
+    print_report(sweeps[BASE], [robustness.table(sweeps)], robustness.sentences(sweeps), file=f"{name}.png")
     return RUN_FAILED if any(sweep.missing for sweep in sweeps.values()) else FINISHED
 
 

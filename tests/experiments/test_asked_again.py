@@ -83,6 +83,7 @@ def test_a_choice_is_a_sweep_of_its_own_to_the_bit(asked: Asked, store: str) -> 
     assert rows["choice"].unique().tolist() == ["recipe", "lr-triple"]
     assert count_runs(store) == len(rows) == 16
     assert "In 0 of 2 choices plain degrades and residual does not. " in output
+    assert "/robustness-lr-triple.png" in output  # beside the forest of all choices
     sweep = plainres.compare(depths=[8, 14], seeds=[0, 1], epochs=1, lr=0.06, **TINY)
     assert count_runs(store) == 16
     key = ["arm", "depth", "seed"]

@@ -58,6 +58,6 @@ def test_the_forest_has_a_row_a_choice_and_a_point_an_arm() -> None:
 
 
 def test_the_files_hold_a_row_for_each_run(tmp_path: Path) -> None:
-    write({"recipe": judged(FAR, SIX)}, tmp_path)
+    write({"recipe": judged(FAR, SIX)}, tmp_path, "robustness")
     assert {path.name for path in tmp_path.iterdir()} == {f"robustness.{kind}" for kind in ("png", "pdf", "csv")}
     assert len(pd.read_csv(tmp_path / "robustness.csv")) == 24

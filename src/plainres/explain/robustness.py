@@ -17,7 +17,6 @@ from plainres.screen.figure_style import PAGE, by_arm, draw_legend, plain_style,
 from plainres.screen.table import TextTable, text_table
 from plainres.sweeps.choices import BASE
 
-FIGURE = "robustness.png"
 FULL = 105.0  # points, with some room
 OUTCOMES = ("reproduced", "not reproduced", "undecided", "undertrained", "incomplete")
 
@@ -95,9 +94,9 @@ def draw(sweeps: Mapping[str, JudgedSweep]) -> Figure:
     return figure
 
 
-def write(sweeps: Mapping[str, JudgedSweep], folder: Path) -> None:
-    """Write `robustness.png` and `.pdf`, and `robustness.csv` with a row for each run."""
+def write(sweeps: Mapping[str, JudgedSweep], folder: Path, name: str) -> None:
+    """Write the forest as PNG and PDF of this name, and as CSV a row for each run."""
     runs = pd.concat([sweep.runs.assign(choice=name) for name, sweep in sweeps.items()])
     columns = ["choice", "arm", "depth", "seed", "train_error", "test_error", "diverged", "processor", "commit"]
-    runs[columns].to_csv(folder / "robustness.csv", index=False)
-    save_for_paper(draw(sweeps), folder / FIGURE)
+    runs[columns].to_csv(folder / f"{name}.csv", index=False)
+    save_for_paper(draw(sweeps), folder / f"{name}.png")
