@@ -4,10 +4,10 @@ A page has them between `<!-- from data/NAME.csv -->` and `<!-- end -->`, or err
 file has a row a run, out of a store: `python -m tests.docs.published NAME PARENT_RUN_ID "THE COMMAND"`. What its name
 begins with says what is asked of the runs: `why-gradients` and the like what that experiment measured, `dose-SETTING`
 the doses of a setting, `cures` what becomes of each arm, `budget`, `trainability` and `robustness` what these
-experiments say, `study` the trials of studies (`ID,ID,...` are their runs), and any other the verdict. Of some sweeps
-the folders `curves` and `gradients` have a row an epoch and a row a layer of each run; `drawn` has what figures of the
-why experiments show beside their tables; `steps` what a training step takes (`python -m tests.docs.published
-step-times`, on a quiet machine).
+experiments say, `study` the trials of studies (`ID,ID,...` are their runs), and any other the verdict. In `budget` the
+running error is that of the last epoch's steps, in training mode. Of some sweeps the folders `curves` and `gradients`
+have a row an epoch and a row a layer of each run; `drawn` has what figures of the why experiments show beside their
+tables; `steps` what a training step takes (`python -m tests.docs.published step-times`, on a quiet machine).
 """
 
 import re
@@ -54,6 +54,7 @@ from plainres.explain.cures import (
     with_borders,
 )
 from plainres.explain.step_times import time_steps
+from plainres.names import TRAIN_ACCURACY
 from plainres.screen.figure_style import save_figure
 from plainres.screen.table import TextTable, text_table
 from plainres.settings import RunConfig
@@ -131,6 +132,9 @@ def publish(name: str, parent_run_id: str, command: str) -> None:
         runs = measured.join(made_by, on=key).drop(columns=[column for column in measured if "run" in column])
     elif name != ROBUSTNESS:
         runs = runs[[column for column in KEPT if column in runs]]
+    if name == BUDGET:
+        last = load_curves(results).groupby(list(OF_RUN))[TRAIN_ACCURACY].last()
+        runs.insert(len(OF_RUN) + 1, "running_error", 1 - runs.set_index(list(OF_RUN)).index.map(last))
     runs.assign(command=command).round(DIGITS).to_csv(DATA / f"{name}.csv", index=False)
     if name in BY_EPOCH:
         curves = load_curves(results)[[*OF_RUN, "epoch", *SPLITS]].round(DIGITS)
