@@ -53,7 +53,7 @@ class Flags(CompareRequest):
             "plain:init=dirac",
             "plain:weights=dirac,downsampling=pool,param_groups=paper",  # DiracNets
             "plain:activation=crelu,init=delta-orthogonal,norm=none",  # looks linear
-            "plain:activation=tat,norm=none",
+            "plain:activation=tat,init=delta-orthogonal,norm=none",
             "plain:optimizer=muon",
             "residual",
             "residual:block=pre",

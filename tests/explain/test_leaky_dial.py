@@ -71,8 +71,8 @@ def test_it_is_said_again_without_the_rectifier_which_could_make_the_whole_of_it
     )
     said = sentence(pd.concat([dial, nearly_linear]))
     # Of ranks 4, 1, 2, 3 of the errors and 4, 3, 2, 1 of the growths: 1 - 6 * 8 / (4 * 15).
-    assert "is +0.20 (95 % interval +0.20 to +0.20): the error follows the growth; without 0 it is -1.00" in said
-    assert said.endswith("the error falls where the growth rises.")
+    assert "is +0.20 (95 % interval +0.20 to +0.20), without 0 -1.00 (95 % interval -1.00 to -1.00): that" in said
+    assert said.endswith("that the error follows the growth is not shown, since it hangs on the step from 0.")
 
 
 def test_the_figure_has_the_dial_alone_at_each_depth() -> None:

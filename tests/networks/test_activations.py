@@ -43,7 +43,7 @@ def test_where_depth_makes_no_chain_nonlinear_enough_it_is_a_relu() -> None:
         ({}, nn.ReLU, math.sqrt(2)),
         ({"activation": "leaky", "leak": 0.3}, nn.LeakyReLU, nn.init.calculate_gain("leaky_relu", 0.3)),
         ({"activation": "tanh"}, nn.Tanh, 1.0),
-        ({"activation": "tat"}, TailoredReLU, 1.0),
+        ({"activation": "tat", "norm": "none"}, TailoredReLU, 1.0),
         ({"activation": "crelu"}, CReLU, 1.0),
     ],
 )

@@ -7,6 +7,7 @@ from plainres.networks.architecture import resolve_architecture
 @pytest.mark.parametrize(
     ("variant", "options", "words"),
     [
+        ("plain", {"activation": "tat"}, "activation tat: a norm would undo"),
         ("plain", {"residual_gate": True}, "residual_gate: a plain network"),
         ("plain", {"zero_gamma": True}, "zero_gamma: a plain network"),
         ("plain", {"shortcut_scale": 0.5}, "shortcut_scale: a plain network has no shortcut"),

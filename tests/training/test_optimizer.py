@@ -162,6 +162,24 @@ def test_beside_weights_dirac_what_has_one_dimension_has_no_weight_decay() -> No
         assert decay_of[id(each)] == (0.0 if each.dim() == 1 else 1e-4)
 
 
+def test_muon_leaves_the_classifier_to_adamw_beside_the_groups_of_a_paper() -> None:
+    config = configure("plain", 8, width=8, weights="dirac", param_groups="paper", optimizer="muon", device="cpu")
+    network = network_for(config, in_channels=1, num_classes=10)
+    groups = {
+        id(parameter): (group["matrices"], group["weight_decay"])
+        for group in optimizer_for(config, network).param_groups
+        for parameter in group["params"]
+    }
+    for name, each in network.named_parameters():
+        assert groups[id(each)] == (not name.startswith("fc."), 0.0 if each.dim() == 1 else 1e-4), name
+
+
+def test_evening_gradients_whose_size_decides_nothing_is_refused() -> None:
+    for optimizer in ("adamw", "lars", "muon"):
+        with pytest.raises(BadInput, match=f"equal_updates: {optimizer} makes of a gradient"):
+            configure("plain", 8, optimizer=optimizer, equal_updates=2)
+
+
 def test_by_default_all_parameters_are_one_group_in_their_order() -> None:
     config = configure("residual", 8, width=8, norm="none", device="cpu")
     network = network_for(config, in_channels=1, num_classes=10)
@@ -210,7 +228,7 @@ def test_updates_are_even_for_as_many_epochs_as_asked_and_gradients_are_clipped_
 def test_a_run_goes_on_to_the_bit_with_any_optimizer(name: str) -> None:
     config = configure(
         "residual", 8, width=8, epochs=3, batch_size=32, train_images=200, test_images=100, device="cpu",
-        optimizer=name, equal_updates=2, clip=1.0, lr=0.01,
+        optimizer=name, clip=1.0, lr=0.01,
     )  # fmt: skip
     whole, first, second = Trainer(config), Trainer(config), Trainer(config)
     *_, last = whole

@@ -81,6 +81,7 @@ def test_until_a_shortcut_comes_the_network_is_the_plain_one() -> None:
     [
         ("plain", {"shortcut_until": 0.5}, "shortcut_until: a plain network has no shortcut"),
         ("residual", {"shortcut_until": 0.5, "shortcut_from": 0.5}, "a shortcut either goes or comes"),
+        ("residual", {"shortcut_until": 0.5, "shortcut_scale": 0}, "with shortcut_scale 0 there is no shortcut"),
         ("residual", {"shortcut_from": 0.5, "zero_gamma": True}, "nothing passes a block"),
         ("residual", {"shortcut_from": 0.5, "norm": "none"}, "nothing passes a block"),
         ("residual", {"shortcut_until": 1.5}, "shortcut until 1.5 is outside 0 to 1"),

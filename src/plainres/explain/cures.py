@@ -95,7 +95,7 @@ def arms_table(
                 str(gap.interval) if gap else NOTHING,
                 f"{parameters[arm]:,}",
                 f"{times[arm]:.2f}" if arm in times else NOTHING,
-                *([_rate(deep)] if tuned else []),
+                *([_rate(deep, pd.concat(of_arm))] if tuned else []),
                 f"fails at depth {results.depths[0]}" if fate == FAILS else fate,
             )
         )
@@ -103,7 +103,11 @@ def arms_table(
         f"Final training error in %, mean ± standard deviation over seeds. Of depth {deepest}: failed, seeds that end "
         f"above {TARGET_ERROR * 100:g} %; parameters; time, that of a training step over one of "
         f"{results.arms[0]}, measured by turns"
-        + ("; rate, the median learning rate, * at the border of those searched" if tuned else "")
+        + (
+            "; rate, the median learning rate, * if the arm has one at the border of those searched at any depth"
+            if tuned
+            else ""
+        )
         + ". Change: from the shallowest depth in percentage points, with the 95 % t interval. With depth: by the "
         "exact sign-flip test, arms beyond the first plain and residual one corrected by Holm's method."
     )
@@ -133,8 +137,8 @@ def count_parameters(config: RunConfig) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def _rate(runs: pd.DataFrame) -> str:
-    return f"{runs['lr'].median():.3g}{'*' if runs['at_border'].any() else ''}" if len(runs) else NOTHING
+def _rate(deep: pd.DataFrame, of_arm: pd.DataFrame) -> str:
+    return f"{deep['lr'].median():.3g}{'*' if of_arm['at_border'].any() else ''}" if len(deep) else NOTHING
 
 
 def dose_table(setting: str, results: SweepResults, verdict: Verdict) -> TextTable:

@@ -51,28 +51,35 @@ def following(runs: pd.DataFrame) -> Interval | None:
 def sentence(data: pd.DataFrame) -> str:
     """Say whether the error of the deepest networks follows the growth: an interval above 0 shows it, below refutes.
 
-    It's said again without the lowest slope, the rectifier itself, which could make the whole of it.
+    What no longer holds without the lowest slope, the rectifier itself, is not shown: that step alone could make it.
     """
     dial = dial_of(data)
     runs = dial[dial["depth"] == dial["depth"].max()]
     growths = runs.groupby("leak")[INITIAL + GROWTH].mean()
     lowest = growths.index[0]
-    others = f"; without {lowest:g} it is {_correlated(runs[runs['leak'] > lowest])}" if len(growths) > FEWEST else ""
+    whole, others = following(runs), ""
+    said = _answer(whole)
+    if len(growths) > FEWEST:
+        rest = following(runs[runs["leak"] > lowest])
+        others = f", without {lowest:g} {_written(rest)}"
+        if _answer(rest) != said:
+            said = f"that the error follows the growth is not shown, since it hangs on the step from {lowest:g}"
     return (
         f"Depth {runs['depth'].iloc[0]}: with slopes of {', '.join(f'{leak:g}' for leak in growths.index)} below zero "
         f"the gradient of plain grows by {', '.join(f'{growth:.3f}' for growth in growths)} a layer; the rank "
-        f"correlation of the final training error with it is {_correlated(runs)}{others}."
+        f"correlation of the final training error with it is {_written(whole)}{others}: {said}."
     )
 
 
-def _correlated(runs: pd.DataFrame) -> str:
-    """Say how the error goes with the growth, with its interval, and what that shows."""
-    found = following(runs)
-    said = answer(found, "the error follows the growth", "the error falls where the growth rises", 0)
-    known = (
-        f"{found.mean:+.2f} (95 % interval {max(-1, found.low):+.2f} to {min(1, found.high):+.2f})" if found else "?"
-    )
-    return f"{known}: {said}"
+def _answer(found: Interval | None) -> str:
+    return answer(found, "the error follows the growth", "the error falls where the growth rises", 0)
+
+
+def _written(found: Interval | None) -> str:
+    """Write a correlation with its interval, as `+0.37 (95 % interval +0.32 to +0.42)`."""
+    if found is None:
+        return "?"
+    return f"{found.mean:+.2f} (95 % interval {max(-1, found.low):+.2f} to {min(1, found.high):+.2f})"
 
 
 def draw_dial(data: pd.DataFrame) -> Figure:

@@ -37,6 +37,7 @@ from plainres.settings.thresholds import MARGIN
 from plainres.tracking.runs import log_metrics
 
 NETWORK = ["arm", "depth", "seed"]
+COMPARED = ("0.1", "0.5", "1")  # of the distances
 DISTANCES = tuple(np.linspace(-1, 1, 21).round(2).tolist())
 SIDE = tuple(np.linspace(-1, 1, 13).round(3).tolist())  # of the plane
 HERE = LANDSCAPE + "here"  # the loss at the network itself
@@ -68,7 +69,7 @@ class Around:
     def measure(self, run_id: str, run: TrainedRun) -> dict[str, float]:
         """Measure by distance how far the loss rises above that of the network: the median over directions, both ways.
 
-        Every seed has directions of its own, which its plain and its residual network share.
+        Every seed has directions of its own, which its plain and its residual network share up to the first projection.
         """
         batch, network = training_batch(run, self.images), (run.config.arm, run.config.depth, run.config.seed)
         drawn = self._directions(run)
@@ -145,8 +146,8 @@ def table(data: pd.DataFrame) -> TextTable:
 def sentences(data: pd.DataFrame) -> list[str]:
     """Say for each depth how curvatures and rises of the first plain and the first residual arm compare."""
     return [
-        f"Depth {depth}: {'; '.join([_start(plain, residual), *_stability(plain, residual), _rises(plain, residual)])}."
-        for depth, plain, residual in plain_and_residual(data)
+        f"Depth {depth}: {'; '.join([_start(*both), *_stability(*both), _around(*both)])}."
+        for depth, *both in plain_and_residual(data)
     ]
 
 
@@ -162,30 +163,31 @@ def _stability(plain: pd.DataFrame, residual: pd.DataFrame) -> list[str]:
     thresholds = pd.concat([plain, residual])["stable"].unique()
     if len(thresholds) != 1 or not math.isfinite(thresholds[0]):
         return []
+    bound = plain.assign(curvature_start=thresholds[0], curvature_end=thresholds[0])
     ends = (
-        f"{arm_of(runs)} starts at {start} and ends at {end} times that"
+        f"{arm_of(runs)} starts at {start} that and ends at {end} that"
         for runs in (plain, residual)
-        for start, end in [[_times(runs[f"curvature_{when}"], thresholds[0]) for when in ("start", "end")]]
+        for start, end in [[times(ratio(runs, bound, f"curvature_{when}")) for when in ("start", "end")]]
     )
     return [
         f"gradient descent is stable up to 2 (1 + momentum) / lr = {three_digits(thresholds[0])}; {', '.join(ends)}"
     ]
 
 
-def _times(values: pd.Series, threshold: float) -> str:
-    return three_digits(math.exp(np.log(values).mean()) / threshold)
-
-
-def _rises(plain: pd.DataFrame, residual: pd.DataFrame) -> str:
-    """Compare how the loss rises around trained networks, if both fit their images: else they lie at other losses."""
+def _around(plain: pd.DataFrame, residual: pd.DataFrame) -> str:
+    """Compare the loss around trained networks, if both fit their images: else they lie at other losses."""
     if max(runs["train_error"].max() for runs in (plain, residual)) > MARGIN:
         return (
             f"trained, they end at {points(plain['train_error'])} and {points(residual['train_error'])} % training "
-            "error, so that how the loss rises around them is not compared"
+            "error, so that the loss around them is not compared"
         )
-    steeper = ratio(plain, residual, f"{RISE}0.5")
-    said = _answer(steeper, "it rises more around plain", "it rises no more around plain")
-    return f"both fit their images, and at distance 0.5 the loss around plain rises {times(steeper)} as far: {said}"
+    sharper = ratio(plain, residual, "curvature_end")
+    said = _answer(sharper, "plain ends at a sharper place", "plain ends at no sharper place")
+    rises = (times(ratio(plain, residual, f"{RISE}{distance}")) for distance in COMPARED)
+    return (
+        f"both fit their images, and the curvature at the end of plain is {times(sharper)} that of residual: {said}; "
+        f"at distances of {', '.join(COMPARED)} the loss around plain rises {', '.join(rises)} as far"
+    )
 
 
 def _answer(factor: Interval | None, yes: str, no: str) -> str:

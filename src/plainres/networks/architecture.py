@@ -77,6 +77,10 @@ class Architecture(NetworkSettings):
             "leak: only activation leaky has one",
         )
         yield self.activation == "tat" and not plain, "activation tat: its slope is known for plain networks"
+        yield (
+            self.activation == "tat" and self.norm != "none",
+            "activation tat: a norm would undo what it does to a signal; norm none goes with it",
+        )
         crelu = self.activation == "crelu"
         yield crelu and not plain, "activation crelu: a shortcut would carry twice the channels that F(x) has"
         yield (

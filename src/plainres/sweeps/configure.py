@@ -63,10 +63,14 @@ def _check_training(architecture: Architecture, settings: Settings) -> None:
     scheduled = [name for name in ("shortcut_until", "shortcut_from") if getattr(settings, name)]
     if scheduled and architecture.shortcut == "none":
         raise BadInput(f"{scheduled[0]}: a plain network has no shortcut")
+    if scheduled and not architecture.shortcut_scale:
+        raise BadInput(f"{scheduled[0]}: with shortcut_scale 0 there is no shortcut")
     if len(scheduled) > 1:
         raise BadInput("shortcut_until and shortcut_from: a shortcut either goes or comes")
     if settings.shortcut_from and architecture.begins_at_zero:
         raise BadInput("shortcut_from: nothing passes a block that has neither a shortcut nor yet an F(x)")
+    if settings.equal_updates and settings.optimizer != "sgd":
+        raise BadInput(f"equal_updates: {settings.optimizer} makes of a gradient of any size an update of its own size")
     if settings.param_groups == "paper" and not architecture.fixup and architecture.weights != "dirac":
         raise BadInput("param_groups paper: only Fixup (norm none without residual_gate) and weights dirac have any")
 

@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from plainres.networks.network import Network
@@ -41,18 +41,20 @@ def groups_of(config: RunConfig, network: Network) -> list[dict[str, Any]]:
     what has one dimension no weight decay beside weights dirac (DiracNets' authors' train.py). Muon leaves the
     classifier to AdamW.
     """
-    named = dict(network.named_parameters())
-    own: dict[str, Any] = {}
-    apart: set[str] = set()
-    if config.param_groups == "paper" and config.weights == "dirac":
-        own, apart = {"weight_decay": 0.0}, {name for name, each in named.items() if each.dim() == 1}
-    elif config.param_groups == "paper":
-        own = {"lr": in_place(config.lr / 10, config.device)}
-        apart = {name for name in named if "bias" in name or "scale" in name}
-    elif config.optimizer == "muon":
-        own, apart = {"matrices": False}, {name for name in named if name.startswith("fc.")}
-    rest = [each for name, each in named.items() if name not in apart]
-    return [{"params": rest}, *([{"params": [named[name] for name in named if name in apart], **own}] if apart else [])]
+    paper, dirac = config.param_groups == "paper", config.weights == "dirac"
+    groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        undecayed = paper and dirac and parameter.dim() == 1
+        slow = paper and not dirac and ("bias" in name or "scale" in name)
+        for_adamw = config.optimizer == "muon" and name.startswith("fc.")
+        groups.setdefault((undecayed, slow, for_adamw), []).append(parameter)
+    return [
+        {"params": parameters}
+        | ({"weight_decay": 0.0} if undecayed else {})
+        | ({"lr": in_place(config.lr / 10, config.device)} if slow else {})
+        | ({"matrices": False} if for_adamw else {})
+        for (undecayed, slow, for_adamw), parameters in sorted(groups.items(), key=lambda group: group[0])
+    ]
 
 
 def in_place(learning_rate: float, device: str) -> float | Tensor:
