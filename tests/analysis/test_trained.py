@@ -38,6 +38,23 @@ def test_a_run_on_images_that_have_changed_since_has_no_data_set(tmp_path: Path)
         _ = TrainedRun(network, replace(config, seed=1, train_images=30)).dataset
 
 
+@pytest.mark.parametrize("schedule", [{"shortcut_until": 0.5}, {"shortcut_from": 0.5}], ids=str)
+def test_a_network_comes_back_with_the_shortcuts_that_it_ended_with(
+    schedule: dict[str, float], job: Job, tiny: Callable[..., RunConfig]
+) -> None:
+    outcome = train_run(tiny("residual", **schedule), job, print, patient=False, stop=StopSignal())
+    assert isinstance(outcome, Finished)
+    run = load_run(outcome.run_id, job.experiment.tracking_uri)
+    test = run.dataset.test
+    ((images, labels),) = test.batches(torch.arange(len(test)), len(test))
+    errors = (run.predict(images).argmax(1) != labels).float().mean().item()
+    logged = job.experiment.client.get_run(outcome.run_id).data.metrics
+    assert errors == pytest.approx(logged["final/test_error"])
+    with torch.no_grad():
+        loss = cross_entropy(run.network(run.normalisation(images)), labels).item()
+    assert loss == pytest.approx(logged["final/test_loss"], rel=1e-4)
+
+
 def test_a_network_comes_back_with_the_losses_that_its_run_logged(job: Job, tiny: Callable[..., RunConfig]) -> None:
     config = tiny("residual", shortcut="B", stem="small", train_images=300, conv_bias=True)
     experiment, store = job.experiment, job.experiment.tracking_uri

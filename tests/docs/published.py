@@ -86,7 +86,7 @@ STEPS = DATA / "steps" / "step-times.csv"  # of the networks in tables of cures
 DIGITS_OF_NORMS = 5  # significant, and of a layer's position
 
 WHY, DOSE, CURES, BUDGET, TRAINABILITY, ROBUSTNESS = "why-", "dose-", "cures", "budget", "trainability", "robustness"
-OF_CURES = ("cures-arms", "cures-tuned", "cures-until")
+OF_CURES = ("cures-arms", "cures-from", "cures-tuned", "cures-until")
 STUDY = "study"
 MAPPED = "lr"
 MEASURED: dict[str, Callable[[pd.DataFrame], tuple[TextTable, Sequence[str]]]] = {

@@ -69,15 +69,16 @@ def test_shortcuts_of_scale_1_and_0_are_a_residual_and_a_plain_block(kind: type[
         assert torch.equal(half(x), torch.relu(half.body(x) + 0.5 * residual.shortcut(x)))
 
 
-def test_a_branch_is_multiplied_by_a_number_and_a_power_of_the_number_of_blocks() -> None:
+@pytest.mark.parametrize(("power", "factor"), [(1.0, 0.5 / 9), (0.5, 0.5 / 3)])
+def test_a_branch_is_multiplied_by_a_number_and_a_power_of_the_number_of_blocks(power: float, factor: float) -> None:
     # Of a network of 20 layers, which has nine.
-    block = block_of(BasicBlock, "residual", 8, 1, branch_scale=0.5, branch_power=1.0)
+    block = block_of(BasicBlock, "residual", 8, 1, branch_scale=0.5, branch_power=power)
     bare = block_of(BasicBlock, "residual", 8, 1)
     bare.load_state_dict(block.state_dict())  # it has no parameter of its own
     x, seen = torch.randn(2, 8, 5, 5), []
     block.residual.register_forward_hook(lambda _, __, output: seen.append(output))
-    torch.testing.assert_close(block(x), torch.relu(x + 0.5 / 9 * bare.body(x)))
-    torch.testing.assert_close(seen[0], 0.5 / 9 * bare.body(x))
+    torch.testing.assert_close(block(x), torch.relu(x + factor * bare.body(x)))
+    torch.testing.assert_close(seen[0], factor * bare.body(x))
 
 
 @pytest.mark.parametrize(("norm", "groups"), [("group", 4), ("layer", 1)])
