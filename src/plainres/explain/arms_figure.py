@@ -45,10 +45,15 @@ def draw_final_errors(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
         axes.set_xticks(TICKS)
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
-        axes.set_yticks(range(len(arms)), ["\n".join(wrap(arm.replace(",", ", "), LABEL)) for arm in arms])
+        axes.set_yticks(range(len(arms)), [_in_lines(arm) for arm in arms])
         axes.set(xlabel=f"final training error (%; logarithmic above {LINEAR:g})", ylabel="")
         for place in range(1, len(arms)):
             axes.axhline(place - 0.5, color=".85", linewidth=0.6)
         axes.grid(axis="y", visible=False)
         draw_legend(figure, TITLE)
     return figure
+
+
+def _in_lines(arm: str) -> str:
+    """An arm's name, broken between its settings."""
+    return "\n".join(wrap(arm.replace(",", ", "), LABEL, break_on_hyphens=False))
