@@ -16,7 +16,7 @@ LINEAR = 1.0  # percent, up to which the axis is: 0 is where most seeds of a cur
 TICKS = (0.0, 1.0, 10.0, 100.0)
 LABEL = 34  # characters of an arm's name in a line
 ROW = 0.19  # inches, of a depth in an arm's row
-TITLE = "points: seeds; bars: their means"
+TITLE = "points: seeds; strokes: their means"
 
 
 def draw_final_errors(runs: pd.DataFrame, arms: Sequence[str]) -> Figure:
